@@ -1,0 +1,1 @@
+"""gitopsd keeps Kubernetes clusters equal to git."""

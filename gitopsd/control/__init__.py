@@ -1,0 +1,1 @@
+"""Async orchestration: orders the awaited steps and decides nothing; knows core and ports only."""

@@ -1,0 +1,1 @@
+"""Wires every room by hand: run, reload, readiness, logging."""

@@ -1,0 +1,1 @@
+"""Every metric's name once, and a collector fed by events."""

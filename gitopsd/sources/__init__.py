@@ -1,0 +1,1 @@
+"""Git mirrors and immutable snapshots, Helm repositories, OCI artifacts, credentials."""

@@ -1,0 +1,1 @@
+"""Status, history, operations in flight and users, kept in SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The official renderer of Kustomize."""

@@ -1,0 +1,1 @@
+"""The official renderer of plain YAML, JSON and Jsonnet folders."""
