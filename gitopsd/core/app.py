@@ -1,0 +1,107 @@
+"""An application as its owner wrote it: Argo CD's `Application`, fields and words alike.
+
+Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml and `Application` v1alpha1.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitopsd.core.ids import AppName, Position
+from gitopsd.core.jsonvalue import JsonObject
+
+_NONE: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where manifests come from: a folder of a git repository, and how to render it.
+
+    `target_revision` is a branch, tag, commit id or HEAD. `renderer` names an explicitly chosen renderer (`helm`, `kustomize`,
+    `directory`, or a plugin's name), "" when the folder decides; `options` is that renderer's block as it stands in the YAML.
+    """
+
+    repo_url: str
+    path: str = "."
+    target_revision: str = "HEAD"
+    renderer: str = ""
+    options: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Which cluster (exactly one of `server`, `name` as the owner wrote it) and the namespace for objects that name none."""
+
+    server: str = ""
+    name: str = ""
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.server
+
+
+@dataclass(frozen=True, slots=True)
+class Automated:
+    """`syncPolicy.automated`: sync without being asked; what else it may do on its own."""
+
+    prune: bool = False
+    self_heal: bool = False
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`syncPolicy.retry`: waits of min(`max_seconds`, `seconds` * `factor`**n); `limit` < 0 is endless."""
+
+    limit: int = -1
+    seconds: float = 5.0
+    factor: float = 2.0
+    max_seconds: float = 180.0
+
+
+class TrackingMethod(enum.StrEnum):
+    """How a live object says which application it belongs to (Argo CD's `application.resourceTrackingMethod`)."""
+
+    ANNOTATION = "annotation"
+    ANNOTATION_AND_LABEL = "annotation+label"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPolicy:
+    """`syncPolicy`: `automated` is None for applications that are only compared until somebody syncs them.
+
+    `options` are the application's `syncOptions` as key → value (`CreateNamespace` → `true`).
+    """
+
+    automated: Automated | None = None
+    options: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    retry: RetryPolicy = RetryPolicy()
+    namespace_labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    namespace_annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
+
+    def enabled(self, option: str) -> bool:
+        """Whether the sync option is set to `true`."""
+        return self.options.get(option) == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class AppSpec:
+    """One application. `position` is where it is written.
+
+    `unsupported` lists fields that it uses and this version cannot honour: such an application is shown with an
+    InvalidSpecError and never synced, because leaving a field out silently would change what is deployed.
+    """
+
+    name: AppName
+    sources: tuple[Source, ...]
+    destination: Destination
+    project: str = "default"
+    labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    finalizers: tuple[str, ...] = ()
+    sync_policy: SyncPolicy = SyncPolicy()
+    tracking: TrackingMethod = TrackingMethod.ANNOTATION
+    position: Position = Position("")
+    unsupported: tuple[str, ...] = ()

@@ -1,0 +1,49 @@
+"""What a cluster has: live objects, as the watches last showed them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitopsd.core.document import Document
+from gitopsd.core.ids import GVK, ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class LiveObject:
+    """One object of a cluster. `owner` is the application that its tracking id names ("" if none).
+
+    `copied` is True where the tracking id names another object than this one: somebody copied it, annotation and all. Such an
+    object is shown, and neither compared nor pruned (Argo CD: "non-self-referencing").
+    """
+
+    key: ObjectKey
+    gvk: GVK
+    uid: str
+    resource_version: str
+    document: Document
+    owner: str = ""
+    copied: bool = False
+    owner_uids: tuple[str, ...] = ()
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The live objects that matter to one application: those with the keys it wants, and those that are tracked as its own."""
+
+    objects: Mapping[ObjectKey, LiveObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a server-side dry-run of one desired object answered.
+
+    `document` is the object as it would be (None when the API server refused, `error` then says why). Valid for exactly this
+    pair of desired digest and live resourceVersion ("" for an object that did not exist).
+    """
+
+    desired_digest: str
+    resource_version: str
+    document: Document | None
+    error: str = ""

@@ -1,0 +1,113 @@
+"""What a renderer gives, and what is made of it: manifests, and the desired objects of one application."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitopsd.core.document import Document
+from gitopsd.core.ids import GVK, GroupKind, ObjectKey, Position
+from gitopsd.core.jsonvalue import JsonObject, string_map, text
+
+
+class ReadKind(enum.StrEnum):
+    """What a renderer did with a path: opened the file, listed the folder, or looked for it in vain."""
+
+    FILE = "file"
+    DIR = "dir"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Read:
+    """One path, relative to the repository's root with `/` between its parts, that a render's result depends on."""
+
+    path: str
+    kind: ReadKind
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One object as a renderer gave it. `origin` is the file that it came from, as well as the renderer can tell."""
+
+    body: JsonObject
+    origin: Position
+
+    @property
+    def gvk(self) -> GVK:
+        """From `apiVersion` and `kind`."""
+        return GVK.parse(text(self.body, "apiVersion"), text(self.body, "kind"))
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`, "" where a `generateName` stands instead."""
+        return text(self.body, "metadata", "name")
+
+    @property
+    def namespace(self) -> str:
+        """`metadata.namespace`, "" if it names none."""
+        return text(self.body, "metadata", "namespace")
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """`metadata.annotations`."""
+        return string_map(self.body, "metadata", "annotations")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The manifests of one application at one set of revisions (one commit for each source, in their order)."""
+
+    manifests: tuple[Manifest, ...]
+    revisions: tuple[str, ...]
+    renderers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KindInfo:
+    """What discovery says of a kind: whether its objects live in namespaces, and whether the API server serves it now."""
+
+    namespaced: bool
+    served: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredObject:
+    """An object as it shall be, tracking included. `document` is what is applied, byte for byte."""
+
+    key: ObjectKey
+    gvk: GVK
+    document: Document
+    digest: str
+    wave: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+    origin: Position = Position("")
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A manifest that runs at a phase of a sync instead of being kept; recognised, counted and never applied as a plain object."""
+
+    gvk: GVK
+    namespace: str
+    name: str
+    phases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All objects that one application wants. `digest` is equal if and only if the objects are.
+
+    `defines` are the kinds that CustomResourceDefinitions among the objects will bring; `problems` are manifests that cannot be
+    applied at all (no name, no kind), each as a sentence: with one of them nothing is synced.
+    """
+
+    objects: tuple[DesiredObject, ...]
+    digest: str
+    hooks: tuple[Hook, ...] = ()
+    defines: frozenset[GroupKind] = frozenset()
+    warnings: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,29 @@
+"""The render engine as a plugin sees it (engine/PROTOCOL.md has the methods)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.manifest import Manifest, Read
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAnswer:
+    """What a render method answered; `reads` are relative to the request's `root` and complete."""
+
+    manifests: tuple[Manifest, ...]
+    reads: tuple[Read, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """The pool of warm render workers."""
+
+    async def call(self, method: str, params: JsonObject, *, deadline: float) -> EngineAnswer:
+        """Run `method` (helm, kustomize, jsonnet, directory, decode) within `deadline` seconds.
+
+        Raises `RenderError` with file:line:column where the libraries tell, also for a worker that died, with the reason.
+        """
+        ...

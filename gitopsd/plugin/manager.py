@@ -1,0 +1,73 @@
+"""Finds plugins and asks them what they bring. One manager belongs to one daemon; there is no global one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+import pluggy
+
+from gitopsd.core.errors import PluginError
+from gitopsd.plugin import hookspecs
+from gitopsd.plugin.engine import Engine
+from gitopsd.plugin.renderer import Renderer
+
+ENTRY_POINTS = "gitopsd.plugins"
+
+
+class PluginManager:
+    """The plugins of one daemon."""
+
+    def __init__(self) -> None:
+        self._pluggy = pluggy.PluginManager(hookspecs.NAMESPACE)
+        self._pluggy.add_hookspecs(hookspecs)
+
+    def load_installed(self) -> tuple[PluginError, ...]:
+        """Register every installed plugin; one that cannot be imported is an error in the answer and hurts no other."""
+        errors: list[PluginError] = []
+        for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
+            try:
+                self.register(entry_point.load(), name=entry_point.name)
+            except PluginError as error:
+                errors.append(error)
+            except Exception as error:  # the plugin's own code runs at import: whatever it raises is its failure, not ours
+                errors.append(_import_failed(entry_point, error))
+        return tuple(errors)
+
+    def register(self, plugin: object, *, name: str) -> None:
+        """Add one plugin. Raises `PluginError` for a hook that does not exist or has other arguments, or a name taken."""
+        try:
+            self._pluggy.register(plugin, name=name)
+            self._pluggy.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if self._pluggy.has_plugin(name) and self._pluggy.get_plugin(name) is plugin:
+                self._pluggy.unregister(plugin)
+            raise PluginError(
+                f"plugin {name!r} cannot be registered",
+                why=str(error),
+                hint="compare its hooks with gitopsd/plugin/hookspecs.py",
+            ) from error
+
+    def renderers(self, engine: Engine | None) -> Sequence[Renderer]:
+        """All renderers, in the order of their plugins' names. Raises `PluginError` if two claim one name."""
+        found: dict[str, Renderer] = {}
+        answers: Iterable[Sequence[Renderer]] = self._pluggy.hook.gitopsd_renderers(engine=engine)
+        for renderer in (each for answer in reversed(list(answers)) for each in answer):
+            if renderer.name in found:
+                raise PluginError(
+                    f"two plugins bring a renderer named {renderer.name!r}", hint="remove one of the two packages"
+                )
+            found[renderer.name] = renderer
+        return tuple(found.values())
+
+    def names(self) -> tuple[str, ...]:
+        """The registered plugins' names."""
+        return tuple(sorted(name for name, _ in self._pluggy.list_name_plugin()))
+
+
+def _import_failed(entry_point: EntryPoint, error: Exception) -> PluginError:
+    return PluginError(
+        f"plugin {entry_point.name!r} ({entry_point.value}) cannot be imported",
+        why=f"{type(error).__name__}: {error}",
+        hint="reinstall or remove the package that brings it",
+    )

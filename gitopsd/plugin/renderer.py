@@ -1,0 +1,61 @@
+"""What a renderer plugin implements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.manifest import Manifest, Read
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """One source of one application at one commit.
+
+    `root` is the snapshot's absolute folder (read-only: writing there is a bug), `path` the source's folder below it. `options` is
+    the source's block for this renderer as it stands in the YAML. `environment` is Argo CD's build environment
+    (`ARGOCD_APP_NAME`, …). `deadline` is in seconds from now.
+    """
+
+    app: str
+    namespace: str
+    root: str
+    path: str
+    options: JsonObject
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    deadline: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RenderResult:
+    """The manifests, and what they depend on.
+
+    `reads` lists every path that was opened, listed or found missing, relative to `root`; the result is reused for as long as these
+    stay the same. None says "do not know": the result is reused for the same commit only.
+    """
+
+    manifests: tuple[Manifest, ...]
+    reads: tuple[Read, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Renderer(Protocol):
+    """Turns files into manifests. Called for many applications at once."""
+
+    @property
+    def name(self) -> str:
+        """`helm`, `kustomize`, `directory`, or the name by which a source asks for it (`plugin: {name: …}`)."""
+        ...
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """File names that make a folder this renderer's (`Chart.yaml`); empty for one that must be asked for by name."""
+        ...
+
+    async def render(self, request: RenderRequest) -> RenderResult:
+        """Raises `RenderError` with the place of the fault; anything else that it raises is reported as the plugin's own fault."""
+        ...

@@ -1,0 +1,130 @@
+"""A Kubernetes cluster as the control room sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
+from gitopsd.core.live import Live, LiveObject, Prediction
+from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.permit import Permit
+from gitopsd.core.secret import Secret
+from gitopsd.ports.renderer import RenderTarget
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAccess:
+    """How to reach one cluster: what the configuration says under `clusters`.
+
+    Exactly one of: `kubeconfig` (path; `context` picks one of its contexts, "" its current one), `in_cluster`, or `server` with
+    `token`, `token_file` or `client_certificate` + `client_key` (PEM). `ca` is PEM.
+    """
+
+    name: str
+    kubeconfig: str = ""
+    context: str = ""
+    in_cluster: bool = False
+    server: str = ""
+    token: Secret | None = None
+    token_file: str = ""
+    client_certificate: str = ""
+    client_key: Secret | None = None
+    ca: str = ""
+    insecure: bool = False
+    tls_server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChange:
+    """Live objects of `apps` changed, or what the cluster says of them did (its connection, a kind they wait for)."""
+
+    cluster: str
+    apps: frozenset[AppName]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Whether the API server answers, its version, and since when (seconds of the monotonic clock) and why it does not."""
+
+    up: bool
+    version: str = ""
+    error: str = ""
+    since: float = 0.0
+
+
+Listener = Callable[[LiveChange], None]
+
+
+class Cluster(Protocol):
+    """One cluster. All awaiting methods raise `ClusterError` (`ClusterDown` if it cannot be reached).
+
+    Retries of 429, 5xx and conflicts, with `Retry-After`, happen behind this door and are bounded; an error that comes out of it
+    is worth a back-off of its own.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that the configuration gives it."""
+        ...
+
+    @property
+    def server(self) -> str:
+        """Its URL, as metrics and Argo CD's `destination.server` have it."""
+        ...
+
+    def connection(self) -> Connection:
+        """The state of the connection now; no request."""
+        ...
+
+    async def target(self) -> RenderTarget:
+        """Version and served APIs, from discovery (cached)."""
+        ...
+
+    async def kinds(self, gvks: Collection[GVK]) -> Mapping[GVK, KindInfo]:
+        """What discovery says of these kinds; a kind that is not there at all is missing from the answer."""
+        ...
+
+    async def observe(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
+        """The live objects with `keys`, and all of `kinds` (and of kinds watched before) that are tracked as `app`'s.
+
+        Starts a watch for each kind that has none and waits until it has listed; from then on the answer costs no request.
+        A kind that is not served has no objects. Raises `ClusterError` naming the kind if it may not be listed.
+        """
+        ...
+
+    def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
+        """Watched objects whose owner references lead to one of `uids`, directly or through others."""
+        ...
+
+    async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+        """A server-side dry-run apply of each object, in order; an object that the API server refuses is an answer, not an error."""
+        ...
+
+    async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
+        """Server-side apply with field manager `gitopsd` and force; the object as it is afterwards, which `observe` now knows too."""
+        ...
+
+    async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
+        """Delete exactly this object (uid precondition). An object that is gone already is no error."""
+        ...
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` (quick, never awaiting) at each change of an application's live objects; returns the way to stop it.
+
+        When the connection goes down or comes up, all applications of the cluster that were ever observed are named once.
+        """
+        ...
+
+    async def forget(self, app: AppName, kinds: Collection[GroupKind]) -> None:
+        """`app` needs its kinds no more; watches that nobody needs are closed."""
+        ...
+
+
+class Clusters(Protocol):
+    """The clusters of the configuration."""
+
+    def find(self, *, server: str = "", name: str = "") -> Cluster:
+        """The cluster that a destination names. Raises `SpecError` with the known names."""
+        ...
