@@ -1,0 +1,66 @@
+# gitopsd: everything that a person or CI does here. Needs Python 3.11+, make and git; Go comes from PATH or the lock.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTHON := $(BIN)/python
+# The folders that lint and types are held in.
+CODE := $(wildcard gitopsd plugins tests tools demo benchmarks)
+# More for pytest: make test PYTEST_ARGS='-k waves -x'
+PYTEST_ARGS ?=
+# Set to 1 to end the demo by itself, with the exit code of `gitopsd run --once`.
+ONCE ?=
+
+.PHONY: help
+help: ## Show what there is to do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: ## Install the locked Python environment into .venv
+	@for python in python3.13 python3.12 python3.11 python3.14 python3; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then exec "$$python" tools/venv.py; fi; \
+	done; \
+	echo "setup: Python 3.11 or later is needed; install it from your system" >&2; exit 1
+
+.PHONY: setup
+setup: venv ## Make everything ready: Python environment, render engine, local cluster
+	@$(PYTHON) -m tools.gobuild engine localcluster
+
+.PHONY: demo
+demo: setup ## Run six sample applications on a local cluster (ONCE=1: until all are as expected, then end)
+	@$(PYTHON) demo/run.py $(if $(ONCE),--once)
+
+.PHONY: test
+test: setup ## Run every test: Go, then Python up to the real API server
+	@$(PYTHON) -m tools.gocheck test
+	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: venv ## Check format, lint, types, import contracts and Go
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports --no-logo
+	@$(PYTHON) -m tools.gocheck vet
+
+.PHONY: format
+format: venv ## Format the code and mend what lint can mend
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix --quiet $(CODE)
+	@gofmt -w engine localcluster
+
+.PHONY: bench
+bench: setup ## Measure speed and size, each figure beside its floor
+	@$(PYTHON) -m benchmarks
+
+.PHONY: lock
+lock: venv ## Write requirements.lock anew from pyproject.toml's ranges
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --no-annotate --all-extras pyproject.toml --output-file requirements.lock >/dev/null
+
+.PHONY: clean
+clean: ## Remove what was built here (the build cache outside of the tree stays)
+	@rm -rf .venv .build .demo dist gitopsd/bin .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find gitopsd plugins tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
