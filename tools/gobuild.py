@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.golang import DESTINATIONS, Go, Program, SetupError, cache_folder, find_go, program
+from tools.golang import PLACES, Go, Program, SetupError, cache_folder, find_go, program
 
 KEPT_PER_PROGRAM: Final = 5
 QUIET_LINE_SECONDS: Final = 30.0
@@ -66,7 +66,7 @@ def install(one: Program, go: Go) -> bool:
         if missing:
             _build(one, go, kept)
         os.utime(kept)
-        _place(kept, DESTINATIONS[one.name])
+        _place(kept, one.destination)
         _prune(shelf)
     return missing
 
@@ -144,4 +144,4 @@ def _until_done(
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or list(DESTINATIONS)))
+    sys.exit(main(sys.argv[1:] or list(PLACES)))

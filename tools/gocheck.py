@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from tools.golang import DESTINATIONS, Go, Program, SetupError, find_go, program
+from tools.golang import PLACES, Go, Program, SetupError, find_go, program
 
 COUNTED: Final = ("pass", "fail", "skip")
 
@@ -15,10 +15,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run the check on the named programs (all by default); returns the exit code."""
     checks = {"test": test, "vet": vet}
     if not arguments or arguments[0] not in checks:
-        print(f"usage: python -m tools.gocheck {'|'.join(checks)} [{'|'.join(DESTINATIONS)}]...", file=sys.stderr)
+        print(f"usage: python -m tools.gocheck {'|'.join(checks)} [{'|'.join(PLACES)}]...", file=sys.stderr)
         return 2
     try:
-        programs = [program(name) for name in arguments[1:] or DESTINATIONS]
+        programs = [program(name) for name in arguments[1:] or PLACES]
         go = find_go(programs)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)

@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-# Where each program's binary belongs in the tree; git ignores both places.
-DESTINATIONS: Final[Mapping[str, Path]] = {
-    "engine": ROOT / "gitopsd" / "bin" / "gitopsd-engine",
-    "localcluster": ROOT / ".build" / "localcluster",
-}
+# The folder of the tree that each program's binary belongs in; git ignores both.
+PLACES: Final[Mapping[str, Path]] = {"engine": ROOT / "gitopsd" / "bin", "localcluster": ROOT / ".build"}
 Version = tuple[int, ...]
 
 
@@ -34,6 +31,7 @@ class Program:
 
     name: str
     folder: Path
+    destination: Path
     ldflags: str
     tags: str
     env: Mapping[str, str]
@@ -76,10 +74,17 @@ class Go:
 def program(name: str) -> Program:
     """Read NAME/build.json: {"output": …, "ldflags": …, "tags": …, "env": {…}}."""
     folder = ROOT / name
-    if name not in DESTINATIONS or not (folder / "build.json").exists():
-        raise SetupError(f"{name}: not a Go program of this repository; there are {', '.join(DESTINATIONS)}")
+    if name not in PLACES or not (folder / "build.json").exists():
+        raise SetupError(f"{name}: not a Go program of this repository; there are {', '.join(PLACES)}")
     described = json.loads((folder / "build.json").read_text(encoding="utf-8"))
-    return Program(name, folder, described.get("ldflags", ""), described.get("tags", ""), described.get("env", {}))
+    return Program(
+        name,
+        folder,
+        destination=PLACES[name] / described["output"],
+        ldflags=described.get("ldflags", ""),
+        tags=described.get("tags", ""),
+        env=described.get("env", {}),
+    )
 
 
 def cache_folder() -> Path:

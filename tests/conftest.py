@@ -1,0 +1,54 @@
+"""What every test stands on: the event loop, the folders' marks, and the counts at the end."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from tools.golang import PLACES, program
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+# Every test in such a folder carries the mark of the same name.
+MARKED_FOLDERS: Final = ("contracts", "e2e")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Return the loop of all async tests: asyncio's own, whose debug hooks and tracebacks uvloop lacks."""
+    return "asyncio", {"use_uvloop": False}
+
+
+@pytest.fixture
+def nothing_blocks() -> Iterator[None]:
+    """Fail the test if anything in it blocks the event loop: files, sockets, sleeps, locks."""
+    with blockbuster_ctx():
+        yield
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark tests by their folder, and refuse to begin end-to-end tests without what they run on."""
+    for item in items:
+        folder = item.path.relative_to(ROOT).parts[1]
+        if folder in MARKED_FOLDERS:
+            item.add_marker(folder)
+    if any(item.get_closest_marker("e2e") for item in items):
+        missing = [name for name in PLACES if not program(name).destination.exists()]
+        if missing:
+            raise pytest.UsageError(f"tests/e2e needs {' and '.join(missing)}: run `make setup`")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests of each folder ended how, one line per folder."""
+    counts: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            path = PurePosixPath(report.nodeid.partition("::")[0])
+            counts.setdefault("/".join(path.parent.parts[:2]), Counter())[outcome] += 1
+    if not counts:
+        return
+    terminalreporter.section("counts per folder")
+    for folder, outcomes in sorted(counts.items()):
+        terminalreporter.write_line(f"{folder}: {', '.join(f'{count} {name}' for name, count in outcomes.items())}")
