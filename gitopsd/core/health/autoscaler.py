@@ -27,8 +27,8 @@ _WORKING = ("AbleToScale", "ScalingLimited")
 def horizontal_pod_autoscaler(live: Fields) -> Health:
     """A broken condition among them: Degraded. AbleToScale or ScalingLimited true: Healthy. Else Progressing.
 
-    `autoscaling/v1` has no conditions in its status; the API server puts them into an annotation as JSON
-    (https://kubernetes.io/docs/reference/labels-annotations-taints/ describes it).
+    `autoscaling/v1` has no conditions in its status: the API server converts them into an annotation that holds JSON.
+    See https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/ for what the conditions mean.
     """
     if live.text("apiVersion") != "autoscaling/v1":
         return _health(conditions_of(live))

@@ -16,7 +16,7 @@ def daemon_set(live: Fields) -> Health:
     updated = live.integer("status", "updatedNumberScheduled")
     available = live.integer("status", "numberAvailable")
     if live.text("spec", "updateStrategy", "type") == "OnDelete":
-        return healthy(f"{updated} of {wanted} pods are updated; the others are when they are deleted")
+        return healthy(f"Updated pods: {updated} of {wanted}; a pod is updated when it is deleted")
     if updated < wanted:
         return progressing(f"Waiting for the rollout: {updated} of {wanted} pods are updated")
     if available < wanted:

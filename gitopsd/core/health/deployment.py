@@ -51,7 +51,7 @@ def _rollout_message(live: Fields) -> str:
     if wanted is not None and updated < wanted:
         return f"Waiting for the rollout: {updated} of {wanted} replicas are updated"
     if existing > updated:
-        return f"Waiting for the rollout: {existing - updated} old replicas are still to end"
+        return f"Waiting for the rollout: old replicas still to end: {existing - updated}"
     if available < updated:
         return f"Waiting for the rollout: {available} of {updated} updated replicas are available"
     return ""

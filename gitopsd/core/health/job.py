@@ -43,7 +43,7 @@ def cron_job(live: Fields) -> Health:
         return healthy("Not scheduled yet")
     running = len(status.each("active"))
     if running:
-        return healthy(f"{running} runs are active")
+        return healthy(f"Active runs: {running}")
     return _last_run_health(scheduled, status)
 
 
@@ -64,6 +64,6 @@ def _progress_message(live: Fields) -> str:
     status = live.under("status")
     active, succeeded, failed = status.integer("active"), status.integer("succeeded"), status.integer("failed")
     wanted = live.optional_integer("spec", "completions")
-    done = f"{succeeded} of {wanted} pods succeeded" if wanted is not None else f"{succeeded} pods succeeded"
-    failures = f", {failed} failed" if failed else ""
-    return f"Waiting for the job: {active} pods are active, {done}{failures}"
+    done = f"{succeeded} of {wanted}" if wanted is not None else f"{succeeded}"
+    failures = f", failed: {failed}" if failed else ""
+    return f"Waiting for the job's pods: active: {active}, succeeded: {done}{failures}"

@@ -114,10 +114,10 @@ def _end_message(container: Fields) -> str:
 
 def _restart_message(container: Fields) -> str:
     last = container.under("lastState", "terminated")
-    reason = last.text("reason")
+    how = f"exit code {last.integer('exitCode')}" + (f", {last.text('reason')}" if last.text("reason") else "")
+    restarts = container.integer("restartCount")
     return (
-        f'Container "{container.text("name")}" ended with exit code {last.integer("exitCode")}'
-        f"{f' ({reason})' if reason else ''} and was restarted {container.integer('restartCount')} times"
+        f'Container "{container.text("name")}" ended before with {how} (restarts: {restarts}), and the pod is not ready'
     )
 
 

@@ -34,10 +34,10 @@ def _update_health(live: Fields, wanted: int | None, ready: int) -> Health:
             return progressing(
                 f"Waiting for the partitioned update: {updated} of {wanted - partition} pods are updated"
             )
-        return healthy(f"{updated} pods are updated")
+        return healthy(f"Updated pods: {updated}")
     if strategy.text("type") == "OnDelete":
-        return healthy(f"{ready} pods are ready; pods are updated when they are deleted")
+        return healthy(f"Ready pods: {ready}; a pod is updated when it is deleted")
     target, current = live.text("status", "updateRevision"), live.text("status", "currentRevision")
     if target != current:
-        return progressing(f"Waiting for the rolling update: {updated} pods are at revision {target}")
-    return healthy(f"{live.integer('status', 'currentReplicas')} pods are at revision {current}")
+        return progressing(f"Waiting for the rolling update; pods at revision {target}: {updated}")
+    return healthy(f"Pods at revision {current}: {live.integer('status', 'currentReplicas')}")
