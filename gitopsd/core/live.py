@@ -40,10 +40,12 @@ class Prediction:
     """What a server-side dry-run of one desired object answered.
 
     `document` is the object as it would be (None when the API server refused, `error` then says why). Valid for exactly this
-    pair of desired digest and live resourceVersion ("" for an object that did not exist).
+    pair of desired digest and live resourceVersion ("" for an object that did not exist). `current` is the live object at the
+    desired version, where that is another than the one it is watched at: two versions of one object cannot be compared.
     """
 
     desired_digest: str
     resource_version: str
     document: Document | None
     error: str = ""
+    current: Document | None = None

@@ -1,23 +1,42 @@
 """The public plugin API: everything that a plugin may import comes from here.
 
-A plugin is a Python package with an entry point in the group `gitopsd.plugins` that implements hooks of `hookspecs`. Hooks run
-once, at start-up, and return typed objects; gitopsd awaits those afterwards.
+A plugin is a Python package with an entry point in the group `gitopsd.plugins` that implements hooks of `hookspecs`.
+Hooks run once, at start-up, and return typed objects; gitopsd awaits those afterwards.
 """
 
 from gitopsd.core.errors import PluginError, RenderError
 from gitopsd.core.ids import Position
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, integer, mapping, objects, sequence, string_map, text, value
+from gitopsd.core.jsonvalue import (
+    JsonObject,
+    JsonValue,
+    boolean,
+    integer,
+    mapping,
+    objects,
+    sequence,
+    string_map,
+    text,
+    value,
+)
 from gitopsd.core.manifest import Manifest, Read, ReadKind
 from gitopsd.plugin.engine import Engine, EngineAnswer
+from gitopsd.plugin.failure import TracedRenderError
+from gitopsd.plugin.globs import Glob, is_glob
 from gitopsd.plugin.hookspecs import hookimpl
+from gitopsd.plugin.options import Options
+from gitopsd.plugin.paths import ResolvedPath, resolve_path
 from gitopsd.plugin.renderer import Renderer, RenderRequest, RenderResult
+from gitopsd.plugin.substitution import substitute
+from gitopsd.plugin.yamltext import YamlText, decode_text, parse_json, parse_yaml, split_documents
 
 __all__ = [
     "Engine",
     "EngineAnswer",
+    "Glob",
     "JsonObject",
     "JsonValue",
     "Manifest",
+    "Options",
     "PluginError",
     "Position",
     "Read",
@@ -26,13 +45,23 @@ __all__ = [
     "RenderRequest",
     "RenderResult",
     "Renderer",
+    "ResolvedPath",
+    "TracedRenderError",
+    "YamlText",
     "boolean",
+    "decode_text",
     "hookimpl",
     "integer",
+    "is_glob",
     "mapping",
     "objects",
+    "parse_json",
+    "parse_yaml",
+    "resolve_path",
     "sequence",
+    "split_documents",
     "string_map",
+    "substitute",
     "text",
     "value",
 ]

@@ -24,6 +24,7 @@ class Engine(Protocol):
     async def call(self, method: str, params: JsonObject, *, deadline: float) -> EngineAnswer:
         """Run `method` (helm, kustomize, jsonnet, directory, decode) within `deadline` seconds.
 
-        Raises `RenderError` with file:line:column where the libraries tell, also for a worker that died, with the reason.
+        Raises `TracedRenderError` with file:line:column where the libraries tell and with what was read, and
+        `RenderError` for a worker that died, with the reason.
         """
         ...

@@ -16,5 +16,5 @@ hookimpl = pluggy.HookimplMarker(NAMESPACE)
 
 
 @hookspec
-def gitopsd_renderers(engine: Engine | None) -> Sequence[Renderer]:  # type: ignore[empty-body]  # a specification has no body
+def gitopsd_renderers(engine: Engine | None) -> Sequence[Renderer]:  # type: ignore[empty-body]  # no body here
     """The renderers that the plugin brings. `engine` is None where gitopsd runs without its render engine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 import pluggy
@@ -21,6 +21,7 @@ class PluginManager:
     def __init__(self) -> None:
         self._pluggy = pluggy.PluginManager(hookspecs.NAMESPACE)
         self._pluggy.add_hookspecs(hookspecs)
+        self._versions: dict[str, str] = {}
 
     def load_installed(self) -> tuple[PluginError, ...]:
         """Register every installed plugin; one that cannot be imported is an error in the answer and hurts no other."""
@@ -28,14 +29,18 @@ class PluginManager:
         for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
             try:
                 self.register(entry_point.load(), name=entry_point.name)
+                self._versions[entry_point.name] = entry_point.dist.version if entry_point.dist else ""
             except PluginError as error:
                 errors.append(error)
-            except Exception as error:  # the plugin's own code runs at import: whatever it raises is its failure, not ours
+            except Exception as error:  # noqa: BLE001 (the plugin's own code runs: whatever it raises is its failure)
                 errors.append(_import_failed(entry_point, error))
         return tuple(errors)
 
     def register(self, plugin: object, *, name: str) -> None:
-        """Add one plugin. Raises `PluginError` for a hook that does not exist or has other arguments, or a name taken."""
+        """Add one plugin.
+
+        Raises `PluginError` for a hook that does not exist or has other arguments, or a name taken.
+        """
         try:
             self._pluggy.register(plugin, name=name)
             self._pluggy.check_pending()
@@ -59,6 +64,10 @@ class PluginManager:
                 )
             found[renderer.name] = renderer
         return tuple(found.values())
+
+    def versions(self) -> Mapping[str, str]:
+        """The version of the package of each installed plugin; what was rendered by another version is not reused."""
+        return dict(self._versions)
 
     def names(self) -> tuple[str, ...]:
         """The registered plugins' names."""

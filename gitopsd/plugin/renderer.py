@@ -14,9 +14,10 @@ from gitopsd.core.manifest import Manifest, Read
 class RenderRequest:
     """One source of one application at one commit.
 
-    `root` is the snapshot's absolute folder (read-only: writing there is a bug), `path` the source's folder below it. `options` is
-    the source's block for this renderer as it stands in the YAML. `environment` is Argo CD's build environment
-    (`ARGOCD_APP_NAME`, …). `deadline` is in seconds from now.
+    `root` is the snapshot's absolute folder (read-only: writing there is a bug), `path` the source's folder below it.
+    `options` is the source's block for this renderer as it stands in the YAML. `environment` is Argo CD's build
+    environment (`ARGOCD_APP_NAME`, …); a renderer that lets ARGOCD_APP_REVISION into its manifests without being told
+    to by its options answers with `reads=None`. `deadline` is in seconds from now.
     """
 
     app: str
@@ -34,13 +35,16 @@ class RenderRequest:
 class RenderResult:
     """The manifests, and what they depend on.
 
-    `reads` lists every path that was opened, listed or found missing, relative to `root`; the result is reused for as long as these
-    stay the same. None says "do not know": the result is reused for the same commit only.
+    `reads` lists every path that was opened, listed or found missing, relative to `root`; the result is reused for as
+    long as these stay the same. None says "do not know": the result is reused for the same commit only. `uses_cluster`
+    says whether the cluster's version and APIs (`kube_version`, `api_versions`) could have played a part; where they
+    did not, their change renders nothing anew.
     """
 
     manifests: tuple[Manifest, ...]
     reads: tuple[Read, ...] | None = None
     warnings: tuple[str, ...] = ()
+    uses_cluster: bool = True
 
 
 class Renderer(Protocol):
@@ -53,9 +57,15 @@ class Renderer(Protocol):
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """File names that make a folder this renderer's (`Chart.yaml`); empty for one that must be asked for by name."""
+        """File names that make a folder this renderer's (`Chart.yaml`).
+
+        Empty for one that must be asked for by name.
+        """
         ...
 
     async def render(self, request: RenderRequest) -> RenderResult:
-        """Raises `RenderError` with the place of the fault; anything else that it raises is reported as the plugin's own fault."""
+        """Raises `RenderError` with the place of the fault.
+
+        Anything else that it raises is reported as the plugin's own fault.
+        """
         ...

@@ -1,0 +1,238 @@
+"""The whole story of one application, top to bottom: render, compare, decide, sync, judge its health.
+
+Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is nowhere in the story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import anyio
+
+from gitopsd.control.application import Application
+from gitopsd.control.queue import Level
+from gitopsd.control.sync import run_stage, waiting_for, with_results
+from gitopsd.core.appstatus import AppStatus, overall_health, overall_sync, resource_statuses
+from gitopsd.core.compare import Comparison, ObjectComparison, Verdict, compare
+from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.decide import Act, Decision, decide, wipes_out
+from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.live import Live, LiveObject
+from gitopsd.core.manifest import Desired, DesiredObject
+from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.plan import Plan, PlanOptions, plan
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.renderer import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What a reconciliation needs of the world.
+
+    `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster) the passes
+    that work on one cluster.
+    """
+
+    renderer: Renderer
+    clock: Clock
+    stopping: Callable[[], bool]
+    rendering: anyio.CapacityLimiter
+    turns: Callable[[str], anyio.CapacityLimiter]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a pass starts from: the commit of each source, how much is to be done anew, and warnings to carry along."""
+
+    commits: tuple[str, ...]
+    level: Level = Level.GIT
+    warnings: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An application as one pass sees it."""
+
+    wanted: Desired
+    namespace: DesiredObject | None
+    live: Live
+    comparison: Comparison
+    conditions: tuple[Condition, ...]
+    warnings: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a pass found and did."""
+
+    status: AppStatus
+    comparison: Comparison
+    decision: Decision
+    operation: Operation | None
+    """The operation that this pass began, advanced or ended; None if there was none."""
+
+
+async def reconcile(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Outcome:
+    """One pass over one application. Raises `GitopsdError` where it cannot even be compared."""
+    wanted = await want(app, cluster, request, adapters)
+    async with adapters.turns(cluster.name):
+        view = await look(app, cluster, wanted, request.warnings)
+        now = adapters.clock.monotonic()
+        decision = decide(app.spec, wanted, view.comparison, conditions=view.conditions, attempt=app.attempt, now=now)
+        operation = begin(app, view, decision, adapters)
+        if operation is not None:
+            operation, view = await advance(app, cluster, operation, view, adapters)
+    return Outcome(_status(app, view, decision, operation, adapters), view.comparison, decision, operation)
+
+
+async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
+    """What git wants; made anew only if git moved, somebody insists, or the cluster did not know a kind the last time."""
+    fresh = app.commits == request.commits and request.level < Level.HARD
+    if app.desired is not None and fresh and app.rendered is None:
+        return app.desired
+    rendered = app.rendered
+    if rendered is None or not fresh:
+        target = await cluster.target()
+        use_cache = request.level < Level.HARD
+        async with adapters.rendering:
+            rendered = await adapters.renderer.render(app.spec, request.commits, target, use_cache=use_cache)
+    gvks = wanted_kinds(rendered.manifests)
+    kinds = await cluster.kinds(gvks)
+    app.desired = desired(app.spec, rendered.manifests, kinds)
+    app.commits = request.commits
+    app.renderers = rendered.renderers
+    app.rendered = None if gvks <= kinds.keys() else rendered
+    return app.desired
+
+
+async def look(app: Application, cluster: Cluster, wanted: Desired, warnings: tuple[Condition, ...]) -> View:
+    """What the cluster has, compared with what git wants; a dry-run is asked only where ownership cannot tell."""
+    namespace = managed_namespace(app.spec, wanted)
+    every = (*wanted.objects, namespace) if namespace else wanted.objects
+    live = await cluster.observe(app.spec.name, [item.key for item in every], {item.gvk for item in every})
+    comparison = compare(wanted, live, previous=app.comparison)
+    doubtful = [(item.desired, item.live) for item in comparison.undecided if item.desired]
+    if doubtful:
+        answers = await cluster.predict(doubtful)
+        predictions = {item.key: answer for (item, _), answer in zip(doubtful, answers, strict=True)}
+        comparison = compare(wanted, live, predictions, previous=app.comparison)
+    app.comparison = comparison
+    conditions = (*_conditions(app, wanted, comparison), *warnings)
+    return View(wanted, namespace, live, comparison, conditions, warnings)
+
+
+def begin(app: Application, view: View, decision: Decision, adapters: Adapters) -> Operation | None:
+    """The operation to work on: the one under way, unless git moved on (design decision 9), or a new one if `decision` says so."""
+    running = app.operation
+    if running is not None and running.digest == view.wanted.digest and not running.phase.done:
+        return running
+    if decision.act not in (Act.SYNC, Act.HEAL):
+        return None
+    steps = plan(view.wanted, view.comparison, plan_options(app), _compare_namespace(view))
+    same = app.attempt is not None and app.attempt.digest == view.wanted.digest
+    return Operation(
+        digest=view.wanted.digest,
+        revisions=app.commits,
+        started_at=adapters.clock.now(),
+        retries=app.attempt.count if same and app.attempt else 0,
+        self_heal=decision.act is Act.HEAL,
+        results=_skipped(steps),
+        plan=steps,
+    )
+
+
+async def advance(
+    app: Application, cluster: Cluster, operation: Operation, view: View, adapters: Adapters
+) -> tuple[Operation, View]:
+    """Take the operation as far as it goes now: to its end, or to a wave that has to become healthy first (design decision 6)."""
+    steps = operation.plan
+    while steps is not None and not operation.phase.done and operation.stage < len(steps.stages):
+        stage = steps.stages[operation.stage]
+        if not operation.applied:
+            results = await run_stage(cluster, app.spec, stage, adapters.stopping)
+            if adapters.stopping():
+                return replace(operation, results={**operation.results, **results}), view
+            operation = with_results(operation, results)
+            view = await look(app, cluster, view.wanted, view.warnings)
+            continue
+        waits, never = waiting_for(stage, view.live)
+        if never:
+            operation = replace(operation, phase=Phase.FAILED, message=never)
+        elif waits:
+            return replace(operation, message=waits), view
+        else:
+            operation = replace(operation, stage=operation.stage + 1, applied=False, message="")
+    return _ended(operation, adapters), view
+
+
+def plan_options(app: Application) -> PlanOptions:
+    """What a sync of this application may do without being asked."""
+    policy = app.spec.sync_policy
+    propagation = policy.options.get("PrunePropagationPolicy", "foreground").capitalize()
+    prune = policy.automated is not None and policy.automated.prune
+    return PlanOptions(prune=prune, prune_last=policy.enabled("PruneLast"), propagation=propagation)
+
+
+def _ended(operation: Operation, adapters: Adapters) -> Operation:
+    finished = adapters.clock.now()
+    if operation.phase.done:
+        return replace(operation, finished_at=finished)
+    synced = sum(item.code is not ResultCode.PRUNE_SKIPPED for item in operation.results.values())
+    return replace(
+        operation, phase=Phase.SUCCEEDED, finished_at=finished, message=f"{synced} objects written", applied=False
+    )
+
+
+def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:
+    return {key: StepResult(ResultCode.PRUNE_SKIPPED, reason) for key, reason in steps.skipped.items()}
+
+
+def _compare_namespace(view: View) -> ObjectComparison | None:
+    """Whether the namespace that CreateNamespace asks for has to be made."""
+    if view.namespace is None:
+        return None
+    there: LiveObject | None = view.live.objects.get(view.namespace.key)
+    verdict = Verdict.SYNCED if there is not None else Verdict.MISSING
+    return ObjectComparison(view.namespace.key, view.namespace, there, verdict)
+
+
+def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tuple[Condition, ...]:
+    found = [Condition(ConditionType.COMPARISON_ERROR, problem) for problem in wanted.problems]
+    found += [Condition(ConditionType.REPEATED_RESOURCE_WARNING, warning) for warning in wanted.warnings]
+    automated = app.spec.sync_policy.automated
+    if wipes_out(wanted, comparison) and automated is not None and automated.prune and not automated.allow_empty:
+        count = len(comparison.objects)
+        found.append(
+            Condition(
+                ConditionType.SYNC_ERROR,
+                f"git has no objects any more, {count} are left in the cluster and stay. "
+                "Try: bring the manifests back, or set syncPolicy.automated.allowEmpty if they shall go",
+            )
+        )
+    return tuple(found)
+
+
+def _status(
+    app: Application, view: View, decision: Decision, operation: Operation | None, adapters: Adapters
+) -> AppStatus:
+    resources = resource_statuses(view.comparison, {item.key: item for item in app.status.resources})
+    last = operation or app.operation or app.status.operation
+    conditions = view.conditions
+    if last is not None and last.phase in (Phase.FAILED, Phase.ERROR) and last.digest == view.wanted.digest:
+        conditions = (*conditions, Condition(ConditionType.SYNC_ERROR, last.message))
+    return AppStatus(
+        name=app.spec.name,
+        sync=overall_sync(view.comparison),
+        health=overall_health(resources),
+        revisions=app.commits,
+        conditions=conditions,
+        resources=resources,
+        hooks=view.wanted.hooks,
+        renderers=app.renderers,
+        operation=last,
+        decision=decision.reason,
+        reconciled_at=adapters.clock.now(),
+    )

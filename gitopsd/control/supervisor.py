@@ -1,0 +1,343 @@
+"""Keeps all applications reconciled: whoever has work gets a pass, and nobody's pass waits for another's trouble."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import anyio
+from anyio import AsyncContextManagerMixin
+from anyio.abc import TaskGroup
+
+from gitopsd.control.application import Application
+from gitopsd.control.bus import Bus
+from gitopsd.control.queue import Level, WorkQueue
+from gitopsd.control.reconcile import Adapters, Outcome, Request, reconcile
+from gitopsd.control.revisions import Resolution, Revisions
+from gitopsd.control.timers import Timers
+from gitopsd.core.annotations import SKIP_RECONCILE
+from gitopsd.core.app import AppSpec
+from gitopsd.core.appstatus import AppStatus, SyncCode
+from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.decide import Act, Attempt
+from gitopsd.core.errors import GitopsdError, SpecError
+from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
+from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.ids import AppName
+from gitopsd.core.operation import Phase
+from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL_QUIET_SECONDS, backoff_seconds
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
+from gitopsd.ports.renderer import Renderer
+from gitopsd.ports.sources import Sources
+
+_STOP_SECONDS: Final = 8.0
+_PASSES_UNDER_WAY: Final = 512
+_RENDERS_UNDER_WAY: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSettings:
+    """`interval` and `jitter` (seconds) of the look-ups of each repository; how many passes work side by side."""
+
+    interval: float = 180.0
+    jitter: float = 60.0
+    concurrency: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The adapters that the supervisor works with."""
+
+    sources: Sources
+    renderer: Renderer
+    clusters: Clusters
+    clock: Clock
+
+
+class Supervisor(AsyncContextManagerMixin):
+    """Owns the applications and everything that runs for them; `async with` runs it."""
+
+    def __init__(
+        self, world: World, bus: Bus, settings: SupervisorSettings, on_bug: Callable[[AppName, Exception], None]
+    ) -> None:
+        self._world = world
+        self._bus = bus
+        self._on_bug = on_bug
+        self._applications: dict[AppName, Application] = {}
+        self._queue = WorkQueue()
+        self._timers = Timers(world.clock, lambda app: self._queue.add(app, Level.LIVE))
+        self._revisions = Revisions(
+            world.sources,
+            world.clock,
+            interval=settings.interval,
+            jitter=settings.jitter,
+            changed=self._revision_changed,
+        )
+        self._hard: set[AppName] = set()
+        self._turns: dict[str, anyio.CapacityLimiter] = {}
+        self._concurrency = settings.concurrency
+        self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
+        self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
+        self._scopes: dict[AppName, anyio.CancelScope] = {}
+        self._stopping = False
+        self._idle = anyio.Event()
+        self._adapters = Adapters(
+            renderer=world.renderer,
+            clock=world.clock,
+            stopping=lambda: self._stopping,
+            rendering=anyio.CapacityLimiter(_RENDERS_UNDER_WAY),
+            turns=self._turn,
+        )
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Supervisor]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._timers.run)
+            tasks.start_soon(self._revisions.run)
+            tasks.start_soon(self._dispatch, tasks)
+            try:
+                yield self
+            finally:
+                await self._stop()
+                tasks.cancel_scope.cancel()
+
+    # What the daemon and the API ask for
+
+    def configure(self, specs: Iterable[AppSpec], remembered: Mapping[AppName, AppStatus] | None = None) -> None:
+        """Work for exactly these applications from now on. Those that did not change go on undisturbed."""
+        wanted = {spec.name: spec for spec in specs}
+        for name in self._applications.keys() - wanted.keys():
+            self._remove(name)
+        for name, spec in wanted.items():
+            known = self._applications.get(name)
+            if known is None:
+                last = (remembered or {}).get(name)
+                known = Application.begin(spec, last, self._world.clock.monotonic())
+                self._applications[name] = known
+                self._revisions.use(name, spec, None)
+                self._publish(known, known.status)
+            elif known.spec != spec:
+                before = known.spec
+                known.respecify(spec)
+                self._revisions.use(name, spec, before)
+            else:
+                continue
+            self._queue.add(name, Level.GIT)
+
+    def tune(self, settings: SupervisorSettings) -> None:
+        """Take new settings; the next waits and passes follow them."""
+        self._revisions.interval = settings.interval
+        self._revisions.jitter = settings.jitter
+        self._concurrency = settings.concurrency
+        for turns in self._turns.values():
+            turns.total_tokens = settings.concurrency
+
+    def rewire(self, clusters: Clusters) -> None:
+        """The clusters of the configuration changed: every application finds its own anew."""
+        self._world = replace(self._world, clusters=clusters)
+        for _, unsubscribe in self._subscriptions.values():
+            unsubscribe()
+        self._subscriptions.clear()
+        for app in self._applications.values():
+            app.respecify(app.spec)
+            self._queue.add(app.spec.name, Level.GIT)
+
+    def refresh(self, name: AppName, *, hard: bool = False) -> None:
+        """Look the application's repositories up and reconcile it now; `hard` renders without the cache. KeyError if unknown."""
+        spec = self._applications[name].spec
+        if hard:
+            self._hard.add(name)
+        self._revisions.refresh(name, spec)
+
+    def applications(self) -> Mapping[AppName, tuple[AppSpec, AppStatus]]:
+        """Every application with its present status."""
+        return {name: (app.spec, app.status) for name, app in self._applications.items()}
+
+    def application(self, name: AppName) -> tuple[AppSpec, AppStatus] | None:
+        """One of them."""
+        app = self._applications.get(name)
+        return (app.spec, app.status) if app else None
+
+    def commits(self) -> Mapping[str, frozenset[str]]:
+        """Repository → commits in use, for `Sources.keep`."""
+        return self._revisions.commits()
+
+    # Triggers
+
+    def _revision_changed(self, name: AppName) -> None:
+        hard = name in self._hard
+        self._hard.discard(name)
+        self._queue.add(name, Level.HARD if hard else Level.GIT)
+
+    def _live_changed(self, change: LiveChange) -> None:
+        for name in change.apps:
+            if name in self._applications:
+                self._queue.add(name, Level.LIVE)
+
+    def _remove(self, name: AppName) -> None:
+        app = self._applications.pop(name)
+        self._revisions.use(name, None, app.spec)
+        self._queue.discard(name)
+        self._timers.forget(name)
+        self._hard.discard(name)
+        scope = self._scopes.get(name)
+        if scope is not None:
+            scope.cancel()
+        self._bus.publish(AppRemoved(name))
+
+    # Passes
+
+    async def _dispatch(self, tasks: TaskGroup) -> None:
+        while True:
+            name, level = await self._queue.get()
+            await self._under_way.acquire_on_behalf_of(name)
+            tasks.start_soon(self._pass, name, level)
+
+    async def _pass(self, name: AppName, level: Level) -> None:
+        app = self._applications.get(name)
+        try:
+            if app is not None and not self._stopping:
+                with anyio.CancelScope() as scope:
+                    self._scopes[name] = scope
+                    await self._guarded(app, level)
+        finally:
+            self._scopes.pop(name, None)
+            self._under_way.release_on_behalf_of(name)
+            self._queue.done(name)
+            if self._stopping and not self._scopes:
+                self._idle.set()
+
+    async def _guarded(self, app: Application, level: Level) -> None:
+        """One pass, with whatever goes wrong turned into a condition of this application alone (advisory Z2)."""
+        started = self._world.clock.monotonic()
+        server = ""
+        failed = True
+        try:
+            cluster = self._cluster(app.spec)
+            server = cluster.server
+            failed = not await self._reconcile(app, cluster, level)
+        except SpecError as error:
+            self._failed(app, ConditionType.INVALID_SPEC_ERROR, str(error))
+        except GitopsdError as error:
+            self._failed(app, ConditionType.COMPARISON_ERROR, str(error))
+            self._retry_later(app)
+        except Exception as error:  # noqa: BLE001  # a bug met by one application's input must not end the daemon
+            self._on_bug(app.spec.name, error)
+            self._failed(
+                app, ConditionType.UNKNOWN_ERROR, f"internal error: {type(error).__name__}; the log has the details"
+            )
+            self._retry_later(app)
+        seconds = self._world.clock.monotonic() - started
+        self._bus.publish(Reconciled(app.spec, server, seconds, failed))
+
+    async def _reconcile(self, app: Application, cluster: Cluster, level: Level) -> bool:
+        """Whether the application could be compared."""
+        if app.spec.annotations.get(SKIP_RECONCILE) == "true":
+            return True
+        if app.spec.unsupported:
+            raise SpecError(
+                f"uses {', '.join(app.spec.unsupported)}",
+                where=str(app.spec.position),
+                why="this version of gitopsd does not support it, and leaving it out would change what is deployed",
+                hint="remove it from the application, or wait for a version that has it",
+            )
+        resolutions = self._revisions.of(app.spec)
+        if resolutions is None:
+            return True
+        broken = next((item.error for item in resolutions if not item.commit), None)
+        if broken is not None:
+            self._failed(app, ConditionType.COMPARISON_ERROR, broken)
+            return False
+        outcome = await reconcile(app, cluster, _request(resolutions, level), self._adapters)
+        app.failures = 0
+        self._conclude(app, cluster, outcome)
+        return True
+
+    def _conclude(self, app: Application, cluster: Cluster, outcome: Outcome) -> None:
+        """Bookkeeping after a pass."""
+        now = self._world.clock.monotonic()
+        operation = outcome.operation
+        app.comparison = outcome.comparison
+        app.operation = operation if operation is not None and not operation.phase.done else None
+        if operation is not None and operation.phase.done:
+            succeeded = operation.phase is Phase.SUCCEEDED
+            app.attempt = _attempt(app.attempt, operation.digest, now, succeeded=succeeded)
+            self._queue.add(app.spec.name, Level.LIVE)
+        if outcome.decision.act is Act.WAIT:
+            self._timers.wake_after(app.spec.name, outcome.decision.seconds)
+        self._publish(app, outcome.status, cluster.server)
+        if operation is not None and operation.finished_at is not None:
+            seconds = (operation.finished_at - operation.started_at).total_seconds()
+            self._bus.publish(OperationEnded(app.spec, cluster.server, replace(operation, plan=None), seconds))
+
+    def _failed(self, app: Application, kind: ConditionType, message: str) -> None:
+        """Show that the application could not be compared; what was known of its resources is kept."""
+        status = replace(
+            app.status,
+            sync=SyncCode.UNKNOWN,
+            health=Health(HealthStatus.UNKNOWN, message),
+            conditions=(Condition(kind, message),),
+            reconciled_at=self._world.clock.now(),
+        )
+        self._publish(app, status)
+
+    def _retry_later(self, app: Application) -> None:
+        app.failures += 1
+        wait = backoff_seconds(RECONCILE_ERROR, app.failures)
+        self._timers.wake_after(app.spec.name, wait + self._world.clock.jitter(wait / 10))
+
+    def _publish(self, app: Application, status: AppStatus, server: str = "") -> None:
+        app.status = status
+        shown = replace(
+            status, reconciled_at=None, operation=replace(status.operation, plan=None) if status.operation else None
+        )
+        if shown == app.published:
+            return
+        previous, app.published = app.published, shown
+        self._bus.publish(StatusChanged(app.spec, replace(shown, reconciled_at=status.reconciled_at), previous, server))
+
+    def _cluster(self, spec: AppSpec) -> Cluster:
+        cluster = self._world.clusters.find(server=spec.destination.server, name=spec.destination.name)
+        if cluster.name not in self._subscriptions:
+            self._subscriptions[cluster.name] = (cluster, cluster.subscribe(self._live_changed))
+        return cluster
+
+    def _turn(self, cluster: str) -> anyio.CapacityLimiter:
+        """The passes that work on one cluster side by side: a cluster that is slow makes no other one's applications wait."""
+        turns = self._turns.get(cluster)
+        if turns is None:
+            turns = self._turns[cluster] = anyio.CapacityLimiter(self._concurrency)
+        return turns
+
+    async def _stop(self) -> None:
+        """Let syncs finish the step in hand, for a bounded time."""
+        with anyio.CancelScope(shield=True):
+            self._stopping = True
+            for _, unsubscribe in self._subscriptions.values():
+                unsubscribe()
+            if self._scopes:
+                with anyio.move_on_after(_STOP_SECONDS):
+                    await self._idle.wait()
+
+
+def _request(resolutions: tuple[Resolution, ...], level: Level) -> Request:
+    warnings = tuple(
+        Condition(ConditionType.SOURCE_WARNING, f"the last known commit is kept: {item.error}")
+        for item in resolutions
+        if item.error
+    )
+    return Request(tuple(item.commit for item in resolutions), level, warnings)
+
+
+def _attempt(before: Attempt | None, digest: str, now: float, *, succeeded: bool) -> Attempt:
+    """The attempt that just ended; it counts on from the one before where that was of the same kind."""
+    if before is None or before.digest != digest:
+        return Attempt(digest, succeeded, 0 if succeeded else 1, now)
+    if before.succeeded != succeeded:
+        return Attempt(digest, succeeded, 0 if succeeded else 1, now)
+    if succeeded and now - before.ended > SELF_HEAL_QUIET_SECONDS:
+        return Attempt(digest, succeeded, 1, now)
+    return Attempt(digest, succeeded, before.count + 1, now)

@@ -1,0 +1,86 @@
+"""Executes one plan: the only caller of a cluster's writing methods (design decision 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import anyio
+
+from gitopsd.core.app import AppSpec
+from gitopsd.core.errors import GitopsdError
+from gitopsd.core.health.assess import assess
+from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.live import Live
+from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.permit import permit_object
+from gitopsd.core.plan import ApplyStep, PruneStep, Stage
+from gitopsd.ports.cluster import Cluster
+
+
+async def run_stage(
+    cluster: Cluster, spec: AppSpec, stage: Stage, stopping: Callable[[], bool]
+) -> Mapping[ObjectKey, StepResult]:
+    """Run the steps of one stage; the result of each.
+
+    One step's failure stops no other of its stage. When `stopping` says so, steps that have not begun are left out: the plan that the
+    next start makes has them again.
+    """
+    results: dict[ObjectKey, StepResult] = {}
+    groups: Sequence[Sequence[ApplyStep | PruneStep]] = (stage.prunes, *stage.groups)
+    for group in groups:
+        if stopping():
+            break
+        if len(group) == 1:
+            await _step(cluster, spec, group[0], results)
+            continue
+        async with anyio.create_task_group() as tasks:
+            for step in group:
+                tasks.start_soon(_step, cluster, spec, step, results)
+    return results
+
+
+async def _step(
+    cluster: Cluster, spec: AppSpec, step: ApplyStep | PruneStep, results: dict[ObjectKey, StepResult]
+) -> None:
+    try:
+        permit = permit_object(spec, step.key)
+        if isinstance(step, ApplyStep):
+            await cluster.apply(permit, step.desired)
+            results[step.key] = StepResult(ResultCode.SYNCED)
+        else:
+            await cluster.delete(permit, step.live, propagation=step.propagation)
+            results[step.key] = StepResult(ResultCode.PRUNED)
+    except GitopsdError as error:
+        results[step.key] = StepResult(ResultCode.SYNC_FAILED, str(error))
+
+
+def waiting_for(stage: Stage, live: Live) -> tuple[str, str]:
+    """What the next stage still waits for: (sentence, "") or ("", why it will never come). Both empty: nothing."""
+    waiting: list[str] = []
+    for key in stage.waits_for:
+        there = live.objects.get(key)
+        if there is None:
+            return "", f"{key} is missing while wave {stage.wave} waits for it; it might have been deleted"
+        health = assess(there.document.body())
+        if health is None or health.status is HealthStatus.HEALTHY:
+            continue
+        if health.status is HealthStatus.DEGRADED:
+            return "", f"{key} is Degraded: {health.message}"
+        waiting.append(str(key))
+    if not waiting:
+        return "", ""
+    more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    return f"waiting for {waiting[0]}{more} to become healthy (wave {stage.wave})", ""
+
+
+def with_results(operation: Operation, results: Mapping[ObjectKey, StepResult]) -> Operation:
+    """`operation` after the steps of its stage ran; Failed if one of them did."""
+    done = replace(operation, results={**operation.results, **results}, applied=True)
+    failures = done.failures
+    if not failures:
+        return done
+    key, first = failures[0]
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return replace(done, phase=Phase.FAILED, message=f"{key}: {first.message}{more}")

@@ -1,0 +1,108 @@
+"""Argo CD's annotations, honoured as they are, and how they are read.
+
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/annotations-and-labels/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from gitopsd.core.ids import AppName, ObjectKey
+
+TRACKING_ID: Final = "argocd.argoproj.io/tracking-id"
+INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
+SYNC_WAVE: Final = "argocd.argoproj.io/sync-wave"
+SYNC_OPTIONS: Final = "argocd.argoproj.io/sync-options"
+HOOK: Final = "argocd.argoproj.io/hook"
+HELM_HOOK: Final = "helm.sh/hook"
+HELM_HOOK_WEIGHT: Final = "helm.sh/hook-weight"
+IGNORE_HEALTHCHECK: Final = "argocd.argoproj.io/ignore-healthcheck"
+SKIP_RECONCILE: Final = "argocd.argoproj.io/skip-reconcile"
+
+_HELM_PHASES: Final = {
+    "pre-install": "PreSync",
+    "pre-upgrade": "PreSync",
+    "post-install": "PostSync",
+    "post-upgrade": "PostSync",
+    "pre-delete": "PreDelete",
+    "post-delete": "PostDelete",
+}
+_LABEL_LENGTH: Final = 63
+
+
+class TrackingId(NamedTuple):
+    """The value of the tracking annotation: which application, and which object it was written for."""
+
+    app: AppName
+    key: ObjectKey
+
+
+def tracking_id(app: AppName, key: ObjectKey, namespace: str) -> str:
+    """`<app>:<group>/<kind>:<namespace>/<name>`; a cluster-scoped object carries the destination's `namespace`, as in Argo CD."""
+    return f"{app}:{key.group}/{key.kind}:{key.namespace or namespace}/{key.name}"
+
+
+def parse_tracking_id(text: str) -> TrackingId | None:
+    """The parts of a tracking annotation; None for text that is not one."""
+    app, colon, rest = text.partition(":")
+    kind_part, second_colon, place = rest.partition(":")
+    group, slash, kind = kind_part.partition("/")
+    namespace, second_slash, name = place.partition("/")
+    if not (app and colon and second_colon and slash and kind and second_slash and name):
+        return None
+    return TrackingId(AppName(app), ObjectKey(group, kind, namespace, name))
+
+
+def tracks(tracking: TrackingId, key: ObjectKey) -> bool:
+    """Whether the annotation on the object `key` was written for it, and not copied along from another one.
+
+    Argo CD's rule: group, kind and name agree, and the namespace too unless the object is cluster-scoped.
+    """
+    theirs = tracking.key
+    same = (theirs.group, theirs.kind, theirs.name) == (key.group, key.kind, key.name)
+    return same and (not key.namespace or theirs.namespace == key.namespace)
+
+
+def instance_label(app: AppName) -> str:
+    """The application's name as a label value: 63 characters at most, ending in a letter or digit."""
+    return app[:_LABEL_LENGTH].rstrip("-_.")
+
+
+def sync_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    """The resource's own sync options: `Prune=false,Replace=true` as key → value. Items without `=` are left out."""
+    found: dict[str, str] = {}
+    for item in annotations.get(SYNC_OPTIONS, "").split(","):
+        key, separator, option = item.strip().partition("=")
+        if separator:
+            found[key] = option
+    return found
+
+
+def hook_phases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The phases at which a manifest runs as a hook, in the order written; None for an object that is no hook.
+
+    An Argo CD hook annotation overrides the Helm hook of that object. Helm hooks without a counterpart (tests, rollback) run at
+    no phase: the answer is empty. `crd-install` is no hook.
+    """
+    own = _items(annotations.get(HOOK, ""))
+    if own:
+        return own
+    helm = _items(annotations.get(HELM_HOOK, ""))
+    if not helm or "crd-install" in helm:
+        return None
+    return tuple(dict.fromkeys(_HELM_PHASES[item] for item in helm if item in _HELM_PHASES))
+
+
+def wave(annotations: Mapping[str, str]) -> int | None:
+    """The sync wave: Argo CD's annotation, else Helm's hook weight, else 0; None if the text is not a whole number."""
+    written = annotations.get(SYNC_WAVE) or annotations.get(HELM_HOOK_WEIGHT) or "0"
+    try:
+        number = int(written)
+    except ValueError:
+        return None
+    return number if -(2**31) <= number < 2**31 else None
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item for item in (part.strip() for part in text.split(",")) if item)

@@ -1,0 +1,99 @@
+"""From a comparison to what shall be done about it. Pure: the moment is an argument."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from gitopsd.core.app import AppSpec, RetryPolicy
+from gitopsd.core.compare import Comparison, Verdict
+from gitopsd.core.conditions import Condition
+from gitopsd.core.manifest import Desired
+from gitopsd.core.schedule import SELF_HEAL, Backoff, backoff_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last sync that was tried: of which desired digest, how it ended, and when (seconds of the monotonic clock).
+
+    `count` is how many times in a row: failures of the same digest, or self-heals without a quiet time between them.
+    """
+
+    digest: str
+    succeeded: bool
+    count: int
+    ended: float
+
+
+class Act(enum.StrEnum):
+    """What to do with an application."""
+
+    NOTHING = "nothing"
+    SYNC = "sync"
+    HEAL = "heal"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do and why; `seconds` is how long a WAIT lasts."""
+
+    act: Act
+    reason: str
+    seconds: float = 0.0
+
+
+def decide(
+    spec: AppSpec,
+    desired: Desired,
+    comparison: Comparison,
+    *,
+    conditions: tuple[Condition, ...],
+    attempt: Attempt | None,
+    now: float,
+) -> Decision:
+    """What to do about `comparison` (auto-sync and self-heal rules of peers: Argo CD's automated sync policy).
+
+    `conditions` with an error block every sync. A failed sync is retried for ever with capped back-off unless the retry limit
+    says otherwise; a new digest is never held back by the failures of an older one.
+    """
+    if any(condition.type.is_error for condition in conditions):
+        return Decision(Act.NOTHING, "blocked by an error condition")
+    automated = spec.sync_policy.automated
+    if comparison.synced:
+        return Decision(Act.NOTHING, "in sync")
+    if automated is None:
+        return Decision(Act.NOTHING, "out of sync; automated sync is off")
+    if not automated.prune and all(
+        item.verdict in (Verdict.SYNCED, Verdict.EXTRA) for item in comparison.objects.values()
+    ):
+        return Decision(Act.NOTHING, "only pruning is needed; automated.prune is off")
+    if wipes_out(desired, comparison) and automated.prune and not automated.allow_empty:
+        return Decision(Act.NOTHING, "git has no objects any more; automated.allowEmpty is off")
+    if attempt is None or attempt.digest != desired.digest:
+        return Decision(Act.SYNC, "git differs from the cluster")
+    if attempt.succeeded:
+        if not automated.self_heal:
+            return Decision(Act.NOTHING, "the cluster was changed; automated.selfHeal is off")
+        return _after(SELF_HEAL, attempt, now, Act.HEAL, "the cluster was changed")
+    return _retry(spec.sync_policy.retry, attempt, now)
+
+
+def wipes_out(desired: Desired, comparison: Comparison) -> bool:
+    """Whether the application wants nothing any more while it still has objects (Argo CD's `allowEmpty` case)."""
+    return not desired.objects and bool(comparison.objects)
+
+
+def _retry(policy: RetryPolicy, attempt: Attempt, now: float) -> Decision:
+    if 0 <= policy.limit < attempt.count:
+        return Decision(Act.NOTHING, f"the sync failed and was retried {policy.limit} times (syncPolicy.retry.limit)")
+    return _after(
+        Backoff(policy.seconds, policy.factor, policy.max_seconds), attempt, now, Act.SYNC, "the last sync failed"
+    )
+
+
+def _after(backoff: Backoff, attempt: Attempt, now: float, act: Act, reason: str) -> Decision:
+    remaining = attempt.ended + backoff_seconds(backoff, attempt.count) - now
+    if remaining > 0:
+        return Decision(Act.WAIT, f"{reason}; next try after a back-off", remaining)
+    return Decision(act, reason)

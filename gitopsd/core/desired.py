@@ -1,0 +1,165 @@
+"""From manifests to the objects that an application wants: namespace, tracking, waves, hooks set apart, duplicates named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+
+from gitopsd.core import annotations as marks
+from gitopsd.core.app import AppSpec, TrackingMethod
+from gitopsd.core.document import Document, canonical
+from gitopsd.core.ids import GVK, GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, string_map, text
+from gitopsd.core.manifest import Desired, DesiredObject, Hook, KindInfo, Manifest
+
+_SET_BY_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, KindInfo]) -> Desired:
+    """The objects that `spec` wants, from its rendered `manifests` in their order.
+
+    `kinds` is what discovery says of the manifests' kinds; a kind that is not there is taken from a CustomResourceDefinition
+    among the manifests, else as namespaced if the manifest names a namespace.
+
+    The same object twice: the last one counts, and a warning names it (Argo CD's RepeatedResourceWarning).
+    """
+    flat = list(_flattened(manifests))
+    defined = _defined(flat)
+    found: dict[ObjectKey, DesiredObject] = {}
+    hooks: list[Hook] = []
+    warnings: list[str] = []
+    problems: list[str] = []
+    for manifest in flat:
+        phases = marks.hook_phases(manifest.annotations)
+        if phases is not None:
+            hooks.append(_hook(manifest, phases))
+            continue
+        problem = _problem(manifest)
+        if problem:
+            problems.append(f"{manifest.origin}: {problem}")
+            continue
+        one = _object(spec, manifest, kinds, defined, warnings)
+        if not one.key.namespace and _namespaced(manifest, kinds, defined):
+            problems.append(f"{manifest.origin}: {one.key} names no namespace; set destination.namespace")
+            continue
+        if one.key in found:
+            warnings.append(f"{one.key} appears more than once; the last one, {one.origin}, counts")
+        found[one.key] = one
+    digest = hashlib.blake2b(digest_size=16)
+    for key in sorted(found):
+        digest.update(f"{key}\n{found[key].gvk.version}\n{found[key].digest}\n".encode())
+    return Desired(
+        objects=tuple(found.values()),
+        digest=digest.hexdigest(),
+        hooks=tuple(hooks),
+        defines=frozenset(defined),
+        warnings=tuple(warnings),
+        problems=tuple(problems),
+    )
+
+
+def wanted_kinds(manifests: Iterable[Manifest]) -> frozenset[GVK]:
+    """The kinds of all manifests, hooks included: what `desired` wants discovery to be asked about."""
+    return frozenset(manifest.gvk for manifest in _flattened(manifests))
+
+
+def managed_namespace(spec: AppSpec, wanted: Desired) -> DesiredObject | None:
+    """The namespace that `CreateNamespace=true` asks for: never tracked, so never pruned; None if it is not ours to make.
+
+    A Namespace manifest in the sources wins (Argo CD, sync options).
+    """
+    name = spec.destination.namespace
+    key = ObjectKey("", "Namespace", "", name)
+    policy = spec.sync_policy
+    if not name or not policy.enabled("CreateNamespace") or any(item.key == key for item in wanted.objects):
+        return None
+    metadata: dict[str, JsonValue] = {"name": name}
+    if policy.namespace_labels:
+        metadata["labels"] = dict(policy.namespace_labels)
+    if policy.namespace_annotations:
+        metadata["annotations"] = dict(policy.namespace_annotations)
+    document = Document(canonical({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+    return DesiredObject(key, GVK("", "v1", "Namespace"), document, document.digest(), origin=spec.position)
+
+
+def _flattened(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+    """Every manifest, the items of lists (`v1 List`, `ConfigMapList`) one by one."""
+    for manifest in manifests:
+        if text(manifest.body, "kind").endswith("List") and "items" in manifest.body:
+            yield from _flattened(Manifest(item, manifest.origin) for item in objects(manifest.body, "items"))
+        else:
+            yield manifest
+
+
+def _defined(manifests: Iterable[Manifest]) -> dict[GroupKind, bool]:
+    """Kind → whether it is namespaced, for each CustomResourceDefinition among the manifests."""
+    found: dict[GroupKind, bool] = {}
+    for manifest in manifests:
+        if manifest.gvk.group_kind == _CRD:
+            spec = mapping(manifest.body, "spec")
+            kind = GroupKind(text(spec, "group"), text(spec, "names", "kind"))
+            found[kind] = text(spec, "scope") != "Cluster"
+    return found
+
+
+def _problem(manifest: Manifest) -> str:
+    gvk = manifest.gvk
+    if not gvk.version or not gvk.kind:
+        return "a manifest needs apiVersion and kind"
+    if not manifest.name:
+        generated = text(manifest.body, "metadata", "generateName")
+        also = "; metadata.generateName is for hooks only" if generated else ""
+        return f"{gvk} has no metadata.name{also}"
+    return ""
+
+
+def _hook(manifest: Manifest, phases: tuple[str, ...]) -> Hook:
+    name = manifest.name or text(manifest.body, "metadata", "generateName")
+    return Hook(manifest.gvk, manifest.namespace, name, phases)
+
+
+def _namespaced(manifest: Manifest, kinds: Mapping[GVK, KindInfo], defined: Mapping[GroupKind, bool]) -> bool:
+    gvk = manifest.gvk
+    known = kinds.get(gvk)
+    if known is not None:
+        return known.namespaced
+    return defined.get(gvk.group_kind, bool(manifest.namespace))
+
+
+def _object(
+    spec: AppSpec,
+    manifest: Manifest,
+    kinds: Mapping[GVK, KindInfo],
+    defined: Mapping[GroupKind, bool],
+    warnings: list[str],
+) -> DesiredObject:
+    gvk = manifest.gvk
+    scope = (manifest.namespace or spec.destination.namespace) if _namespaced(manifest, kinds, defined) else ""
+    key = ObjectKey(gvk.group, gvk.kind, scope, manifest.name)
+    wave = marks.wave(manifest.annotations)
+    if wave is None:
+        warnings.append(f"{manifest.origin}: {key} has a sync wave that is not a whole number; wave 0 is used")
+    document = Document(canonical(_tracked(spec, manifest.body, key)))
+    return DesiredObject(
+        key=key,
+        gvk=gvk,
+        document=document,
+        digest=document.digest(),
+        wave=wave or 0,
+        options=marks.sync_options(manifest.annotations),
+        origin=manifest.origin,
+    )
+
+
+def _tracked(spec: AppSpec, body: JsonObject, key: ObjectKey) -> JsonObject:
+    """`body` with its namespace and our tracking, without what only a server sets (exports carry it, and it would conflict)."""
+    metadata = {name: item for name, item in mapping(body, "metadata").items() if name not in _SET_BY_SERVER}
+    metadata.pop("namespace", None)
+    if key.namespace:
+        metadata["namespace"] = key.namespace
+    identity = marks.tracking_id(spec.name, key, spec.destination.namespace)
+    metadata["annotations"] = {**string_map(metadata, "annotations"), marks.TRACKING_ID: identity}
+    if spec.tracking is TrackingMethod.ANNOTATION_AND_LABEL:
+        metadata["labels"] = {**string_map(metadata, "labels"), marks.INSTANCE_LABEL: marks.instance_label(spec.name)}
+    return {**body, "metadata": metadata}

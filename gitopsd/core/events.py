@@ -1,0 +1,58 @@
+"""What happens in the daemon, as values for whoever listens: metrics, the store, the API, the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gitopsd.core.app import AppSpec
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.ids import AppName
+from gitopsd.core.operation import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """An application's status is another than `previous` (None at first). `server` is its cluster's URL ("" if not known)."""
+
+    spec: AppSpec
+    status: AppStatus
+    previous: AppStatus | None
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """One reconciliation of an application ended. `failed`: it could not be compared."""
+
+    spec: AppSpec
+    server: str
+    seconds: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """A sync came to an end, after `seconds`."""
+
+    spec: AppSpec
+    server: str
+    operation: Operation
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AppRemoved:
+    """The configuration does not have the application any more; its objects in the cluster stay."""
+
+    name: AppName
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReloaded:
+    """A reload of the configuration was tried; `error` is why the old one goes on ("" if the new one is in force)."""
+
+    error: str = ""
+
+
+Event: TypeAlias = StatusChanged | Reconciled | OperationEnded | AppRemoved | ConfigReloaded

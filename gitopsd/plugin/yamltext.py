@@ -1,0 +1,285 @@
+"""YAML as kubectl reads it, without the engine: plain data only, bounded before it is expanded (advisories U2, D8, C3).
+
+Scalars follow sigs.k8s.io/yaml: YAML 1.1 booleans (`yes`, `on`, `y`), no base-60 numbers, timestamps stay text, keys
+become text. Error texts name lines and keys, never values.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitopsd.core.errors import RenderError
+from gitopsd.core.ids import Position
+from gitopsd.core.jsonvalue import JsonValue
+from gitopsd.plugin.failure import TracedRenderError
+
+MAX_DEPTH = 100
+MAX_NODES = 1_000_000
+
+_TAG: Final = "tag:yaml.org,2002:"
+_PLAIN: Final = "plain"
+_BOOLEANS = {
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
+}
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
+_MARKER = re.compile(r"(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class YamlText:
+    """One document of a stream that holds anything but comments.
+
+    `before` is the number of lines above `text`, `line` its first line of content.
+    """
+
+    text: str
+    before: int
+    line: int
+
+
+class _PlainLoader(yaml.CSafeLoader):
+    """Composes nodes. One resolver marks every untagged plain scalar, and this module decides what it is."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {None: [(_PLAIN, re.compile(""))]}
+
+
+def decode_text(data: bytes, file: str) -> str:
+    """The bytes of a file as text: UTF-8, or UTF-16 with its mark.
+
+    Raises `RenderError` with the line of the first bad byte.
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RenderError("the file is neither UTF-8 nor UTF-16 text", where=str(Position(file, line))) from None
+
+
+def split_documents(text: str) -> Iterator[YamlText]:
+    """Cut a stream at its `---` and `...` lines; documents of comments alone are left out."""
+    lines = text.splitlines(keepends=True) if "\r" not in text else text.replace("\r\n", "\n").splitlines(keepends=True)
+    begin, content = 0, 0
+    directive = False
+    for number, line in enumerate([*lines, "---"]):
+        at_end = number == len(lines)
+        if not at_end and directive and line.startswith("---"):
+            directive = False
+        elif at_end or _MARKER.match(line):
+            if content:
+                yield YamlText("".join(lines[begin:number]), begin, content)
+            rest = line[3:].strip()
+            inline = line[0] == "-" and bool(rest) and not rest.startswith("#")
+            begin, content = (number, number + 1) if inline else (number + 1, 0)
+        elif not content and line.startswith("%"):
+            directive = True
+        elif not content and line.strip() and not line.lstrip().startswith("#"):
+            content = number + 1
+
+
+def parse_yaml(text: str, *, file: str = "", before: int = 0) -> JsonValue:
+    """The one document in `text`; None where it holds nothing. `file` and `before` (lines above it) are for messages.
+
+    Raises `RenderError` with file:line:column for syntax errors, a key set twice, a tag that is not plain data, an
+    anchor inside of itself, more than `MAX_DEPTH` levels, or more than `MAX_NODES` values after all aliases are
+    expanded.
+    """
+    loader = _PlainLoader(text)
+    try:
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _fault(error.problem or "not valid YAML", file, before, mark) from None
+    except yaml.YAMLError as error:
+        raise RenderError("not valid YAML", where=file, why=type(error).__name__) from None
+    finally:
+        loader.dispose()
+    return _Reader(file, before).read(node) if node is not None else None
+
+
+def parse_json(text: str, *, file: str = "") -> JsonValue:
+    """The JSON value in `text`.
+
+    Raises `RenderError` with file:line:column for syntax errors and for a key set twice.
+    """
+
+    def unique(pairs: list[tuple[str, JsonValue]]) -> JsonValue:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RenderError(f"key {twice!r} is set twice", where=file, hint="keep one of the two")
+        return found
+
+    def constant(name: str) -> JsonValue:
+        raise RenderError(f"{name} is not JSON", where=file)
+
+    try:
+        found: JsonValue = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        raise TracedRenderError(
+            f"not valid JSON: {error.msg}", where=str(Position(file, error.lineno, error.colno))
+        ) from None
+    except RecursionError:
+        raise RenderError("nested deeper than any manifest", where=file) from None
+    return found
+
+
+class _Reader:
+    """Turns the nodes of one document into values."""
+
+    def __init__(self, file: str, before: int) -> None:
+        self._file = file
+        self._before = before
+        self._open: set[int] = set()
+        self._budget = MAX_NODES
+
+    def read(self, node: Node) -> JsonValue:
+        """The value of `node`; what an alias stands for is read again each time, and counted."""
+        self._budget -= 1
+        if self._budget < 0:
+            raise self._error(node, f"more than {MAX_NODES} values after its aliases are expanded")
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._open:
+            raise self._error(node, "an anchor contains itself")
+        if len(self._open) >= MAX_DEPTH:
+            raise self._error(node, f"more than {MAX_DEPTH} levels of nesting")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, MappingNode):
+                self._tag(node, "map")
+                return self._mapping(node)
+            self._tag(node, "seq")
+            return [self.read(item) for item in node.value]
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: MappingNode) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = {}
+        merged: dict[str, JsonValue] = {}
+        for key_node, value_node in node.value:
+            if isinstance(key_node, ScalarNode) and key_node.value == "<<" and not key_node.style:
+                for each in self._merged(value_node):
+                    merged = {**each, **merged}
+                continue
+            key = self._key(key_node)
+            if key in found:
+                raise self._error(key_node, f"key {key!r} is set twice", hint="keep one of the two")
+            found[key] = self.read(value_node)
+        return {**merged, **found}
+
+    def _merged(self, node: Node) -> Iterator[dict[str, JsonValue]]:
+        for each in node.value if isinstance(node, SequenceNode) else (node,):
+            found = self.read(each)
+            if not isinstance(found, dict):
+                raise self._error(each, "<< merges mappings only")
+            yield found
+
+    def _key(self, node: Node) -> str:
+        found = self.read(node)
+        match found:
+            case str():
+                return found
+            case bool():
+                return "true" if found else "false"
+            case int() | float():
+                return str(found)
+            case _:
+                raise self._error(node, "a key must be text")
+
+    def _scalar(self, node: ScalarNode) -> JsonValue:
+        text: str = node.value
+        match node.tag.removeprefix(_TAG):
+            case "plain":
+                return self._plain(node, text)
+            case "str" | "!" | "timestamp":
+                return text
+            case "int" | "float" | "bool" | "null" as wanted:
+                return self._tagged(node, text, wanted)
+            case "binary":
+                return self._binary(node, text)
+            case tag:
+                raise self._unknown_tag(node, tag)
+
+    def _plain(self, node: ScalarNode, text: str) -> JsonValue:
+        if text in _BOOLEANS:
+            return _BOOLEANS[text]
+        if text in _NULLS:
+            return None
+        digits = text.replace("_", "")
+        if _INTEGER.match(digits):
+            return _integer(digits)
+        if _FLOAT.match(digits):
+            return _float(float(digits))
+        if _INFINITE.match(text):
+            raise self._error(node, "JSON has no infinite numbers")
+        return text
+
+    def _tagged(self, node: ScalarNode, text: str, wanted: str) -> JsonValue:
+        found = self._plain(node, text)
+        is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+        fits = {
+            "int": is_number and isinstance(found, int),
+            "float": is_number,
+            "bool": isinstance(found, bool),
+            "null": found is None,
+        }
+        if not fits[wanted]:
+            raise self._error(node, f"the value is not what its tag !!{wanted} says")
+        return found
+
+    def _binary(self, node: ScalarNode, text: str) -> str:
+        try:
+            return base64.b64decode(text, validate=False).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise self._error(node, "!!binary does not hold text in base64") from None
+
+    def _tag(self, node: Node, expected: str) -> None:
+        if node.tag != _TAG + expected:
+            raise self._unknown_tag(node, node.tag.removeprefix(_TAG))
+
+    def _unknown_tag(self, node: Node, tag: str) -> RenderError:
+        return self._error(node, f"unknown YAML tag {tag!r}", hint="manifests are plain data: remove the tag")
+
+    def _error(self, node: Node, problem: str, hint: str = "") -> RenderError:
+        return _fault(problem, self._file, self._before, node.start_mark, hint)
+
+
+def _integer(digits: str) -> JsonValue:
+    sign = -1 if digits.startswith("-") else 1
+    body = digits.lstrip("+-").lower()
+    prefix = body[:2]
+    if prefix in ("0x", "0b", "0o"):
+        number = int(body, 0)
+    elif body.startswith("0") and len(body) > 1:
+        number = int(body, 8)
+    else:
+        number = int(body)
+    number *= sign
+    return number if -(2**63) <= number < 2**64 else _float(float(number))
+
+
+def _float(number: float) -> JsonValue:
+    """Whole floats become integers, as Go writes them into JSON."""
+    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+
+
+def _fault(problem: str, file: str, before: int, mark: yaml.Mark | None, hint: str = "") -> RenderError:
+    where = Position(file, mark.line + 1 + before, mark.column + 1) if mark is not None else Position(file)
+    return RenderError(problem, where=str(where), hint=hint)
