@@ -1,1 +1,1 @@
-"""Kubernetes behind one door: connect, discovery, watch, index of live objects, apply, prune, logs, events."""
+"""Kubernetes clusters behind one door: connect, discover, watch, apply, delete."""

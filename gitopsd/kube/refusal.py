@@ -1,0 +1,190 @@
+"""From an API server's answer to a `ClusterError` that says what happened, where, why, and what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import orjson
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
+from gitopsd.kube.answer import Answer
+
+_LONGEST_MESSAGE: Final = 1_000
+_TERMINATING: Final = "NamespaceTerminating"
+# Server-side apply reports an object that does not fit its schema as a 500 without a reason; another try cannot help.
+_NOT_TYPED: Final = (
+    "failed to create typed patch object",
+    "failed to convert new object",
+    "failed to create manager for",
+)
+_FORBIDDEN: Final = re.compile(
+    r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)" in API group "(?P<group>[\w.-]*)"'
+    r'(?: in the namespace "(?P<namespace>[\w.-]+)")?'
+)
+_WEBHOOK: Final = re.compile(r'admission webhook "(?P<name>[\w./-]+)" denied')
+_BROKEN_WEBHOOK: Final = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)"')
+
+
+class _Verdict(NamedTuple):
+    """What happened, what to do next, and whether the same request may succeed later."""
+
+    what: str
+    hint: str
+    retryable: bool = False
+
+
+_KNOWN: Final = {
+    401: _Verdict("the API server does not accept the credentials", "renew the cluster's token or certificate", True),
+    409: _Verdict("the object changed at the same time", "nothing, it is tried again", True),
+    410: _Verdict("the API server no longer has what was asked for", "nothing, it is listed anew", True),
+    429: _Verdict("the API server is busy", "nothing, it is tried again", True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, in words: `verb` (list, apply …), `kind` as people say it, the object if it was one.
+
+    `secret` is the body that was sent if it is a Secret: the API server's messages may quote its values (S4), so of
+    these only the reason and the names of fields are kept.
+    """
+
+    cluster: str
+    verb: str
+    kind: str
+    key: ObjectKey | None = None
+    secret: JsonObject | None = None
+
+    @property
+    def subject(self) -> str:
+        """The object or kind."""
+        return str(self.key) if self.key is not None else self.kind
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether answers may hold a Secret's values."""
+        return self.secret is not None or (self.key is not None and self.key.group_kind == ("", "Secret"))
+
+
+def is_invalid(status: JsonObject) -> bool:
+    """Whether this Status is a 500 that means 422: server-side apply could not read the object."""
+    return text(status, "message").startswith(_NOT_TYPED)
+
+
+def status_of(answer: Answer) -> JsonObject:
+    """The Status object in an answer's body; an empty one if it holds something else."""
+    try:
+        body = orjson.loads(answer.body)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) and body.get("kind") == "Status" else {}
+
+
+def refused(request: Asked, answer: Answer) -> ClusterError:
+    """The error for an answer that is none of 2xx."""
+    return from_status(request, status_of(answer), code=answer.status, retry_after=answer.retry_after)
+
+
+def from_status(request: Asked, status: JsonObject, *, code: int, retry_after: float | None = None) -> ClusterError:
+    """The error for a Status object, as it comes in answers and in watches' ERROR events."""
+    invalid = is_invalid(status)
+    message = text(status, "message")
+    verdict = _judge(request, status, code, invalid=invalid)
+    return ClusterError(
+        verdict.what,
+        where=f"cluster {request.cluster}, {request.subject}".rstrip(", "),
+        why=_why(request, status, message, code),
+        hint=verdict.hint,
+        retryable=verdict.retryable,
+        status=422 if invalid else code,
+        reason=text(status, "reason") or ("Invalid" if invalid else ""),
+        retry_after=retry_after,
+    )
+
+
+def _judge(request: Asked, status: JsonObject, code: int, *, invalid: bool) -> _Verdict:
+    did = f"the API server refused to {request.verb} {'it' if request.key is not None else 'this kind'}"
+    return _judge_admission(status, did) or _judge_code(request, status, 422 if invalid else code, did)
+
+
+def _judge_admission(status: JsonObject, did: str) -> _Verdict | None:
+    """What plugins and webhooks of the API server say, under whatever status code."""
+    message = text(status, "message")
+    if _has_cause(status, _TERMINATING):
+        return _Verdict(did, "wait until its namespace is gone, or stop deleting it", True)
+    if hook := _WEBHOOK.search(message):
+        return _Verdict(f"{did}: an admission webhook denied the request", f"see the rules of webhook {hook['name']}")
+    if hook := _BROKEN_WEBHOOK.search(message):
+        hint = f"look at webhook {hook['name']} and its service"
+        return _Verdict(f"{did}: an admission webhook does not answer", hint, True)
+    return None
+
+
+def _judge_code(request: Asked, status: JsonObject, code: int, did: str) -> _Verdict:
+    if code in (400, 422):
+        return _Verdict(f"{did}: it is not valid", "correct the named fields in git")
+    if code == 403:
+        return _Verdict(did, _missing_rule(text(status, "message")))
+    if code == 404:
+        return _not_found(request, status, did)
+    if 300 <= code < 400:
+        return _Verdict("the API server answered with a redirect, which is never followed", "name its own URL")
+    if code in _KNOWN:
+        return _KNOWN[code]
+    return _Verdict(f"{did}: status {code}", "look at the API server's log if it stays so", code >= 500)
+
+
+def _not_found(request: Asked, status: JsonObject, did: str) -> _Verdict:
+    details = mapping(status, "details")
+    if details.get("kind") == "namespaces" and request.key is not None and request.key.kind != "Namespace":
+        hint = "add CreateNamespace=true to the application's syncOptions, or create it"
+        return _Verdict(f"namespace {text(details, 'name')} does not exist", hint, True)
+    return _Verdict(f"{did}: not found", f"check that the cluster serves {request.kind}", True)
+
+
+def _missing_rule(message: str) -> str:
+    """The RBAC rule to add, from the words of a Forbidden (they have been the same since Kubernetes 1.9)."""
+    found = _FORBIDDEN.search(message)
+    if not found:
+        return "look at the cluster's admission rules and quotas, and at what gitopsd's user may do"
+    kind = "Role" if found["namespace"] else "ClusterRole"
+    place = f" in namespace {found['namespace']}" if found["namespace"] else ""
+    verbs = '["get", "list", "watch"]' if found["verb"] in ("get", "list", "watch") else f'["{found["verb"]}"]'
+    rule = f'apiGroups: ["{found["group"]}"], resources: ["{found["resource"]}"], verbs: {verbs}'
+    return f"add to a {kind} of gitopsd's user{place}: {{{rule}}}"
+
+
+def _has_cause(status: JsonObject, reason: str) -> bool:
+    return any(cause.get("reason") == reason for cause in objects(status, "details", "causes"))
+
+
+def _why(request: Asked, status: JsonObject, message: str, code: int) -> str:
+    if request.is_secret:
+        return _without_values(request, status, message, code)
+    return message[:_LONGEST_MESSAGE] or text(status, "reason") or f"status {code}"
+
+
+def _without_values(request: Asked, status: JsonObject, message: str, code: int) -> str:
+    """The reason, and the fields that the message names; their names are taken from our own object."""
+    reason = text(status, "reason") or f"status {code}"
+    named = {text(cause, "field") for cause in objects(status, "details", "causes")}
+    fields = [path for path in _paths(request.secret or {}) if path in named or f".{path}" in message]
+    where = f" at {', '.join(fields)}" if fields else ""
+    return f"{reason}{where} (the rest is not shown: it may hold values of the Secret)"
+
+
+def _paths(body: JsonObject) -> list[str]:
+    """`data.KEY`, `stringData.KEY` and the top fields of a Secret, the longest first."""
+    nested = [f"{block}.{key}" for block in ("data", "stringData") for key in mapping(body, block)]
+    return [*nested, *(key for key in body if key not in ("data", "stringData"))]
+
+
+def body_of_secret(key: ObjectKey, body: JsonValue) -> JsonObject | None:
+    """`body` if it is that of a Secret, else None: what `Asked.secret` wants."""
+    if key.group_kind == ("", "Secret") and isinstance(body, dict):
+        return body
+    return None
