@@ -38,12 +38,14 @@ test: setup ## Run every test: Go, then Python up to the real API server
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 .PHONY: check
-check: venv ## Check format, lint, types, import contracts and Go
-	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/ruff check $(CODE)
-	@$(BIN)/mypy $(CODE)
-	@$(BIN)/lint-imports --no-logo
-	@$(PYTHON) -m tools.gocheck vet
+check: venv ## Check format, lint, types, import contracts and Go; all of them, whatever fails
+	@failed=(); \
+	$(BIN)/ruff format --check $(CODE) || failed+=(format); \
+	$(BIN)/ruff check $(CODE) || failed+=(lint); \
+	$(BIN)/mypy $(CODE) || failed+=(types); \
+	$(BIN)/lint-imports --no-logo || failed+=(contracts); \
+	$(PYTHON) -m tools.gocheck vet || failed+=(go); \
+	if (($${#failed[@]})); then echo "check: failed: $${failed[*]}" >&2; exit 1; fi
 
 .PHONY: format
 format: venv ## Format the code and mend what lint can mend
