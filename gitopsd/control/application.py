@@ -16,8 +16,8 @@ from gitopsd.core.operation import Operation, Phase
 class Application:
     """One application at work.
 
-    `rendered` is kept only while kinds among it are unknown to the cluster; `failures` counts passes in a row that could not
-    compare.
+    `rendered` is kept only while kinds among it are unknown to the cluster; `failures` counts passes in a row that
+    could not compare.
     """
 
     spec: AppSpec

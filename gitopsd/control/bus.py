@@ -12,8 +12,8 @@ Subscriber = Callable[[Event], None]
 class Bus:
     """Calls every subscriber with every event, in the order of subscription.
 
-    Subscribers are quick and never await: one that has more to do puts the event aside. One that raises is dropped out of the
-    event, not out of the bus: `on_failure` hears of it and the others still get the event.
+    Subscribers are quick and never await: one that has more to do puts the event aside. One that raises is dropped out
+    of the event, not out of the bus: `on_failure` hears of it and the others still get the event.
     """
 
     def __init__(self, on_failure: Callable[[Exception], None]) -> None:
@@ -30,5 +30,6 @@ class Bus:
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(event)
-            except Exception as error:  # noqa: BLE001  # a listener's fault must reach neither the others nor the reconcile
+            # A listener's fault must reach neither the other listeners nor the reconcile.
+            except Exception as error:  # noqa: BLE001
                 self._on_failure(error)

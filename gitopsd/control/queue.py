@@ -24,8 +24,8 @@ class Level(enum.IntEnum):
 class WorkQueue:
     """Applications in the order in which they got work.
 
-    An application that gets work while it is under way goes back into the queue when it is done; levels of requests that came
-    together are merged into the highest.
+    An application that gets work while it is under way goes back into the queue when it is done; levels of requests
+    that came together are merged into the highest.
     """
 
     def __init__(self) -> None:

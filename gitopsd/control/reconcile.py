@@ -32,8 +32,8 @@ from gitopsd.ports.renderer import Renderer
 class Adapters:
     """What a reconciliation needs of the world.
 
-    `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster) the passes
-    that work on one cluster.
+    `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
+    the passes that work on one cluster.
     """
 
     renderer: Renderer
@@ -89,7 +89,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
 
 
 async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
-    """What git wants; made anew only if git moved, somebody insists, or the cluster did not know a kind the last time."""
+    """What git wants; made anew only if git moved, somebody insists, or a kind was unknown to the cluster."""
     fresh = app.commits == request.commits and request.level < Level.HARD
     if app.desired is not None and fresh and app.rendered is None:
         return app.desired
@@ -125,7 +125,9 @@ async def look(app: Application, cluster: Cluster, wanted: Desired, warnings: tu
 
 
 def begin(app: Application, view: View, decision: Decision, adapters: Adapters) -> Operation | None:
-    """The operation to work on: the one under way, unless git moved on (design decision 9), or a new one if `decision` says so."""
+    """The operation to work on: the one under way, unless git moved on (design decision 9), or a new one if `decision`
+    says so.
+    """
     running = app.operation
     if running is not None and running.digest == view.wanted.digest and not running.phase.done:
         return running
@@ -147,7 +149,9 @@ def begin(app: Application, view: View, decision: Decision, adapters: Adapters) 
 async def advance(
     app: Application, cluster: Cluster, operation: Operation, view: View, adapters: Adapters
 ) -> tuple[Operation, View]:
-    """Take the operation as far as it goes now: to its end, or to a wave that has to become healthy first (design decision 6)."""
+    """Take the operation as far as it goes now: to its end, or to a wave that has to become healthy first (design
+    decision 6).
+    """
     steps = operation.plan
     while steps is not None and not operation.phase.done and operation.stage < len(steps.stages):
         stage = steps.stages[operation.stage]

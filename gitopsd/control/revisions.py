@@ -1,4 +1,6 @@
-"""Which commit every (repository, target revision) stands for; one task and one look-up per repository, whoever uses it."""
+"""Which commit every (repository, target revision) stands for; one task and one look-up per repository, whoever uses
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from gitopsd.ports.sources import Refs, Sources
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a target revision stands for. `error` is why the last look-up failed; with a `commit` that one is still kept."""
+    """What a target revision stands for. `error` is why the last look-up failed; with a `commit` that one is still
+    kept.
+    """
 
     commit: str = ""
     error: str = ""

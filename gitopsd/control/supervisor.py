@@ -146,7 +146,9 @@ class Supervisor(AsyncContextManagerMixin):
             self._queue.add(app.spec.name, Level.GIT)
 
     def refresh(self, name: AppName, *, hard: bool = False) -> None:
-        """Look the application's repositories up and reconcile it now; `hard` renders without the cache. KeyError if unknown."""
+        """Look the application's repositories up and reconcile it now; `hard` renders without the cache. KeyError if
+        unknown.
+        """
         spec = self._applications[name].spec
         if hard:
             self._hard.add(name)
@@ -306,7 +308,9 @@ class Supervisor(AsyncContextManagerMixin):
         return cluster
 
     def _turn(self, cluster: str) -> anyio.CapacityLimiter:
-        """The passes that work on one cluster side by side: a cluster that is slow makes no other one's applications wait."""
+        """The passes that work on one cluster side by side: a cluster that is slow makes no other one's applications
+        wait.
+        """
         turns = self._turns.get(cluster)
         if turns is None:
             turns = self._turns[cluster] = anyio.CapacityLimiter(self._concurrency)

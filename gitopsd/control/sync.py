@@ -24,8 +24,8 @@ async def run_stage(
 ) -> Mapping[ObjectKey, StepResult]:
     """Run the steps of one stage; the result of each.
 
-    One step's failure stops no other of its stage. When `stopping` says so, steps that have not begun are left out: the plan that the
-    next start makes has them again.
+    One step's failure stops no other of its stage. When `stopping` says so, steps that have not begun are left out: the
+    plan that the next start makes has them again.
     """
     results: dict[ObjectKey, StepResult] = {}
     groups: Sequence[Sequence[ApplyStep | PruneStep]] = (stage.prunes, *stage.groups)

@@ -39,7 +39,9 @@ class TrackingId(NamedTuple):
 
 
 def tracking_id(app: AppName, key: ObjectKey, namespace: str) -> str:
-    """`<app>:<group>/<kind>:<namespace>/<name>`; a cluster-scoped object carries the destination's `namespace`, as in Argo CD."""
+    """`<app>:<group>/<kind>:<namespace>/<name>`; a cluster-scoped object carries the destination's `namespace`, as in
+    Argo CD.
+    """
     return f"{app}:{key.group}/{key.kind}:{key.namespace or namespace}/{key.name}"
 
 
@@ -82,8 +84,8 @@ def sync_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
 def hook_phases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
     """The phases at which a manifest runs as a hook, in the order written; None for an object that is no hook.
 
-    An Argo CD hook annotation overrides the Helm hook of that object. Helm hooks without a counterpart (tests, rollback) run at
-    no phase: the answer is empty. `crd-install` is no hook.
+    An Argo CD hook annotation overrides the Helm hook of that object. Helm hooks without a counterpart (tests,
+    rollback) run at no phase: the answer is empty. `crd-install` is no hook.
     """
     own = _items(annotations.get(HOOK, ""))
     if own:

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gitopsd.core.ids import AppName, Position
+from gitopsd.core.ids import NOWHERE, AppName, Position
 from gitopsd.core.jsonvalue import JsonObject
 
 _NONE: Mapping[str, str] = {}
@@ -19,8 +19,9 @@ _NONE: Mapping[str, str] = {}
 class Source:
     """Where manifests come from: a folder of a git repository, and how to render it.
 
-    `target_revision` is a branch, tag, commit id or HEAD. `renderer` names an explicitly chosen renderer (`helm`, `kustomize`,
-    `directory`, or a plugin's name), "" when the folder decides; `options` is that renderer's block as it stands in the YAML.
+    `target_revision` is a branch, tag, commit id or HEAD. `renderer` names an explicitly chosen renderer (`helm`,
+    `kustomize`, `directory`, or a plugin's name), "" when the folder decides; `options` is that renderer's block as it
+    stands in the YAML.
     """
 
     repo_url: str
@@ -32,7 +33,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Which cluster (exactly one of `server`, `name` as the owner wrote it) and the namespace for objects that name none."""
+    """Which cluster (exactly one of `server`, `name` as the owner wrote it) and the namespace for objects that name
+    none.
+    """
 
     server: str = ""
     name: str = ""
@@ -61,6 +64,10 @@ class RetryPolicy:
     max_seconds: float = 180.0
 
 
+DEFAULT_RETRY = RetryPolicy()
+"""Unlike Argo CD's: for ever, with capped back-off."""
+
+
 class TrackingMethod(enum.StrEnum):
     """How a live object says which application it belongs to (Argo CD's `application.resourceTrackingMethod`)."""
 
@@ -77,13 +84,17 @@ class SyncPolicy:
 
     automated: Automated | None = None
     options: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = DEFAULT_RETRY
     namespace_labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
     namespace_annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     def enabled(self, option: str) -> bool:
         """Whether the sync option is set to `true`."""
         return self.options.get(option) == "true"
+
+
+MANUAL = SyncPolicy()
+"""Compared, and synced only when somebody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ class AppSpec:
     labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
     annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
     finalizers: tuple[str, ...] = ()
-    sync_policy: SyncPolicy = SyncPolicy()
+    sync_policy: SyncPolicy = MANUAL
     tracking: TrackingMethod = TrackingMethod.ANNOTATION
-    position: Position = Position("")
+    position: Position = NOWHERE
     unsupported: tuple[str, ...] = ()

@@ -31,8 +31,8 @@ class Verdict(enum.StrEnum):
 class ObjectComparison:
     """One object: what is wanted, what is there, and the verdict.
 
-    `changes` are the paths that an apply would change (`spec.replicas`), never values. `error` is why the API server refused the
-    dry-run. `judged` are the digest and resourceVersion that the verdict stands for.
+    `changes` are the paths that an apply would change (`spec.replicas`), never values. `error` is why the API server
+    refused the dry-run. `judged` are the digest and resourceVersion that the verdict stands for.
     """
 
     key: ObjectKey
@@ -80,8 +80,8 @@ def compare(
 ) -> Comparison:
     """Compare without a single request: what ownership cannot decide and no prediction covers is UNDECIDED.
 
-    `previous` is this application's last comparison: a verdict for the same desired digest and live resourceVersion stands.
-    Predictions for another pair than the present one are not looked at.
+    `previous` is this application's last comparison: a verdict for the same desired digest and live resourceVersion
+    stands. Predictions for another pair than the present one are not looked at.
     """
     found: dict[ObjectKey, ObjectComparison] = {}
     for wanted in desired.objects:
@@ -118,7 +118,7 @@ def _judged(wanted: DesiredObject, there: LiveObject, prediction: Prediction) ->
 
 
 def _content(body: JsonObject) -> JsonObject:
-    """The object without what every write changes, and without its status, which an apply of the object does not reach."""
+    """The object without what every write changes, and without its status, which an apply does not reach."""
     metadata = body.get("metadata")
     kept = (
         {key: item for key, item in metadata.items() if key not in _BOOKKEEPING}

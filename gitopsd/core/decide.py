@@ -54,29 +54,37 @@ def decide(
 ) -> Decision:
     """What to do about `comparison` (auto-sync and self-heal rules of peers: Argo CD's automated sync policy).
 
-    `conditions` with an error block every sync. A failed sync is retried for ever with capped back-off unless the retry limit
-    says otherwise; a new digest is never held back by the failures of an older one.
+    `conditions` with an error block every sync. A failed sync is retried for ever with capped back-off unless the retry
+    limit says otherwise; a new digest is never held back by the failures of an older one.
     """
-    if any(condition.type.is_error for condition in conditions):
-        return Decision(Act.NOTHING, "blocked by an error condition")
-    automated = spec.sync_policy.automated
-    if comparison.synced:
-        return Decision(Act.NOTHING, "in sync")
-    if automated is None:
-        return Decision(Act.NOTHING, "out of sync; automated sync is off")
-    if not automated.prune and all(
-        item.verdict in (Verdict.SYNCED, Verdict.EXTRA) for item in comparison.objects.values()
-    ):
-        return Decision(Act.NOTHING, "only pruning is needed; automated.prune is off")
-    if wipes_out(desired, comparison) and automated.prune and not automated.allow_empty:
-        return Decision(Act.NOTHING, "git has no objects any more; automated.allowEmpty is off")
+    obstacle = _obstacle(spec, desired, comparison, conditions)
+    if obstacle:
+        return Decision(Act.NOTHING, obstacle)
     if attempt is None or attempt.digest != desired.digest:
         return Decision(Act.SYNC, "git differs from the cluster")
     if attempt.succeeded:
-        if not automated.self_heal:
+        automated = spec.sync_policy.automated
+        if automated is None or not automated.self_heal:
             return Decision(Act.NOTHING, "the cluster was changed; automated.selfHeal is off")
         return _after(SELF_HEAL, attempt, now, Act.HEAL, "the cluster was changed")
     return _retry(spec.sync_policy.retry, attempt, now)
+
+
+def _obstacle(spec: AppSpec, desired: Desired, comparison: Comparison, conditions: tuple[Condition, ...]) -> str:
+    """Why there is nothing to sync, or why it must not be; "" if neither."""
+    automated = spec.sync_policy.automated
+    if any(condition.type.is_error for condition in conditions):
+        return "blocked by an error condition"
+    if comparison.synced:
+        return "in sync"
+    if automated is None:
+        return "out of sync; automated sync is off"
+    left_over_only = all(item.verdict in (Verdict.SYNCED, Verdict.EXTRA) for item in comparison.objects.values())
+    if left_over_only and not automated.prune:
+        return "only pruning is needed; automated.prune is off"
+    if wipes_out(desired, comparison) and not automated.allow_empty:
+        return "git has no objects any more; automated.allowEmpty is off"
+    return ""
 
 
 def wipes_out(desired: Desired, comparison: Comparison) -> bool:

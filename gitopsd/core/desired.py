@@ -1,4 +1,6 @@
-"""From manifests to the objects that an application wants: namespace, tracking, waves, hooks set apart, duplicates named."""
+"""From manifests to the objects that an application wants: namespace, tracking, waves, hooks set apart, duplicates
+named.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, KindInfo]) -> Desired:
     """The objects that `spec` wants, from its rendered `manifests` in their order.
 
-    `kinds` is what discovery says of the manifests' kinds; a kind that is not there is taken from a CustomResourceDefinition
-    among the manifests, else as namespaced if the manifest names a namespace.
+    `kinds` is what discovery says of the manifests' kinds; a kind that is not there is taken from a
+    CustomResourceDefinition among the manifests, else as namespaced if the manifest names a namespace.
 
     The same object twice: the last one counts, and a warning names it (Argo CD's RepeatedResourceWarning).
     """
@@ -65,7 +67,7 @@ def wanted_kinds(manifests: Iterable[Manifest]) -> frozenset[GVK]:
 
 
 def managed_namespace(spec: AppSpec, wanted: Desired) -> DesiredObject | None:
-    """The namespace that `CreateNamespace=true` asks for: never tracked, so never pruned; None if it is not ours to make.
+    """The namespace that `CreateNamespace=true` asks for: never tracked, so never pruned; None if there is none to make.
 
     A Namespace manifest in the sources wins (Argo CD, sync options).
     """
@@ -153,7 +155,9 @@ def _object(
 
 
 def _tracked(spec: AppSpec, body: JsonObject, key: ObjectKey) -> JsonObject:
-    """`body` with its namespace and our tracking, without what only a server sets (exports carry it, and it would conflict)."""
+    """`body` with its namespace and our tracking, without what only a server sets (exports carry it, and it would
+    conflict).
+    """
     metadata = {name: item for name, item in mapping(body, "metadata").items() if name not in _SET_BY_SERVER}
     metadata.pop("namespace", None)
     if key.namespace:

@@ -21,8 +21,9 @@ from urllib.parse import urlsplit, urlunsplit
 class GitopsdError(Exception):
     """A failure that says what to do next.
 
-    `what` happened in one sentence; `where` (file:line:column, application, object, repository), `why` (the cause in the words
-    of whoever refused), `hint` (the next thing to try). `retryable`: the same call may succeed later without anyone's doing.
+    `what` happened in one sentence; `where` (file:line:column, application, object, repository), `why` (the cause in
+    the words of whoever refused), `hint` (the next thing to try). `retryable`: the same call may succeed later without
+    anyone's doing.
     """
 
     def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", retryable: bool = False) -> None:
@@ -83,7 +84,7 @@ class ClusterError(GitopsdError):
         self.retry_after = retry_after
 
 
-class ClusterDown(ClusterError):
+class ClusterDown(ClusterError):  # noqa: N818  # a state of the cluster rather than an error of a call
     """The API server cannot be reached at all."""
 
 

@@ -13,7 +13,9 @@ from gitopsd.core.operation import Operation
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """An application's status is another than `previous` (None at first). `server` is its cluster's URL ("" if not known)."""
+    """An application's status is another than `previous` (None at first). `server` is its cluster's URL ("" if not
+    known).
+    """
 
     spec: AppSpec
     status: AppStatus

@@ -72,6 +72,11 @@ class Position:
     column: int = 0
 
     def __str__(self) -> str:
+        """`file:line:column`, as far as known."""
         if not self.line:
             return self.file
         return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+
+
+NOWHERE = Position("")
+"""For values that come from no file."""

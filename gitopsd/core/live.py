@@ -13,8 +13,8 @@ from gitopsd.core.ids import GVK, ObjectKey
 class LiveObject:
     """One object of a cluster. `owner` is the application that its tracking id names ("" if none).
 
-    `copied` is True where the tracking id names another object than this one: somebody copied it, annotation and all. Such an
-    object is shown, and neither compared nor pruned (Argo CD: "non-self-referencing").
+    `copied` is True where the tracking id names another object than this one: somebody copied it, annotation and all.
+    Such an object is shown, and neither compared nor pruned (Argo CD: "non-self-referencing").
     """
 
     key: ObjectKey
@@ -30,7 +30,9 @@ class LiveObject:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The live objects that matter to one application: those with the keys it wants, and those that are tracked as its own."""
+    """The live objects that matter to one application: those with the keys it wants, and those that are tracked as its
+    own.
+    """
 
     objects: Mapping[ObjectKey, LiveObject]
 
@@ -39,9 +41,10 @@ class Live:
 class Prediction:
     """What a server-side dry-run of one desired object answered.
 
-    `document` is the object as it would be (None when the API server refused, `error` then says why). Valid for exactly this
-    pair of desired digest and live resourceVersion ("" for an object that did not exist). `current` is the live object at the
-    desired version, where that is another than the one it is watched at: two versions of one object cannot be compared.
+    `document` is the object as it would be (None when the API server refused, `error` then says why). Valid for exactly
+    this pair of desired digest and live resourceVersion ("" for an object that did not exist). `current` is the live
+    object at the desired version, where that is another than the one it is watched at: two versions of one object
+    cannot be compared.
     """
 
     desired_digest: str

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.core.document import Document
-from gitopsd.core.ids import GVK, GroupKind, ObjectKey, Position
+from gitopsd.core.ids import GVK, NOWHERE, GroupKind, ObjectKey, Position
 from gitopsd.core.jsonvalue import JsonObject, string_map, text
 
 
@@ -68,7 +68,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class KindInfo:
-    """What discovery says of a kind: whether its objects live in namespaces, and whether the API server serves it now."""
+    """What discovery says of a kind: whether its objects live in namespaces, and whether it is served now."""
 
     namespaced: bool
     served: bool = True
@@ -84,12 +84,14 @@ class DesiredObject:
     digest: str
     wave: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
-    origin: Position = Position("")
+    origin: Position = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A manifest that runs at a phase of a sync instead of being kept; recognised, counted and never applied as a plain object."""
+    """A manifest that runs at a phase of a sync instead of being kept; recognised, counted and never applied as a plain
+    object.
+    """
 
     gvk: GVK
     namespace: str
@@ -101,8 +103,8 @@ class Hook:
 class Desired:
     """All objects that one application wants. `digest` is equal if and only if the objects are.
 
-    `defines` are the kinds that CustomResourceDefinitions among the objects will bring; `problems` are manifests that cannot be
-    applied at all (no name, no kind), each as a sentence: with one of them nothing is synced.
+    `defines` are the kinds that CustomResourceDefinitions among the objects will bring; `problems` are manifests that
+    cannot be applied at all (no name, no kind), each as a sentence: with one of them nothing is synced.
     """
 
     objects: tuple[DesiredObject, ...]

@@ -1,8 +1,8 @@
 """Compare's fast path: can field ownership alone tell that an apply would change nothing?
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ and the `fieldsV1` encoding of
-https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/. Never guesses: wherever the encoding leaves
-a doubt the answer is False, and a server-side dry-run is the judge.
+https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/. Never guesses: wherever the
+encoding leaves a doubt the answer is False, and a server-side dry-run is the judge.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
@@ -21,7 +22,8 @@ _IDENTITY: Final = frozenset({"name", "namespace"})
 def unchanged(desired: JsonObject, live: JsonObject, *, manager: str = FIELD_MANAGER) -> bool:
     """True only if applying `desired` again as `manager` would leave `live` as it is.
 
-    That is: `manager` owns exactly the fields that `desired` has, and each has the desired value. False means "not known".
+    That is: `manager` owns exactly the fields that `desired` has, and each has the desired value. False means "not
+    known".
     """
     if desired.get("apiVersion") != live.get("apiVersion"):
         return False
@@ -88,7 +90,7 @@ def _same_set(desired: Sequence[JsonValue], live: Sequence[JsonValue], entries: 
 def _same_by_key(
     desired: Sequence[JsonValue], live: Sequence[JsonValue], owned: JsonObject, entries: Sequence[str]
 ) -> bool:
-    """Lists of type `map`: items are known by some of their fields; an absent one of these was defaulted by the server."""
+    """Lists of type `map`: items are known by some of their fields; an absent one of these was defaulted."""
     try:
         keys = [(name, json.loads(name[2:])) for name in entries]
     except ValueError:
@@ -126,7 +128,7 @@ def _place(items: Sequence[JsonValue], matches: Callable[[JsonValue], bool]) -> 
 
 def _in_order(positions: Sequence[int | None]) -> bool:
     known = [position for position in positions if position is not None]
-    return len(known) == len(positions) and all(first < second for first, second in zip(known, known[1:], strict=False))
+    return len(known) == len(positions) and all(first < second for first, second in pairwise(known))
 
 
 def identical(first: JsonValue, second: JsonValue) -> bool:

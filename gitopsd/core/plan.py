@@ -103,10 +103,10 @@ def plan(
 ) -> Plan:
     """The plan that makes `comparison` synced: apply what differs, prune what left git if `options` allow it.
 
-    Waves in ascending order, kinds in `waves.kind_rank` order within one. A Namespace or CustomResourceDefinition comes with the
-    first wave that uses it; kinds that a definition in the plan brings wait until it is established. With more than one
-    stage, each waits until its wave is healthy. `namespace` is the comparison of the namespace that `CreateNamespace=true` asks
-    for; it comes before everything.
+    Waves in ascending order, kinds in `waves.kind_rank` order within one. A Namespace or CustomResourceDefinition comes
+    with the first wave that uses it; kinds that a definition in the plan brings wait until it is established. With more
+    than one stage, each waits until its wave is healthy. `namespace` is the comparison of the namespace that
+    `CreateNamespace=true` asks for; it comes before everything.
     """
     waves = _effective_waves(desired)
     applies = [
@@ -145,7 +145,7 @@ def _effective_waves(desired: Desired) -> dict[ObjectKey, int]:
 
 
 def _defines(definition: ObjectKey, kind: GroupKind) -> bool:
-    """Whether a definition may bring `kind`: its name is `<plural>.<group>`, so the group is all that the name tells."""
+    """Whether a definition may bring `kind`: its name is `<plural>.<group>`, so the group is all that it tells."""
     return bool(kind.group) and definition.name.endswith(f".{kind.group}")
 
 

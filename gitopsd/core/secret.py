@@ -7,7 +7,7 @@ from typing import NoReturn
 
 
 class Secret:
-    """A password, token or key. Has no serialiser: printing, formatting, copying into JSON and pickling show or raise nothing useful.
+    """A password, token or key. Has no serialiser: printing, formatting and pickling show nothing of it, or raise.
 
     `reveal()` is the only way to the value; call it where the value is used and keep the answer in no field.
     """

@@ -1,6 +1,7 @@
 """In which order kinds are applied within one wave.
 
-Source: Argo CD's sync order (https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/), which is Helm's install order.
+Source: Argo CD's sync order (https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/), which is Helm's install
+order.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from gitopsd.ports.renderer import RenderTarget
 class ClusterAccess:
     """How to reach one cluster: what the configuration says under `clusters`.
 
-    Exactly one of: `kubeconfig` (path; `context` picks one of its contexts, "" its current one), `in_cluster`, or `server` with
-    `token`, `token_file` or `client_certificate` + `client_key` (PEM). `ca` is PEM.
+    Exactly one of: `kubeconfig` (path; `context` picks one of its contexts, "" its current one), `in_cluster`, or
+    `server` with `token`, `token_file` or `client_certificate` + `client_key` (PEM). `ca` is PEM.
     """
 
     name: str
@@ -46,7 +46,7 @@ class LiveChange:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Whether the API server answers, its version, and since when (seconds of the monotonic clock) and why it does not."""
+    """Whether the API server answers, its version, since when (seconds of the monotonic clock) and why it does not."""
 
     up: bool
     version: str = ""
@@ -60,8 +60,8 @@ Listener = Callable[[LiveChange], None]
 class Cluster(Protocol):
     """One cluster. All awaiting methods raise `ClusterError` (`ClusterDown` if it cannot be reached).
 
-    Retries of 429, 5xx and conflicts, with `Retry-After`, happen behind this door and are bounded; an error that comes out of it
-    is worth a back-off of its own.
+    Retries of 429, 5xx and conflicts, with `Retry-After`, happen behind this door and are bounded; an error that comes
+    out of it is worth a back-off of its own.
     """
 
     @property
@@ -89,8 +89,9 @@ class Cluster(Protocol):
     async def observe(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
         """The live objects with `keys`, and all of `kinds` (and of kinds watched before) that are tracked as `app`'s.
 
-        Starts a watch for each kind that has none and waits until it has listed; from then on the answer costs no request.
-        A kind that is not served has no objects. Raises `ClusterError` naming the kind if it may not be listed.
+        Starts a watch for each kind that has none and waits until it has listed; from then on the answer costs no
+        request. A kind that is not served has no objects. Raises `ClusterError` naming the kind if it may not be
+        listed.
         """
         ...
 
@@ -99,11 +100,15 @@ class Cluster(Protocol):
         ...
 
     async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
-        """A server-side dry-run apply of each object, in order; an object that the API server refuses is an answer, not an error."""
+        """A server-side dry-run apply of each object, in order; an object that the API server refuses is an answer, not
+        an error.
+        """
         ...
 
     async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
-        """Server-side apply with field manager `gitopsd` and force; the object as it is afterwards, which `observe` now knows too."""
+        """Server-side apply with field manager `gitopsd` and force; the object as it is afterwards, which `observe` now
+        knows too.
+        """
         ...
 
     async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
@@ -111,9 +116,10 @@ class Cluster(Protocol):
         ...
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` (quick, never awaiting) at each change of an application's live objects; returns the way to stop it.
+        """Call `listener` (quick, never awaiting) at each change of an application's live objects; returns how to stop.
 
-        When the connection goes down or comes up, all applications of the cluster that were ever observed are named once.
+        When the connection goes down or comes up, all applications of the cluster that were ever observed are named
+        once.
         """
         ...
 

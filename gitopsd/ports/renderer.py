@@ -12,7 +12,9 @@ from gitopsd.core.manifest import Rendered
 
 @dataclass(frozen=True, slots=True)
 class RenderTarget:
-    """What the destination cluster tells a renderer: its version (`v1.36.3`) and served APIs (`apps/v1`, `apps/v1/Deployment`)."""
+    """What the destination cluster tells a renderer: its version (`v1.36.3`) and served APIs (`apps/v1`,
+    `apps/v1/Deployment`).
+    """
 
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()

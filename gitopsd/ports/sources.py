@@ -14,9 +14,10 @@ from gitopsd.core.secret import Secret
 class RepositoryAccess:
     """How to reach one repository: what the configuration says under `repositories`.
 
-    `url` is normalised (a local path is `file:///…`). `username`/`password` for http(s), `bearer_token` instead of them;
-    `ssh_private_key` is the key's text, `ssh_known_hosts` lines in OpenSSH's format. `ca` is a PEM bundle that replaces the
-    system's. `insecure` skips TLS verification, `insecure_ignore_host_key` the host key check; both are shown as warnings.
+    `url` is normalised (a local path is `file:///…`). `username`/`password` for http(s), `bearer_token` instead of
+    them; `ssh_private_key` is the key's text, `ssh_known_hosts` lines in OpenSSH's format. `ca` is a PEM bundle that
+    replaces the system's. `insecure` skips TLS verification, `insecure_ignore_host_key` the host key check; both are
+    shown as warnings.
     """
 
     url: str
@@ -54,14 +55,16 @@ class Sources(Protocol):
     """Access to git. All methods raise `SourceError`, with a hint; its texts hold no credential."""
 
     async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
-        """The repository's refs: one look-up on the network if `fresh` or none was made yet, else what the last look-up said."""
+        """The repository's refs: one look-up on the network if `fresh` or none was made yet, else what the last look-up
+        said.
+        """
         ...
 
     async def commit(self, repo_url: str, target_revision: str) -> str:
-        """The commit (40 hex digits) that a branch, tag, full or short commit id, or HEAD stands for in the refs last looked up.
+        """The commit (40 hex digits) that a branch, tag, commit id (also a short one) or HEAD stands for.
 
-        Fetches only when the commit is not in the mirror yet (and to find a short id). Raises `SourceError` for anything that
-        is not a branch, tag or commit (advisory G5: never a revision expression).
+        Fetches only when the commit is not in the mirror yet (and to find a short id). Raises `SourceError` for
+        anything that is not a branch, tag or commit (advisory G5: never a revision expression).
         """
         ...
 
@@ -77,5 +80,7 @@ class Sources(Protocol):
         ...
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
-        """Forget snapshots of commits that are not `wanted` (repository → commits) and mirrors of repositories that are not."""
+        """Forget snapshots of commits that are not `wanted` (repository → commits) and mirrors of repositories that are
+        not.
+        """
         ...
