@@ -67,7 +67,7 @@ def wanted_kinds(manifests: Iterable[Manifest]) -> frozenset[GVK]:
 
 
 def managed_namespace(spec: AppSpec, wanted: Desired) -> DesiredObject | None:
-    """The namespace that `CreateNamespace=true` asks for: never tracked, so never pruned; None if there is none to make.
+    """The namespace that `CreateNamespace=true` asks for: never tracked, so never pruned; None if there is none.
 
     A Namespace manifest in the sources wins (Argo CD, sync options).
     """

@@ -1,0 +1,123 @@
+"""The log: structured, text on a terminal and JSON otherwise, one line for each thing that happened."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import unicodedata
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
+from gitopsd.core.operation import Phase
+
+LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_SHORT: Final = 7
+
+
+def configure_log(level: str, form: str) -> None:
+    """`level`: a key of LEVELS; `form`: text, json, or auto (text on a terminal). Lines go to standard error."""
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if text else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            *([_escaped] if text else []),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _escaped(_logger: object, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Foreign text cannot steer the reader's terminal (advisory X7); JSON escapes by itself."""
+    return {key: _visible(item) if isinstance(item, str) and key != "exception" else item for key, item in line.items()}
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _code(char) for char in text)
+
+
+def _code(char: str) -> str:
+    return " " if char == "\n" else f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf") else char
+
+
+class EventLog:
+    """Writes the events of the bus to the log, application and revision on each line."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("gitopsd")
+
+    def on_event(self, event: Event) -> None:
+        """One line, or none for what is only bookkeeping."""
+        match event:
+            case StatusChanged():
+                self._status(event)
+            case OperationEnded():
+                self._operation(event)
+            case AppRemoved():
+                self._log.info("application removed; its objects stay", application=event.name)
+            case ConfigReloaded():
+                if event.error:
+                    self._log.error("configuration not reloaded; the old one goes on", error=event.error)
+                else:
+                    self._log.info("configuration reloaded")
+            case Reconciled():
+                self._log.debug(
+                    "reconciled", application=event.spec.name, seconds=round(event.seconds, 4), failed=event.failed
+                )
+
+    def _status(self, event: StatusChanged) -> None:
+        status = event.status
+        before = event.previous
+        if before is not None and _shown(before) == _shown(status):
+            return
+        fields = {
+            "application": status.name,
+            "revision": _revision(status.revisions),
+            "sync": status.sync.value,
+            "health": status.health.status.value,
+        }
+        if status.health.message:
+            fields["health_message"] = status.health.message
+        known = set(before.conditions) if before else set()
+        for condition in status.conditions:
+            if condition not in known:
+                log = self._log.error if condition.type.is_error else self._log.warning
+                log(condition.message, condition=condition.type.value, **fields)
+        self._log.info("status", **fields)
+
+    def _operation(self, event: OperationEnded) -> None:
+        operation = event.operation
+        succeeded = operation.phase is Phase.SUCCEEDED
+        log = self._log.info if succeeded else self._log.error
+        log(
+            "synced" if succeeded else "sync failed",
+            application=event.spec.name,
+            revision=_revision(operation.revisions),
+            phase=operation.phase.value,
+            message=operation.message,
+            self_heal=operation.self_heal,
+            retries=operation.retries,
+            seconds=round(event.seconds, 3),
+        )
+
+
+def _shown(status: AppStatus) -> tuple[object, ...]:
+    return status.sync, status.health, status.conditions, status.revisions
+
+
+def _revision(revisions: tuple[str, ...]) -> str:
+    return ",".join(revision[:_SHORT] for revision in revisions)
