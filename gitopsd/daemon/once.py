@@ -1,0 +1,70 @@
+"""`run --once`: everything reconciled, and healthy or known not to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from gitopsd.control.supervisor import Supervisor
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.events import Event, StatusChanged
+from gitopsd.core.ids import AppName
+from gitopsd.core.settled import GRACE_SECONDS, Settled, settled
+from gitopsd.ports.clock import Clock
+
+OnProgress = Callable[[Sequence[AppStatus]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OnceResult:
+    """How all applications came to rest. `timed_out`: some had not when the time was over."""
+
+    applications: tuple[AppStatus, ...]
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether all are Synced and Healthy."""
+        return all(settled(status, 0.0) is Settled.GOOD for status in self.applications)
+
+
+class Rest:
+    """Waits until every application of a supervisor has come to rest."""
+
+    def __init__(self, supervisor: Supervisor, clock: Clock, on_progress: OnProgress) -> None:
+        self._supervisor = supervisor
+        self._clock = clock
+        self._on_progress = on_progress
+        self._changed_at: dict[AppName, float] = {}
+        self._news = anyio.Event()
+
+    def on_event(self, event: Event) -> None:
+        """Subscribe this to the bus before the supervisor starts."""
+        if isinstance(event, StatusChanged):
+            self._changed_at[event.status.name] = self._clock.monotonic()
+            self._news.set()
+
+    async def wait(self, timeout: float) -> OnceResult:
+        """At most `timeout` seconds."""
+        with anyio.move_on_after(timeout):
+            while not self._look():
+                self._news = anyio.Event()
+                with anyio.move_on_after(GRACE_SECONDS / 2):
+                    await self._news.wait()
+            return OnceResult(self._statuses())
+        return OnceResult(self._statuses(), timed_out=True)
+
+    def _statuses(self) -> tuple[AppStatus, ...]:
+        return tuple(
+            status for _, status in sorted(self._supervisor.applications().values(), key=lambda both: both[1].name)
+        )
+
+    def _look(self) -> bool:
+        now = self._clock.monotonic()
+        statuses = self._statuses()
+        self._on_progress(statuses)
+        return all(
+            settled(status, now - self._changed_at.get(status.name, now)) is not Settled.MOVING for status in statuses
+        )
