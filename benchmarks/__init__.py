@@ -1,0 +1,1 @@
+"""Speed and size, each figure beside a floor that is measured in the same run."""
