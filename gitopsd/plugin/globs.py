@@ -13,10 +13,9 @@ MAX_ALTERNATIVES = 256
 
 @dataclass(frozen=True, slots=True)
 class _Any:
-    """`?`, or `*` where `many`; `crosses` says whether it matches `/` too."""
+    """`?`, or `*` where `many`."""
 
     many: bool
-    crosses: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,20 @@ _Token = str | _Any | _Set
 
 
 class Glob:
-    """A pattern of `*`, `**`, `?`, `[a-z]`, `[!a-z]`, `{a,b}` and `\\` before a character that stands for itself.
+    """A pattern of `*`, `?`, `[a-z]`, `[!a-z]`, `{a,b}`, and `\\` before a character that stands for itself.
 
-    With `separator` a `*` or `?` never matches `/` (only `**` does), and `**/` matches no folder as well; without it
-    they match anything, as Argo CD's `directory.include` does. Raises `RenderError` for a pattern that is broken or too
-    large.
+    `*` and `?` match `/` too, as in Argo CD's `directory.include`. Raises `RenderError` for a pattern that is broken or
+    too large.
     """
 
-    def __init__(self, pattern: str, *, separator: bool = False) -> None:
+    def __init__(self, pattern: str) -> None:
         if len(pattern) > MAX_LENGTH:
             raise RenderError(f"a glob pattern is longer than {MAX_LENGTH} characters")
-        self._alternatives = tuple(_tokens(each, separator) for each in _expand(pattern))
+        self._alternatives = tuple(_tokens(each) for each in _expand(pattern))
 
     def matches(self, text: str) -> bool:
         """Whether the whole of `text` matches."""
-        return any(_matches(tokens, text) for tokens in self._alternatives)
+        return any(_run(tokens, text) for tokens in self._alternatives)
 
 
 def is_glob(text: str) -> bool:
@@ -100,39 +98,21 @@ def _find(pattern: str, wanted: str, start: int) -> int:
     return -1
 
 
-def _tokens(pattern: str, separator: bool) -> tuple[Sequence[_Token], ...]:
-    """Alternatives of tokens for one pattern; more than one only because `**/` may match nothing."""
+def _tokens(pattern: str) -> Sequence[_Token]:
     tokens: list[_Token] = []
     index = 0
     while index < len(pattern):
         char = pattern[index]
-        if char == "\\" and index + 1 < len(pattern):
-            tokens.append(pattern[index + 1])
-            index += 2
-        elif char == "*":
-            stars = len(pattern) - index - len(pattern[index:].lstrip("*"))
-            tokens.append(_Any(many=True, crosses=not separator or stars > 1))
-            index += stars
-        elif char == "[":
+        if char == "[":
             index = _character_set(pattern, index, tokens)
-        else:
-            tokens.append(_Any(many=False, crosses=not separator) if char == "?" else char)
+            continue
+        if char == "\\" and index + 1 < len(pattern):
             index += 1
-    return (tokens,) if not separator else _optional_folders(tokens)
-
-
-def _optional_folders(tokens: list[_Token]) -> tuple[Sequence[_Token], ...]:
-    """With and without each `**/` that stands where a folder begins."""
-    for index in range(len(tokens) - 1):
-        begins = index == 0 or tokens[index - 1] == "/"
-        if tokens[index] == _Any(many=True, crosses=True) and tokens[index + 1] == "/" and begins:
-            rest = _optional_folders(tokens[index + 2 :])
-            head = tokens[:index]
-            found = [*((*head, *each) for each in rest), *((*tokens[: index + 2], *each) for each in rest)]
-            if len(found) > MAX_ALTERNATIVES:
-                raise RenderError(f"a glob pattern stands for more than {MAX_ALTERNATIVES} patterns")
-            return tuple(found)
-    return (tokens,)
+            tokens.append(pattern[index])
+        else:
+            tokens.append(_Any(many=char == "*") if char in "*?" else char)
+        index += 1
+    return tokens
 
 
 def _character_set(pattern: str, index: int, tokens: list[_Token]) -> int:
@@ -150,10 +130,6 @@ def _character_set(pattern: str, index: int, tokens: list[_Token]) -> int:
         inside = inside[3 if wide else 1 :]
     tokens.append(_Set(tuple(ranges), negated))
     return closing + 1
-
-
-def _matches(alternatives: tuple[Sequence[_Token], ...], text: str) -> bool:
-    return any(_run(tokens, text) for tokens in alternatives)
 
 
 def _run(tokens: Sequence[_Token], text: str) -> bool:
@@ -188,8 +164,8 @@ def _closure(tokens: Sequence[_Token], places: set[int]) -> set[int]:
 
 def _accepts(token: _Token, char: str) -> bool:
     match token:
-        case _Any(crosses=crosses):
-            return crosses or char != "/"
+        case _Any():
+            return True
         case _Set(ranges=ranges, negated=negated):
             return any(low <= char <= high for low, high in ranges) != negated
         case _:

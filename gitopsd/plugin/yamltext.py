@@ -109,7 +109,11 @@ def parse_yaml(text: str, *, file: str = "", before: int = 0) -> JsonValue:
         raise RenderError("not valid YAML", where=file, why=type(error).__name__) from None
     finally:
         loader.dispose()
-    return _Reader(file, before).read(node) if node is not None else None
+    if node is None:
+        return None
+    if "*" in text and _expanded(node, {}, MAX_DEPTH) > MAX_NODES:
+        raise _fault(f"more than {MAX_NODES} values after its aliases are expanded", file, before, node.start_mark)
+    return _Reader(file, before).read(node)
 
 
 def parse_json(text: str, *, file: str = "") -> JsonValue:
@@ -259,6 +263,18 @@ class _Reader:
 
     def _error(self, node: Node, problem: str, hint: str = "") -> RenderError:
         return _fault(problem, self._file, self._before, node.start_mark, hint)
+
+
+def _expanded(node: Node, known: dict[int, int], depth: int) -> int:
+    """How many values `node` stands for. What is too deep or inside of itself counts little: the reader refuses it."""
+    size = known.get(id(node))
+    if size is None:
+        size = known[id(node)] = 1
+        if depth and not isinstance(node, ScalarNode):
+            pairs = ((item,) if isinstance(item, Node) else item for item in node.value)
+            size += sum(_expanded(each, known, depth - 1) for pair in pairs for each in pair)
+        known[id(node)] = size
+    return size
 
 
 def _integer(digits: str) -> JsonValue:

@@ -1,0 +1,109 @@
+"""One remembered render, and its form on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from gitopsd.core.ids import Position
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, sequence, text
+from gitopsd.core.manifest import Manifest, Read, ReadKind
+from gitopsd.render.evidence import Evidence
+
+_FORMAT: Final = 1
+_PLAIN_JSON: Final = (
+    orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`packed` are the manifests, compressed; `key` says for what they were made, `evidence` for how long they hold."""
+
+    key: str
+    renderer: str
+    warnings: tuple[str, ...]
+    evidence: Evidence
+    packed: bytes
+
+    @property
+    def name(self) -> str:
+        """Its file's name: different for different contents under one key."""
+        evidence = self.evidence
+        parts = [evidence.target, *evidence.fingerprints, *(() if evidence.reads is not None else evidence.commits[:1])]
+        parts += [f"{read.kind}:{read.path}" for read in evidence.reads or ()]
+        return f"{self.key}-{hashlib.blake2b(orjson.dumps(parts), digest_size=8).hexdigest()}"
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The manifests, parsed anew on each call."""
+        return tuple(
+            Manifest(body, Position(file, line, column))
+            for file, line, column, body in orjson.loads(zlib.decompress(self.packed))
+        )
+
+    def to_bytes(self) -> bytes:
+        """The entry as it is written."""
+        head: dict[str, JsonValue] = {
+            "format": _FORMAT,
+            "key": self.key,
+            "renderer": self.renderer,
+            "warnings": self.warnings,
+            "commits": self.evidence.commits,
+            "target": self.evidence.target,
+            "reads": None if self.evidence.reads is None else [[read.kind, read.path] for read in self.evidence.reads],
+            "fingerprints": self.evidence.fingerprints,
+        }
+        return orjson.dumps(head) + b"\n" + self.packed
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Entry:
+        """Raises `ValueError` for anything that `to_bytes` did not make."""
+        line, _, packed = raw.partition(b"\n")
+        head: JsonObject = orjson.loads(line)
+        if not isinstance(head, dict) or head.get("format") != _FORMAT:
+            raise ValueError("written by another version")
+        reads = head.get("reads")
+        evidence = Evidence(
+            _texts(head, "commits"),
+            text(head, "target"),
+            None if reads is None else tuple(_read(item) for item in sequence(head, "reads")),
+            tuple(_texts(head, "fingerprints")),
+        )
+        return cls(text(head, "key"), text(head, "renderer"), tuple(_texts(head, "warnings")), evidence, packed)
+
+
+def pack_manifests(manifests: Sequence[Manifest]) -> tuple[bytes, int]:
+    """The manifests compressed, and their size before that. Raises `TypeError` where a body is not JSON."""
+    raw = orjson.dumps(
+        [[each.origin.file, each.origin.line, each.origin.column, each.body] for each in manifests],
+        default=_plain,
+        option=_PLAIN_JSON,
+    )
+    return zlib.compress(raw, 1), len(raw)
+
+
+def _plain(found: object) -> JsonValue:
+    match found:
+        case Mapping():
+            return dict(found)
+        case Sequence():
+            return list(found)
+        case _:
+            raise TypeError(f"a manifest holds a value of type {type(found).__name__}, which JSON does not have")
+
+
+def _texts(head: JsonObject, key: str) -> list[str]:
+    return [item for item in sequence(head, key) if isinstance(item, str)]
+
+
+def _read(item: JsonValue) -> Read:
+    match item:
+        case [str(kind), str(path)]:
+            return Read(path, ReadKind(kind))
+        case _:
+            raise ValueError("a read has another form")

@@ -1,0 +1,126 @@
+"""Argo CD's `source.helm` block, as parameters of the engine.
+
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/helm/ and `ApplicationSourceHelm`. Precedence, lowest first:
+the chart's values, valueFiles, values, valuesObject (instead of values), parameters, fileParameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gitopsd.plugin import (
+    JsonObject,
+    JsonValue,
+    Options,
+    RenderError,
+    RenderRequest,
+    is_glob,
+    parse_yaml,
+    resolve_path,
+    substitute,
+)
+
+# Accepted because Argo CD's files have them: Helm's version is not the source's choice, and nothing is fetched with
+# credentials here.
+_WITHOUT_EFFECT: Final = ("version",)
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_REFERENCE: Final = re.compile(r"\$(?!ARGOCD_APP_|KUBE_|\{|\$)[A-Za-z0-9_-]+(/|\Z)")
+
+
+def helm_params(request: RenderRequest) -> JsonObject:
+    """The engine's parameters. Raises `RenderError` naming the key for anything unknown, ill-typed, or out of the
+    repository.
+
+    Blocks for a few system calls.
+    """
+    block = Options(request.options, "source.helm")
+    for key in _WITHOUT_EFFECT:
+        block.text(key)
+    block.boolean("passCredentials")
+    params: dict[str, JsonValue] = {
+        "root": request.root,
+        "path": request.path,
+        "release_name": block.text("releaseName") or request.app,
+        "namespace": block.text("namespace") or request.namespace,
+        "value_files": [_value_file(block, each, request) for each in block.texts("valueFiles")],
+        "ignore_missing_value_files": block.boolean("ignoreMissingValueFiles"),
+        "values": _values(block),
+        "parameters": _parameters(block, request.environment),
+        "file_parameters": _file_parameters(block, request),
+        "skip_crds": block.boolean("skipCrds"),
+        "skip_tests": block.boolean("skipTests"),
+        "skip_schema_validation": block.boolean("skipSchemaValidation"),
+        "kube_version": block.text("kubeVersion") or request.kube_version,
+        "api_versions": block.texts("apiVersions") or request.api_versions,
+    }
+    block.done()
+    return params
+
+
+def _values(block: Options) -> Sequence[JsonObject]:
+    """Inline values: `valuesObject` if there is one, else the YAML text in `values`."""
+    written = block.text("values")
+    if block.has("valuesObject"):
+        return [block.object("valuesObject")]
+    try:
+        found = parse_yaml(written, file=block.where("values"))
+    except RenderError as error:
+        raise RenderError(f"{block.where('values')} is not valid YAML", where=error.where, why=error.what) from None
+    if found is None:
+        return []
+    if not isinstance(found, Mapping):
+        raise block.wrong("values", "YAML text that holds a mapping", found)
+    return [found]
+
+
+def _value_file(block: Options, written: str, request: RenderRequest) -> str:
+    what = block.where("valueFiles")
+    if _REFERENCE.match(written):
+        raise RenderError(
+            f"{what} {written!r} refers to another source, which is not supported yet",
+            hint="keep the value file in the chart's repository",
+        )
+    named = substitute(written, request.environment)
+    if named.startswith("file:"):
+        raise RenderError(
+            f"{what} {written!r} leaves the repository", hint="name the file by its path in the repository"
+        )
+    if _URL.match(named):
+        raise RenderError(
+            f"{what} {written!r} is a URL, which is not supported yet",
+            hint="copy the value file into the repository and name it by its path",
+        )
+    fixed = _before_glob(named)
+    resolve_path(request.root, fixed, base=request.path, what=what)
+    return named
+
+
+def _before_glob(path: str) -> str:
+    """The folders of `path` before its first part with a special character."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if is_glob(part):
+            return "/".join(parts) + ("/" if path.startswith("/") else "")
+        parts.append(part)
+    return path
+
+
+def _parameters(block: Options, environment: Mapping[str, str]) -> Sequence[JsonObject]:
+    found: list[JsonObject] = []
+    for each in block.blocks("parameters"):
+        value = substitute(each.text("value"), environment)
+        found.append({"name": each.text("name"), "value": value, "forceString": each.boolean("forceString")})
+        each.done()
+    return found
+
+
+def _file_parameters(block: Options, request: RenderRequest) -> Sequence[JsonObject]:
+    found: list[JsonObject] = []
+    for each in block.blocks("fileParameters"):
+        path = substitute(each.text("path"), request.environment)
+        resolve_path(request.root, path, base=request.path, what=each.where("path"))
+        found.append({"name": each.text("name"), "path": path})
+        each.done()
+    return found

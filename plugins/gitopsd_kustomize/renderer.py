@@ -1,0 +1,36 @@
+"""The renderer `kustomize`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from gitopsd.plugin import Engine, RenderError, RenderRequest, RenderResult
+from gitopsd_kustomize.options import kustomize_params
+
+if TYPE_CHECKING:
+    from gitopsd.plugin import Renderer
+
+
+class KustomizeRenderer:
+    """`kustomize build` of a folder, after what `kustomize edit` would do with the options."""
+
+    name = "kustomize"
+    markers = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+    def __init__(self, engine: Engine | None) -> None:
+        self._engine = engine
+        self._limiter = anyio.CapacityLimiter(2)
+
+    async def render(self, request: RenderRequest) -> RenderResult:
+        """See `gitopsd.plugin.Renderer`."""
+        if self._engine is None:
+            raise RenderError("Kustomize needs the render engine", hint="install gitopsd with its engine")
+        params = await anyio.to_thread.run_sync(kustomize_params, request, limiter=self._limiter)
+        answer = await self._engine.call("kustomize", params, deadline=request.deadline)
+        return RenderResult(answer.manifests, answer.reads, answer.warnings, "KUBE_" in str(request.options))
+
+
+if TYPE_CHECKING:
+    _: type[Renderer] = KustomizeRenderer
