@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
 )
@@ -27,6 +28,9 @@ func startEtcd(ctx context.Context, f folder, quota int64) (*embed.Etcd, error) 
 	// A lone member has nobody to wait for: elect at once.
 	config.TickMs = 50
 	config.ElectionMs = 250
+	// Without these two every request is logged as a slow one.
+	config.WarningUnaryRequestDuration = time.Second
+	config.WarningApplyDuration = time.Second
 	config.Logger = "zap"
 	config.LogLevel = "warn"
 	config.LogOutputs = []string{"stderr"}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -55,19 +56,21 @@ func (f folder) path(name string) string {
 
 // lock holds the folder until the process ends; two clusters in one folder would destroy each other's data.
 func (f folder) lock() error {
-	file, err := os.OpenFile(f.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	// A bare descriptor, never closed: an os.File would be closed, and the folder be free, once the garbage collector finds it.
+	// The kernel frees the lock when the process ends, however it ends.
+	held, err := syscall.Open(f.path("lock"), syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the lock: %w", err)
 	}
-	// Never closed: the kernel frees the lock when the process ends, however it ends.
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		owner, _ := os.ReadFile(f.path("lock"))
+	if err := syscall.Flock(held, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		owner, _ := os.ReadFile(f.path("lock")) // best effort: the message stands without it
+		_ = syscall.Close(held)
 		return fmt.Errorf("%s is in use by the localcluster with process id %s", f, owner)
 	}
-	if err := file.Truncate(0); err != nil {
+	if err := syscall.Ftruncate(held, 0); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
-	if _, err := fmt.Fprintf(file, "%d", os.Getpid()); err != nil {
+	if _, err := syscall.Write(held, []byte(strconv.Itoa(os.Getpid()))); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return nil

@@ -37,3 +37,9 @@ func redirect(f folder) (output, error) {
 	}
 	return kept, nil
 }
+
+// close gives the caller's streams back; until then they stay open, so that their end tells the caller that the cluster is gone.
+func (o output) close() {
+	_ = o.out.Close() // nothing is buffered: an error here could only say that they are closed
+	_ = o.err.Close()
+}

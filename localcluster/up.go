@@ -72,6 +72,7 @@ func up(settings upSettings) error {
 	if err != nil {
 		return err
 	}
+	defer caller.close()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
