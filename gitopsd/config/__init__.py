@@ -1,1 +1,29 @@
 """YAML files to values: pydantic models, positions in messages, includes, secrets references, reload."""
+
+from __future__ import annotations
+
+from gitopsd.config.errors import ConfigErrors
+from gitopsd.config.load import load
+from gitopsd.config.values import (
+    BackoffSettings,
+    Config,
+    GitSettings,
+    LogSettings,
+    ReconcileSettings,
+    RenderSettings,
+    ServerSettings,
+)
+from gitopsd.config.watch import changes
+
+__all__ = [
+    "BackoffSettings",
+    "Config",
+    "ConfigErrors",
+    "GitSettings",
+    "LogSettings",
+    "ReconcileSettings",
+    "RenderSettings",
+    "ServerSettings",
+    "changes",
+    "load",
+]

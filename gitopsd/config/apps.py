@@ -1,0 +1,160 @@
+"""Applications as their owners wrote them, as `AppSpec`s."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitopsd.config.app_sources import app_sources
+from gitopsd.config.entry import EntryPlace
+from gitopsd.config.known_clusters import KnownClusters
+from gitopsd.config.locations import Locations
+from gitopsd.config.models.application import Entry, Metadata, Spec
+from gitopsd.config.models.application import SyncPolicy as SyncPolicyModel
+from gitopsd.config.sync_options import KNOWN
+from gitopsd.config.validation import nearest, shown_path
+from gitopsd.core.app import AppSpec, Automated, Destination, RetryPolicy, SyncPolicy, TrackingMethod
+from gitopsd.core.errors import shown_url
+from gitopsd.core.ids import AppName
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
+_SKIP_RECONCILE = "argocd.argoproj.io/skip-reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What applications are checked against."""
+
+    locations: Locations
+    clusters: KnownClusters
+    tracking: TrackingMethod
+
+
+def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: Surroundings) -> AppSpec:
+    """The application; what is wrong with it is noted at `place`."""
+    _check_name(metadata.name, place)
+    _check_project(spec, place)
+    unsupported: list[str] = []
+    sources = app_sources(spec, place, around.locations, unsupported)
+    destination = _destination(spec, place, around.clusters)
+    sync_policy = _sync_policy(spec.sync_policy, place, unsupported)
+    if spec.ignore_differences:
+        unsupported.append("ignoreDifferences is not supported yet")
+    if metadata.annotations.get(_SKIP_RECONCILE) == "true":
+        unsupported.append(f"the annotation {_SKIP_RECONCILE} keeps the application as it is")
+    return AppSpec(
+        name=AppName(metadata.name),
+        sources=sources,
+        destination=destination,
+        project=spec.project or "default",
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+        finalizers=tuple(metadata.finalizers),
+        sync_policy=sync_policy,
+        tracking=around.tracking,
+        position=place.document.position((*place.metadata, "name")),
+        unsupported=tuple(unsupported),
+    )
+
+
+def _check_name(name: str, place: EntryPlace) -> None:
+    if len(name) <= 253 and _DNS_SUBDOMAIN.fullmatch(name):
+        return
+    path = (*place.metadata, "name")
+    place.problems.add(
+        place.document.position(path),
+        f"{shown_path(path)} cannot be used",
+        why="expected at most 253 lower-case letters, digits, - and ., with a letter or digit at both ends",
+    )
+
+
+def _check_project(spec: Spec, place: EntryPlace) -> None:
+    if spec.project not in {"", "default"}:
+        place.refuse(
+            ("project",),
+            f"{place.shown(('project',))}: the project {spec.project[:80]} is not defined",
+            why="only default exists so far",
+        )
+
+
+def _destination(spec: Spec, place: EntryPlace, clusters: KnownClusters) -> Destination:
+    given = spec.destination
+    path = ("destination",)
+    if bool(given.server) == bool(given.name):
+        found = "both" if given.server else "neither"
+        place.refuse(path, f"{place.shown(path)} has {found} of server and name", why="expected exactly one of them")
+    elif given.name and not clusters.has_name(given.name):
+        _refuse_cluster(place, (*path, "name"), given.name, clusters.names)
+    elif given.server and not clusters.has_server(given.server):
+        _refuse_cluster(place, (*path, "server"), shown_url(given.server), clusters.servers)
+    if given.namespace and not (len(given.namespace) <= 63 and _DNS_LABEL.fullmatch(given.namespace)):
+        place.refuse(
+            (*path, "namespace"),
+            f"{place.shown((*path, 'namespace'))} cannot be used",
+            why="expected at most 63 lower-case letters, digits and -, with a letter or digit at both ends",
+        )
+    return Destination(server=given.server, name=given.name, namespace=given.namespace)
+
+
+def _refuse_cluster(place: EntryPlace, path: tuple[str, ...], given: str, known: tuple[str, ...]) -> None:
+    near = nearest(given, known)
+    listed = f"known are {', '.join(known)}" if known else "clusters has no such entry"
+    place.refuse(
+        path,
+        f"{place.shown(path)}: the cluster {given[:253]} is not configured",
+        why=listed,
+        hint=f"{near}, the nearest known one" if near else "an entry under clusters in the main file",
+    )
+
+
+def _sync_policy(model: SyncPolicyModel, place: EntryPlace, unsupported: list[str]) -> SyncPolicy:
+    automated = model.automated
+    managed = model.managed_namespace_metadata
+    return SyncPolicy(
+        automated=Automated(automated.prune, automated.self_heal, automated.allow_empty)
+        if automated and automated.enabled
+        else None,
+        options=_sync_options(model.sync_options, place, unsupported),
+        retry=_retry(model),
+        namespace_labels=managed.labels if managed else {},
+        namespace_annotations=managed.annotations if managed else {},
+    )
+
+
+def _retry(model: SyncPolicyModel) -> RetryPolicy:
+    if model.retry is None:
+        return RetryPolicy()
+    backoff = model.retry.backoff
+    return RetryPolicy(model.retry.limit, backoff.duration, float(backoff.factor), backoff.max_duration)
+
+
+def _sync_options(given: list[str], place: EntryPlace, unsupported: list[str]) -> Mapping[str, str]:
+    options: dict[str, str] = {}
+    for index, text in enumerate(given):
+        path = ("syncPolicy", "syncOptions", index)
+        name, equals, value = (part.strip() for part in text.partition("="))
+        known = KNOWN.get(name)
+        if known is None:
+            near = nearest(name, tuple(KNOWN))
+            place.refuse(
+                path,
+                f"{place.shown(path)}: there is no sync option {name[:80]}",
+                why=f"expected one of {', '.join(KNOWN)}",
+                hint=f"{near}, the nearest known option" if near else "",
+            )
+        elif not equals or value not in known.values:
+            place.refuse(
+                path,
+                f"{place.shown(path)} cannot be used",
+                why=f"expected {name}= and one of {', '.join(known.values)}",
+            )
+        elif options.get(name, value) != value:
+            place.refuse(path, f"{place.shown(path)} contradicts another one", why=f"expected {name} once")
+        else:
+            options[name] = value
+            if value not in known.honoured:
+                unsupported.append(f"syncOptions: {name}={value} is not supported yet")
+    return options

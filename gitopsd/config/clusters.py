@@ -1,0 +1,157 @@
+"""`clusters`: how to reach each, as `ClusterAccess`, and which servers they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from gitopsd.config.errors import Problems
+from gitopsd.config.known_clusters import IN_CLUSTER_SERVER
+from gitopsd.config.kubeconfig import KubeconfigError, kubeconfig_server
+from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.references import BadReferenceError, References
+from gitopsd.config.validation import shown_path
+from gitopsd.config.yamlfile import Document, KeyPath
+from gitopsd.ports.cluster import ClusterAccess
+
+_SERVER_ONLY = ("token", "tokenFile", "clientCertificate", "clientKey", "ca", "insecure", "tlsServerName")
+
+
+class ClusterReader:
+    """Turns entries into accesses, noting what is wrong with them."""
+
+    def __init__(self, document: Document, references: References, problems: Problems) -> None:
+        self._document = document
+        self._references = references
+        self._problems = problems
+
+    def access(self, model: Cluster, path: KeyPath) -> tuple[ClusterAccess, str] | None:
+        """The access and the server's URL ("" if it could not be found out); None if the entry says not how
+        to reach it."""
+        if not model.name.strip() or not model.name.isprintable() or len(model.name) > 253:
+            self._refuse((*path, "name"), "cannot be used", "expected at most 253 printable characters")
+        ways = [key for key in ("kubeconfig", "inCluster", "server") if self._given(model)[key]]
+        if model.context and not model.kubeconfig and not ways:
+            ways = ["kubeconfig"]
+        if len(ways) != 1:
+            found = " and ".join(ways) if ways else "no way to reach it"
+            self._problems.add(
+                self._document.position(path),
+                f"{shown_path(path)} has {found}",
+                why="expected exactly one of kubeconfig (or context), inCluster and server",
+            )
+            return None
+        access = ClusterAccess(
+            name=model.name,
+            kubeconfig=model.kubeconfig or "",
+            context=model.context or "",
+            in_cluster=model.in_cluster,
+            server=model.server or "",
+            token=model.token,
+            token_file=model.token_file or "",
+            client_certificate=model.client_certificate or "",
+            client_key=model.client_key,
+            ca=model.ca or "",
+            insecure=model.insecure,
+            tls_server_name=model.tls_server_name or "",
+        )
+        if ways != ["server"]:
+            self._check_useless(model, path, _SERVER_ONLY, ways[0])
+        if ways != ["kubeconfig"]:
+            self._check_useless(model, path, ("context",), ways[0])
+        match ways[0]:
+            case "kubeconfig":
+                return self._by_kubeconfig(access, path)
+            case "server":
+                self._check_server(model, path)
+                return access, access.server
+            case _:
+                return access, IN_CLUSTER_SERVER
+
+    def check_duplicates(self, accesses: list[tuple[ClusterAccess, KeyPath]]) -> None:
+        """Note entries whose name an earlier entry has."""
+        first: dict[str, KeyPath] = {}
+        for access, path in accesses:
+            earlier = first.setdefault(access.name, path)
+            if earlier != path:
+                place = self._document.position((*earlier, "name"))
+                self._refuse((*path, "name"), "is a name that another cluster has", f"it stands at {place} too")
+
+    def _by_kubeconfig(self, access: ClusterAccess, path: KeyPath) -> tuple[ClusterAccess, str]:
+        place = (*path, "kubeconfig" if access.kubeconfig else "context")
+        try:
+            access = access if access.kubeconfig else replace(access, kubeconfig=_default_kubeconfig(self._references))
+            return access, kubeconfig_server(access.kubeconfig, access.context, self._references.files)
+        except BadReferenceError as problem:
+            self._refuse(place, "cannot be used", problem.why, problem.hint)
+        except KubeconfigError as problem:
+            self._refuse((*path, "context") if problem.about_context else place, "cannot be used", str(problem))
+        return access, ""
+
+    def _check_server(self, model: Cluster, path: KeyPath) -> None:
+        parts = urlsplit(model.server or "") if _splits(model.server or "") else urlsplit("")
+        if (
+            parts.scheme not in {"https", "http"}
+            or not parts.hostname
+            or parts.username
+            or parts.query
+            or parts.fragment
+        ):
+            self._refuse(
+                (*path, "server"), "cannot be used", "expected https://host:port without user, query or fragment"
+            )
+        if parts.scheme == "http" and (model.token or model.token_file):
+            self._warn((*path, "server"), "the token goes over plain http, where anybody on the way can read it")
+        if model.insecure:
+            self._warn((*path, "insecure"), "whoever answers is trusted")
+        if model.insecure and model.ca:
+            self._refuse((*path, "insecure"), "stands beside ca", "expected one or the other", key=True)
+        if bool(model.client_certificate) != bool(model.client_key):
+            lacking = "clientKey" if model.client_certificate else "clientCertificate"
+            self._problems.add(
+                self._document.position(path),
+                f"{shown_path((*path, lacking))} is missing",
+                why="the one needs the other",
+            )
+        if sum(map(bool, (model.token, model.token_file, model.client_certificate))) > 1:
+            self._problems.add(
+                self._document.position(path),
+                f"{shown_path(path)} has several credentials",
+                why="expected one of token, tokenFile, and clientCertificate with clientKey",
+            )
+        if model.token_file:
+            try:
+                with open(model.token_file, "rb"):
+                    pass
+            except OSError as error:
+                self._refuse(
+                    (*path, "tokenFile"), "cannot be used", f"{model.token_file} cannot be read: {error.strerror}"
+                )
+
+    def _check_useless(self, model: Cluster, path: KeyPath, keys: tuple[str, ...], way: str) -> None:
+        given = self._given(model)
+        for key in keys:
+            if given[key]:
+                self._refuse((*path, key), "has no meaning here", f"the cluster is reached by {way}", key=True)
+
+    def _given(self, model: Cluster) -> Mapping[str, object]:
+        return {info.alias or name: getattr(model, name) for name, info in type(model).model_fields.items()}
+
+    def _refuse(self, path: KeyPath, what: str, why: str, hint: str = "", *, key: bool = False) -> None:
+        self._problems.add(self._document.position(path, key=key), f"{shown_path(path)} {what}", why=why, hint=hint)
+
+    def _warn(self, path: KeyPath, sentence: str) -> None:
+        self._problems.warn(self._document.position(path), f"{shown_path(path)}: {sentence}")
+
+
+def _splits(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _default_kubeconfig(references: References) -> str:
+    named = references.environ.get("KUBECONFIG")
+    return references.plain_path(named or "~/.kube/config")

@@ -1,0 +1,34 @@
+"""Which clusters applications may name as their destination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClusters:
+    """Names and server URLs. `complete` is false when some entry could not be read: then nothing is called unknown."""
+
+    names: tuple[str, ...]
+    servers: tuple[str, ...]
+    complete: bool = True
+
+    def has_name(self, name: str) -> bool:
+        """Whether `destination.name` names one."""
+        return not self.complete or name in self.names
+
+    def has_server(self, server: str) -> bool:
+        """Whether `destination.server` is one's URL, whatever its letters' case, default port or last slash."""
+        return not self.complete or _comparable(server) in {_comparable(known) for known in self.servers}
+
+
+def _comparable(server: str) -> tuple[str, str, int | None, str]:
+    try:
+        parts = urlsplit(server)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+        return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
+    except ValueError:
+        return "", server, None, ""

@@ -1,0 +1,50 @@
+"""The one thing that the configuration needs of a kubeconfig: the server that a context leads to."""
+
+from __future__ import annotations
+
+from gitopsd.config.errors import ConfigErrors
+from gitopsd.config.files import Files
+from gitopsd.config.yamlfile import MAX_BYTES, parse
+from gitopsd.core.jsonvalue import JsonValue, objects, text
+
+
+class KubeconfigError(ValueError):
+    """A kubeconfig cannot be used; `about_context` if it is the context that it lacks."""
+
+    def __init__(self, why: str, *, about_context: bool = False) -> None:
+        super().__init__(why)
+        self.about_context = about_context
+
+
+def kubeconfig_server(path: str, context: str, files: Files) -> str:
+    """The URL of the API server that `context` ("" for the current one) of the kubeconfig leads to.
+
+    Raises `KubeconfigError`, whose text names the file and never its contents.
+    """
+    root = _read(path, files)
+    wanted = context or text(root, "current-context")
+    contexts = {text(entry, "name"): text(entry, "context", "cluster") for entry in objects(root, "contexts")}
+    if not wanted:
+        raise KubeconfigError(f"{path} has no current-context: set context")
+    if wanted not in contexts:
+        known = ", ".join(sorted(contexts)) or "none"
+        raise KubeconfigError(f"{path} has no such context; it has {known}", about_context=bool(context))
+    servers = {text(entry, "name"): text(entry, "cluster", "server") for entry in objects(root, "clusters")}
+    server = servers.get(contexts[wanted], "")
+    if not server:
+        raise KubeconfigError(f"{path}: the context's cluster has no server")
+    return server
+
+
+def _read(path: str, files: Files) -> JsonValue:
+    try:
+        documents = parse(files.read(path, MAX_BYTES), path)
+    except OSError as error:
+        raise KubeconfigError(f"{path} cannot be read: {error.strerror}") from None
+    except ConfigErrors as errors:
+        where = errors.errors[0].where
+    else:
+        if len(documents) == 1 and isinstance(documents[0].value, dict):
+            return documents[0].value
+        where = path
+    raise KubeconfigError(f"{where}: this is no kubeconfig")

@@ -1,0 +1,246 @@
+"""From a path to a `Config`: read, validate, include, resolve; every error is found before the first is raised."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from gitopsd.config.apps import Surroundings, app_spec
+from gitopsd.config.clusters import ClusterReader
+from gitopsd.config.entry import EntryPlace
+from gitopsd.config.errors import Problems
+from gitopsd.config.files import Files
+from gitopsd.config.includes import Includes
+from gitopsd.config.known_clusters import IN_CLUSTER_SERVER, KnownClusters
+from gitopsd.config.listing import Written, documents_of, entries
+from gitopsd.config.locations import Locations
+from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.models.main import Main
+from gitopsd.config.models.repository import Repository
+from gitopsd.config.models.settings import listen_address
+from gitopsd.config.references import References
+from gitopsd.config.repositories import check_duplicates, repository_access
+from gitopsd.config.validation import shown_path, validate
+from gitopsd.config.values import (
+    BackoffSettings,
+    Config,
+    GitSettings,
+    LogSettings,
+    ReconcileSettings,
+    RenderSettings,
+    ServerSettings,
+)
+from gitopsd.config.yamlfile import MAX_BYTES, Document, KeyPath, parse
+from gitopsd.core.app import AppSpec, TrackingMethod
+from gitopsd.core.ids import AppName, Position
+from gitopsd.core.jsonvalue import sequence
+from gitopsd.core.repo_url import normalise
+from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.ports.sources import RepositoryAccess
+
+M = TypeVar("M", bound=BaseModel)
+
+# Judged entry by entry, so that one bad entry hides no other.
+_LISTS = ("clusters", "repositories", "applications")
+
+
+def load(path: str, *, environ: Mapping[str, str]) -> Config:
+    """The configuration in the file at `path` and the files it names; `environ` is what `${NAME}` looks into.
+
+    Blocks on the disk: call it in a thread. Raises `ConfigErrors` with everything that is wrong, and nothing else.
+    """
+    return _Loading(path, environ).config()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The accesses of the main file; `known` says which clusters applications may name."""
+
+    clusters: tuple[ClusterAccess, ...]
+    repositories: tuple[RepositoryAccess, ...]
+    known: KnownClusters
+
+
+class _Loading:
+    """One run of `load`."""
+
+    def __init__(self, path: str, environ: Mapping[str, str]) -> None:
+        self._path = path
+        self._folder = os.path.dirname(os.path.abspath(path)) if "\0" not in path else ""
+        self._problems = Problems()
+        self._files = Files()
+        self._references = References(environ, self._folder, self._files)
+
+    def config(self) -> Config:
+        document = self._main_document()
+        settings = self._settings(document)
+        found = self._accesses(document)
+        includes = Includes(document, self._path, self._files, self._problems)
+        around = self._surroundings(settings, found)
+        applications = tuple(self._applications(document, includes, around))
+        self._problems.raise_if_any()
+        return self._assembled(settings, found, applications, includes.globs)
+
+    def _main_document(self) -> Document:
+        try:
+            data = self._files.read(self._path, MAX_BYTES)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no path"
+            self._problems.add(
+                Position(self._path),
+                "the configuration cannot be read",
+                why=why,
+                hint="--config with the path of the file",
+            )
+            self._problems.raise_if_any()
+            raise
+        documents = parse(data, self._path)
+        if len(documents) > 1:
+            place = documents[1].position()
+            self._problems.add(
+                place,
+                "a second document starts here",
+                why="the main file is one document",
+                hint="include for more files",
+            )
+        elif not documents or documents[0].value is None:
+            self._problems.add(
+                Position(self._path), "the configuration is empty", why="expected at least clusters and applications"
+            )
+        elif not isinstance(documents[0].value, dict):
+            self._problems.add(
+                documents[0].position(),
+                "the configuration is no mapping",
+                why="expected keys such as clusters and applications",
+            )
+        elif "kind" in documents[0].value:
+            self._problems.add(
+                documents[0].position(("kind",), key=True),
+                "the configuration is a manifest",
+                why="expected gitopsd's own file, with clusters and applications",
+                hint="a main file that names this one under include",
+            )
+        self._problems.raise_if_any()
+        return documents[0]
+
+    def _settings(self, document: Document) -> Main:
+        """The main file without its lists of entries; defaults where it cannot be used, which is noted."""
+        value = document.value if isinstance(document.value, dict) else {}
+        frame = {key: [] if key in _LISTS and isinstance(item, list) else item for key, item in value.items()}
+        return validate(Main, frame, document, (), self._problems, references=self._references) or Main()
+
+    def _accesses(self, document: Document) -> _Found:
+        reader = ClusterReader(document, self._references, self._problems)
+        clusters: list[tuple[ClusterAccess, KeyPath]] = []
+        servers: list[str] = []
+        models = list(self._entries(Cluster, document, "clusters"))
+        for model, path in models:
+            if read := reader.access(model, path):
+                clusters.append((read[0], path))
+                servers.append(read[1])
+        reader.check_duplicates(clusters)
+        complete = all(servers) and len(clusters) == len(sequence(document.value, "clusters"))
+        repositories: list[tuple[RepositoryAccess, KeyPath]] = []
+        for entry, path in self._entries(Repository, document, "repositories"):
+            access = repository_access(entry, document, path, self._folder, self._problems)
+            if access is not None:
+                repositories.append((access, path))
+        check_duplicates(repositories, document, self._problems)
+        names = tuple(access.name for access, _ in clusters)
+        return _Found(
+            tuple(access for access, _ in clusters),
+            tuple(access for access, _ in repositories),
+            KnownClusters(_with_in_cluster(names, servers), tuple(server for server in servers if server), complete),
+        )
+
+    def _entries(self, model: type[M], document: Document, key: str) -> Iterator[tuple[M, KeyPath]]:
+        for index, item in enumerate(sequence(document.value, key)):
+            entry = validate(model, item, document, (key, index), self._problems, references=self._references)
+            if entry is not None:
+                yield entry, (key, index)
+
+    def _surroundings(self, settings: Main, found: _Found) -> Surroundings:
+        declared = frozenset(normalise(access.url) for access in found.repositories)
+        return Surroundings(
+            locations=Locations(tuple(settings.git.local_roots), declared),
+            clusters=found.known,
+            tracking=TrackingMethod(settings.reconcile.resource_tracking_method),
+        )
+
+    def _applications(self, document: Document, includes: Includes, around: Surroundings) -> Iterator[AppSpec]:
+        first: dict[AppName, Position] = {}
+        patterns = [item for item in sequence(document.value, "include") if isinstance(item, str)]
+        for written, folder, administrator in self._written(document, includes, patterns):
+            place = EntryPlace(
+                written.document,
+                written.metadata_path,
+                written.spec_path,
+                folder,
+                administrator,
+                self._problems,
+            )
+            app = app_spec(written.metadata, written.spec, place, around)
+            if app.name in first:
+                name = shown_path((*written.metadata_path, "name"))
+                self._problems.add(
+                    app.position,
+                    f"{name}: another application is called {app.name[:253]}",
+                    why=f"it stands at {first[app.name]}",
+                )
+            first.setdefault(app.name, app.position)
+            yield app
+
+    def _written(
+        self, document: Document, includes: Includes, patterns: Sequence[str]
+    ) -> Iterator[tuple[Written, str, bool]]:
+        """Every application as written, with the folder of its file and whether that is the main file."""
+        value = document.value if isinstance(document.value, dict) else {}
+        for written in entries(value.get("applications"), document, ("applications",), self._problems):
+            yield written, self._folder, True
+        for shown, documents in includes.read(list(patterns)):
+            for written in documents_of(documents, self._problems):
+                yield written, os.path.dirname(os.path.abspath(shown)), False
+
+    def _assembled(
+        self, settings: Main, found: _Found, applications: tuple[AppSpec, ...], globs: Sequence[str]
+    ) -> Config:
+        host, port = listen_address(settings.server.listen)
+        state_dir = settings.state.dir or os.path.join(self._folder, "state")
+        backoff = settings.reconcile.self_heal_backoff
+        interval, jitter = settings.reconcile.refresh_interval, settings.reconcile.jitter
+        return Config(
+            path=os.path.abspath(self._path),
+            server=ServerSettings(host, port, settings.server.metrics_prefix),
+            state_dir=state_dir,
+            cache_dir=settings.state.cache_dir or os.path.join(state_dir, "cache"),
+            reconcile=ReconcileSettings(
+                refresh_interval_seconds=interval,
+                jitter_seconds=interval / 3 if jitter is None else jitter,
+                concurrency=settings.reconcile.concurrency,
+                self_heal=BackoffSettings(backoff.duration, backoff.factor, backoff.max_duration),
+            ),
+            git=GitSettings(tuple(settings.git.local_roots), settings.git.timeout, settings.git.fetch_timeout),
+            render=RenderSettings(
+                settings.render.deadline,
+                settings.render.workers,
+                settings.render.engine or "",
+                settings.render.memory_limit,
+            ),
+            log=LogSettings(settings.log.level, settings.log.format),
+            clusters=found.clusters,
+            repositories=found.repositories,
+            applications=applications,
+            globs=tuple(globs),
+            warnings=self._problems.warnings,
+            digest=self._files.digest,
+            stamps=self._files.stamps,
+        )
+
+
+def _with_in_cluster(names: tuple[str, ...], servers: Sequence[str]) -> tuple[str, ...]:
+    """The names, with Argo CD's own name of the cluster that it runs in."""
+    return (*names, "in-cluster") if IN_CLUSTER_SERVER in servers and "in-cluster" not in names else names

@@ -1,0 +1,1 @@
+"""The YAML files' shapes: exact types and known keys, nothing that needs another file."""

@@ -1,0 +1,38 @@
+"""The main file, and included lists."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gitopsd.config.models.application import Entry
+from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.models.repository import Repository
+from gitopsd.config.models.settings import Git, Log, Reconcile, Render, Server, State
+from gitopsd.config.models.strict import StrictModel
+
+
+class Main(StrictModel):
+    """The configuration of gitopsd: clusters, repositories, applications, and how the daemon itself behaves."""
+
+    server: Server = Field(default_factory=Server, description="Where the daemon listens for HTTP.")
+    state: State = Field(default_factory=State, description="Where the daemon keeps its state.")
+    reconcile: Reconcile = Field(
+        default_factory=Reconcile, description="When applications are compared with git, and how many at once."
+    )
+    clusters: list[Cluster] = Field(default_factory=list, description="The clusters that applications are deployed to.")
+    repositories: list[Repository] = Field(default_factory=list, description="Credentials for git repositories.")
+    git: Git = Field(default_factory=Git, description="Limits of git.")
+    render: Render = Field(default_factory=Render, description="Limits of rendering.")
+    log: Log = Field(default_factory=Log, description="What is logged and how.")
+    include: list[str] = Field(
+        default_factory=list,
+        description="Globs of files, relative to this one, with more applications: lists, or Argo CD Application "
+        "manifests, many to a file.",
+    )
+    applications: list[Entry] = Field(default_factory=list, description="The applications.")
+
+
+class Included(StrictModel):
+    """An included file that holds a list under a key."""
+
+    applications: list[Entry] = Field(description="The applications.")

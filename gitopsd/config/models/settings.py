@@ -1,0 +1,126 @@
+"""How the daemon itself behaves: one model per key of the main file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from gitopsd.config.models.strict import FilePath, MemoryBytes, Seconds, StrictModel, refused
+
+
+def _listen(value: str) -> str:
+    listen_address(value)
+    return value
+
+
+def listen_address(value: str) -> tuple[str, int]:
+    """Host and port of `host:port`, `[ipv6]:port` or `:port` (all interfaces)."""
+    host, colon, port = value.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    bare_ipv6 = ":" in host and not value.startswith("[")
+    if (
+        not colon
+        or bare_ipv6
+        or not (port.isascii() and port.isdigit())
+        or len(port) > 5
+        or int(port) > 65535
+        or " " in host
+    ):
+        raise refused("expected host:port with a port from 0 to 65535", "127.0.0.1:8080")
+    return host or "0.0.0.0", int(port)  # noqa: S104  # `:8080` means all interfaces wherever it is written
+
+
+class Server(StrictModel):
+    """Where the daemon listens for HTTP: metrics, health, API and UI."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        "127.0.0.1:8080", description="Address and port: host:port, [ipv6]:port, or :port for all interfaces."
+    )
+    metrics_prefix: Literal["gitopsd", "argocd"] = Field(
+        "gitopsd",
+        description="How metrics are named: gitopsd_app_info …, or argocd_app_info … with Argo CD's labels, for "
+        "dashboards that exist already.",
+    )
+
+
+class State(StrictModel):
+    """Where the daemon keeps what it must not forget, and what it can make again."""
+
+    dir: FilePath | None = Field(
+        None, description="Folder for status, history and the socket; relative to this file. Default: ./state"
+    )
+    cache_dir: FilePath | None = Field(
+        None,
+        description="Folder for git mirrors, snapshots and renders; safe to delete. Default: cache in `dir`.",
+    )
+
+
+class Backoff(StrictModel):
+    """Waits that grow: duration, duration * factor, … up to maxDuration."""
+
+    duration: Seconds = Field(2.0, description="The first wait.")
+    factor: float = Field(3.0, ge=1, le=100, description="Each wait is the one before times this.")
+    max_duration: Seconds = Field(300.0, description="No wait is longer.")
+
+
+class Reconcile(StrictModel):
+    """When applications are compared with git, and how many at once."""
+
+    refresh_interval: Seconds = Field(
+        180.0,
+        description="How often each repository is asked for new commits; 0 never asks (webhooks still do).",
+    )
+    jitter: Seconds | None = Field(
+        None,
+        description="Random time added to each interval, so that not all are asked at once. Default: a third"
+        " of the interval.",
+    )
+    concurrency: int = Field(16, ge=1, le=1024, description="How many applications are worked on at once.")
+    self_heal_backoff: Backoff = Field(
+        default_factory=Backoff,
+        description="Waits between repeated heals of the same application, when something keeps changing it back.",
+    )
+    resource_tracking_method: Literal["annotation", "annotation+label"] = Field(
+        "annotation",
+        description="How objects are marked as an application's: the annotation argocd.argoproj.io/tracking-id, or the "
+        "label app.kubernetes.io/instance as well.",
+    )
+
+
+class Git(StrictModel):
+    """Limits of git."""
+
+    local_roots: list[FilePath] = Field(
+        default_factory=list,
+        description="Folders below which applications may name repositories by absolute path or file:// "
+        "URL. None by default.",
+    )
+    timeout: Seconds = Field(15.0, description="How long a look-up of a repository's refs may take.")
+    fetch_timeout: Seconds = Field(300.0, description="How long fetching a repository may take.")
+
+
+class Render(StrictModel):
+    """Limits of rendering."""
+
+    deadline: Seconds = Field(60.0, description="How long rendering one application may take.")
+    workers: int = Field(
+        1, ge=1, le=64, description="How many engine processes; each renders many applications at once."
+    )
+    engine: FilePath | None = Field(
+        None, description="Path of the render engine. Default: the one that is part of gitopsd."
+    )
+    memory_limit: MemoryBytes = Field(
+        1024 * 1024 * 1024, description="How much memory one engine process may use before it is replaced. Default: 1Gi"
+    )
+
+
+class Log(StrictModel):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important level that is logged."
+    )
+    format: Literal["auto", "text", "json"] = Field(
+        "auto", description="auto is text on a terminal and JSON otherwise."
+    )

@@ -1,0 +1,171 @@
+"""What all models share: exact types, no unknown keys, nulls that mean "not set", and the field types of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from gitopsd.config.duration import EXPECTED as EXPECTED_DURATION
+from gitopsd.config.duration import parse_duration
+from gitopsd.config.quantity import EXPECTED as EXPECTED_MEMORY
+from gitopsd.config.quantity import parse_memory
+from gitopsd.config.references import BadReferenceError, References
+from gitopsd.core.secret import Secret
+
+T = TypeVar("T")
+
+REFUSED = "refused"
+"""The type of the errors that our own validators raise; their context has `why` and `hint`."""
+
+
+class StrictModel(BaseModel):
+    """A mapping whose keys are all known. A known key without a value counts as absent, as in Kubernetes."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = known_keys(cls)
+        return {key: item for key, item in value.items() if item is not None or key not in known}
+
+
+def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys of a model as they stand in YAML, sorted."""
+    return tuple(sorted(info.alias or name for name, info in model.model_fields.items()))
+
+
+def refused(why: str, hint: str = "") -> PydanticCustomError:
+    """The error for a validator to raise. `why` says what was expected and never quotes what could be a secret."""
+    return PydanticCustomError(REFUSED, "refused", {"why": why, "hint": hint})
+
+
+def _checked(parse: Callable[[object], T]) -> Callable[[object], T]:
+    def check(value: object) -> T:
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise refused(str(error)) from None
+
+    return check
+
+
+def _following(follow: Callable[[References, object], T]) -> Callable[[object, ValidationInfo], T]:
+    def check(value: object, info: ValidationInfo) -> T:
+        references = info.context
+        if not isinstance(references, References):
+            raise TypeError("models with references are validated with References as their context")
+        try:
+            return follow(references, value)
+        except BadReferenceError as problem:
+            raise refused(problem.why, problem.hint) from None
+
+    return check
+
+
+def _text(references: References, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadReferenceError("expected a string", "" if isinstance(value, (list, dict)) else "quotes around it")
+    return references.expand(value)
+
+
+def _text_or_file(references: References, value: object) -> str:
+    if isinstance(value, str):
+        return references.expand(value)
+    if isinstance(value, dict) and set(value) == {"file"} and isinstance(value["file"], str):
+        return references.value(value["file"])
+    if isinstance(value, (list, dict)):
+        raise BadReferenceError("expected a string or {file: PATH}")
+    raise BadReferenceError("expected a string or {file: PATH}", "quotes around it")
+
+
+def _secret(references: References, value: object) -> Secret:
+    text = _text_or_file(references, value)
+    if not text:
+        raise BadReferenceError("expected a value: it is empty")
+    return Secret(text)
+
+
+def _path(references: References, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadReferenceError("expected a path")
+    return references.path(value)
+
+
+def _plain_path(references: References, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadReferenceError("expected a path")
+    return references.plain_path(value)
+
+
+def _empty_for_null(value: object) -> object:
+    return {key: "" if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+_FILE_SCHEMA = {
+    "type": "object",
+    "properties": {"file": {"type": "string"}},
+    "required": ["file"],
+    "additionalProperties": False,
+}
+
+Seconds = Annotated[
+    float,
+    PlainValidator(_checked(parse_duration)),
+    WithJsonSchema(
+        {"type": ["string", "number"], "examples": ["30s", "3m", "1h30m"], "description": EXPECTED_DURATION}
+    ),
+]
+"""A duration, in seconds."""
+
+MemoryBytes = Annotated[
+    int,
+    PlainValidator(_checked(parse_memory)),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["512Mi", "1Gi"], "description": EXPECTED_MEMORY}),
+]
+"""An amount of memory, in bytes."""
+
+Expanded = Annotated[str, PlainValidator(_following(_text)), WithJsonSchema({"type": "string"})]
+"""A string in which `${NAME}` is an environment variable."""
+
+ExpandedPath = Annotated[str, PlainValidator(_following(_path)), WithJsonSchema({"type": "string"})]
+"""A path, absolute after validation, in which `${NAME}` is an environment variable."""
+
+FilePath = Annotated[str, PlainValidator(_following(_plain_path)), WithJsonSchema({"type": "string"})]
+"""A path, absolute after validation."""
+
+TextOrFile = Annotated[
+    str, PlainValidator(_following(_text_or_file)), WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA]})
+]
+"""Text, or the content of a file."""
+
+SecretOrFile = Annotated[
+    Secret,
+    PlainValidator(_following(_secret)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA], "writeOnly": True}),
+]
+"""A secret, or the file that holds it."""
+
+StringMap = Annotated[dict[str, str], BeforeValidator(_empty_for_null)]
+"""Labels, annotations: strings to strings; a key without a value has an empty one, as in Kubernetes."""

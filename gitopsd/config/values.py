@@ -1,0 +1,100 @@
+"""The configuration as one immutable value: what `load` gives, and all that a reload swaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitopsd.config.files import Stamp
+from gitopsd.core.app import AppSpec
+from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.ports.sources import RepositoryAccess
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where to listen (`port` 0 is any free one). `metrics_prefix` is `gitopsd` or `argocd` (Argo CD's names and
+    labels)."""
+
+    host: str
+    port: int
+    metrics_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffSettings:
+    """Waits of min(`max_seconds`, `seconds` * `factor`**n)."""
+
+    seconds: float
+    factor: float
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileSettings:
+    """`refresh_interval_seconds` 0 means never; each interval is lengthened by 0 to `jitter_seconds`."""
+
+    refresh_interval_seconds: float
+    jitter_seconds: float
+    concurrency: int
+    self_heal: BackoffSettings
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """`local_roots` are absolute folders; the time limits are in seconds."""
+
+    local_roots: tuple[str, ...]
+    timeout_seconds: float
+    fetch_timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """`engine` is an absolute path, "" for the engine that is part of gitopsd."""
+
+    deadline_seconds: float
+    workers: int
+    engine: str
+    memory_limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """`level` debug, info, warning or error; `format` auto, text or json."""
+
+    level: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that the files say. `path` is the main file; paths are absolute.
+
+    `files` were read (main, included, secret and kubeconfig files), `stamps` say how they looked then, `globs`
+    are the include
+    patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
+    ignored manifests).
+    `digest` is equal if and only if all files' names and contents are.
+    """
+
+    path: str
+    server: ServerSettings
+    state_dir: str
+    cache_dir: str
+    reconcile: ReconcileSettings
+    git: GitSettings
+    render: RenderSettings
+    log: LogSettings
+    clusters: tuple[ClusterAccess, ...]
+    repositories: tuple[RepositoryAccess, ...]
+    applications: tuple[AppSpec, ...]
+    globs: tuple[str, ...]
+    warnings: tuple[str, ...]
+    digest: str
+    stamps: Mapping[str, Stamp] = field(repr=False)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that was read, in the order of reading."""
+        return tuple(self.stamps)
