@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/ignore"
+)
+
+// chartName is what may be a chart's name: it becomes part of paths and labels.
+var chartName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
+
+// chartLoader reads a chart, its sub-charts and its local dependencies from the tree; the Helm library opens no file.
+type chartLoader struct {
+	job    *Job
+	budget archiveBudget
+}
+
+// load reads the chart in the folder, or the .tgz archive, at dir (a path after links).
+func (l *chartLoader) load(dir string, isFolder bool, nesting int) (*chart.Chart, error) {
+	if nesting > maxArchiveNesting {
+		return nil, limitFault("charts inside of charts", maxArchiveNesting)
+	}
+	var files []*archive.BufferedFile
+	var err error
+	if isFolder {
+		files, err = l.folder(dir)
+	} else {
+		files, err = l.archiveFile(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if files, err = l.unpackSubcharts(files, dir, 0); err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if isChartYAML(file.Name) {
+			if fault := guardYAML(file.Data, path.Join(dir, file.Name)); fault != nil {
+				return nil, fault
+			}
+		}
+	}
+	loaded, err := loader.LoadFiles(files)
+	if err != nil {
+		return nil, l.loadFault(err, dir)
+	}
+	if err := checkNames(loaded, dir); err != nil {
+		return nil, err
+	}
+	return loaded, l.dependencies(loaded, dir, nesting)
+}
+
+// isChartYAML tells the files that the Helm library parses from templates and files for templates.
+func isChartYAML(name string) bool {
+	switch path.Base(name) {
+	case "Chart.yaml", "Chart.lock", "values.yaml", "requirements.yaml", "requirements.lock":
+		return true
+	}
+	return false
+}
+
+// folder reads all files below dir that .helmignore leaves, links inside of the repository followed.
+func (l *chartLoader) folder(dir string) ([]*archive.BufferedFile, error) {
+	rules := ignore.Empty()
+	text, err := l.job.tree.ReadFile(path.Join(dir, ignore.HelmIgnore))
+	if err == nil {
+		if rules, err = ignore.Parse(bytes.NewReader(text)); err != nil {
+			return nil, faultf(codeParse, ".helmignore: %v", err).in(path.Join(dir, ignore.HelmIgnore), 0)
+		}
+	} else if fault := asFault(err, codePath); fault.Code != codeMissing {
+		return nil, fault
+	}
+	rules.AddDefaults()
+	var out []*archive.BufferedFile
+	return out, l.walk(dir, "", rules, 0, &out)
+}
+
+func (l *chartLoader) walk(dir, below string, rules *ignore.Rules, depth int, out *[]*archive.BufferedFile) error {
+	if depth > maxDepth {
+		return limitFault("depth of folders below "+dir, maxDepth).hint("look for a link that points to a folder above it")
+	}
+	entries, err := l.job.tree.ReadDir(path.Join(dir, below))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := path.Join(below, entry.Name())
+		_, info, err := l.job.tree.Resolve(path.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if rules.Ignore(name, info) {
+			continue
+		}
+		if info.IsDir() {
+			if err := l.walk(dir, name, rules, depth+1, out); err != nil {
+				return err
+			}
+			continue
+		}
+		data, err := l.job.tree.ReadFile(path.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		*out = append(*out, &archive.BufferedFile{Name: name, ModTime: info.ModTime(), Data: trimBOM(data)})
+		if len(*out) > maxArchiveEntries {
+			return limitFault("files of the chart "+dir, maxArchiveEntries)
+		}
+	}
+	return nil
+}
+
+func (l *chartLoader) archiveFile(file string) ([]*archive.BufferedFile, error) {
+	data, err := l.job.tree.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return unpackChart(data, file, &l.budget)
+}
+
+// unpackSubcharts replaces each charts/*.tgz by its files, so that no archive reaches the Helm library's own reader.
+func (l *chartLoader) unpackSubcharts(files []*archive.BufferedFile, dir string, nesting int) ([]*archive.BufferedFile, error) {
+	if !slices.ContainsFunc(files, isSubchartArchive) {
+		return files, nil
+	}
+	if nesting > maxArchiveNesting {
+		return nil, limitFault("chart archives inside of chart archives", maxArchiveNesting).in(dir, 0)
+	}
+	out := make([]*archive.BufferedFile, 0, len(files))
+	for _, file := range files {
+		if !isSubchartArchive(file) {
+			out = append(out, file)
+			continue
+		}
+		inner, err := unpackChart(file.Data, path.Join(dir, file.Name), &l.budget)
+		if err != nil {
+			return nil, err
+		}
+		if inner, err = l.unpackSubcharts(inner, path.Join(dir, file.Name), nesting+1); err != nil {
+			return nil, err
+		}
+		for _, part := range inner {
+			part.Name = file.Name + ".unpacked/" + part.Name
+			out = append(out, part)
+		}
+	}
+	return out, nil
+}
+
+// isSubchartArchive is true for charts/x.tgz at any level of sub-charts; Helm skips names that begin with "_" or ".".
+func isSubchartArchive(file *archive.BufferedFile) bool {
+	base := path.Base(file.Name)
+	return path.Ext(base) == ".tgz" && path.Base(path.Dir(file.Name)) == "charts" && !strings.ContainsAny(base[:1], "_.")
+}
+
+var chartFile = regexp.MustCompile(`cannot load ([\w.]+): `)
+
+func (l *chartLoader) loadFault(err error, dir string) *Fault {
+	file := path.Join(dir, "Chart.yaml")
+	message := err.Error()
+	if found := chartFile.FindStringSubmatchIndex(message); found != nil {
+		file = path.Join(dir, message[found[2]:found[3]])
+		fault := yamlFault(fmt.Errorf("%s", message[found[1]:]), file, 0)
+		fault.Message = "chart cannot be loaded: " + fault.Message
+		return fault
+	}
+	return faultf(codeParse, "chart cannot be loaded: %s", shorten(message)).in(file, 0)
+}
+
+func checkNames(loaded *chart.Chart, dir string) error {
+	if !chartName.MatchString(loaded.Name()) {
+		return faultf(codeParse, "chart name %q is not valid", loaded.Name()).in(path.Join(dir, "Chart.yaml"), 0).
+			hint("a chart's name has letters, digits, '-', '_' and '.' only")
+	}
+	for _, sub := range loaded.Dependencies() {
+		if err := checkNames(sub, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dependencies checks that all that Chart.yaml names is there. A dependency with a file:// repository is
+// loaded from that folder of the repository when charts/ does not have it.
+func (l *chartLoader) dependencies(loaded *chart.Chart, dir string, nesting int) error {
+	for _, wanted := range loaded.Metadata.Dependencies {
+		if wanted == nil || slices.ContainsFunc(loaded.Dependencies(), func(c *chart.Chart) bool { return c.Name() == wanted.Name }) {
+			continue
+		}
+		local, isLocal := strings.CutPrefix(wanted.Repository, "file://")
+		if !isLocal {
+			return faultf(codeMissing, "chart dependency %q (version %s, repository %q) is not in charts/", wanted.Name, wanted.Version, maskURL(wanted.Repository)).
+				in(path.Join(dir, "Chart.yaml"), 0).hint("run `helm dependency update` and commit charts/")
+		}
+		at, err := anchored(dir, local)
+		if err != nil {
+			return asFault(err, codePath).in(path.Join(dir, "Chart.yaml"), 0)
+		}
+		real, info, err := l.job.tree.Resolve(at)
+		if err != nil {
+			return asFault(err, codePath).in(path.Join(dir, "Chart.yaml"), 0).hint("the dependency " + wanted.Name + " names this folder")
+		}
+		sub, err := l.load(real, info.IsDir(), nesting+1)
+		if err != nil {
+			return err
+		}
+		loaded.AddDependency(sub)
+	}
+	return nil
+}

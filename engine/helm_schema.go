@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+)
+
+// validateValues checks the values of a chart and its sub-charts against their values.schema.json, as Helm
+// does; but a schema may only refer to itself and to the standard meta-schemas: nothing is loaded.
+func validateValues(c *chart.Chart, values map[string]any) error {
+	var problems []string
+	if err := collectProblems(c, values, &problems); err != nil {
+		return err
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return faultf(codeRender, "values do not meet the chart's schema: %s", shorten(strings.Join(problems, "; "))).
+		hint("correct the values, or set skipSchemaValidation")
+}
+
+func collectProblems(c *chart.Chart, values map[string]any, problems *[]string) error {
+	if c.Schema != nil {
+		found, err := validateOne(c.Name(), c.Schema, values)
+		if err != nil {
+			return err
+		}
+		*problems = append(*problems, found...)
+	}
+	for _, sub := range c.Dependencies() {
+		switch own := values[sub.Name()].(type) {
+		case nil:
+		case map[string]any:
+			if err := collectProblems(sub, own, problems); err != nil {
+				return err
+			}
+		default:
+			*problems = append(*problems, sub.Name()+": values must be a mapping")
+		}
+	}
+	return nil
+}
+
+func validateOne(name string, text []byte, values map[string]any) ([]string, error) {
+	if len(text) > maxSchemaBytes {
+		return nil, limitFault("size in bytes of the values schema of "+name, maxSchemaBytes)
+	}
+	if bytes.Count(text, []byte(`"$ref"`)) > maxSchemaRefs {
+		return nil, limitFault("references in the values schema of "+name, maxSchemaRefs)
+	}
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, schemaFault(name, err)
+	}
+	if !shallow(schema, maxSchemaDepth) {
+		return nil, limitFault("depth of the values schema of "+name, maxSchemaDepth)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.UseLoader(closedLoader{})
+	const address = "file:///values.schema.json"
+	if err := compiler.AddResource(address, schema); err != nil {
+		return nil, schemaFault(name, err)
+	}
+	compiled, err := compiler.Compile(address)
+	if err != nil {
+		return nil, schemaFault(name, err)
+	}
+	err = compiled.Validate(values)
+	var invalid *jsonschema.ValidationError
+	if errors.As(err, &invalid) {
+		message := strings.TrimPrefix(err.Error(), "jsonschema validation failed with '"+address+"#'\n")
+		return []string{name + ": " + strings.Join(strings.Split(strings.TrimSpace(message), "\n"), ", ")}, nil
+	}
+	if err != nil {
+		return nil, schemaFault(name, err)
+	}
+	return nil, nil
+}
+
+func schemaFault(name string, err error) error {
+	fault := asFault(err, codeRender)
+	if fault.Code == codeRender {
+		fault.Message = "the values schema of " + name + " is not valid: " + fault.Message
+	}
+	return fault
+}
+
+func shallow(value any, depth int) bool {
+	if depth == 0 {
+		return false
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for _, child := range v {
+			if !shallow(child, depth-1) {
+				return false
+			}
+		}
+	case []any:
+		for _, child := range v {
+			if !shallow(child, depth-1) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// closedLoader is asked for what a schema refers to outside of itself.
+type closedLoader struct{}
+
+// Load refuses all but urn: references, which Helm takes for "anything goes" as well.
+func (closedLoader) Load(address string) (any, error) {
+	if strings.HasPrefix(address, "urn:") {
+		return true, nil
+	}
+	return nil, faultf(codeRefused, "the values schema refers to %q: references must stay inside of the schema", maskURL(address)).
+		hint("put the definition into values.schema.json, or set skipSchemaValidation")
+}

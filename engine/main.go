@@ -1,0 +1,91 @@
+// Command gitopsd-engine renders Helm charts, Kustomize overlays, Jsonnet and plain manifests for
+// gitopsd. It answers requests on standard input and output; PROTOCOL.md describes them.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+const (
+	protocolVersion = 1
+
+	exitFatal        = 1
+	exitUsage        = 2
+	exitMemory       = 3
+	exitOutputClosed = 4
+)
+
+// version is set by the linker.
+var version = "development"
+
+func main() {
+	flags := flag.NewFlagSet("gitopsd-engine", flag.ExitOnError)
+	memoryLimit := flags.Uint64("memory-limit", 0, "heap size in `BYTES` above which all requests fail and the process exits with code 3; 0 means none")
+	showVersion := flags.Bool("version", false, "print the version and exit")
+	_ = flags.Parse(os.Args[1:]) // ExitOnError
+	if flags.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "gitopsd-engine takes no arguments")
+		os.Exit(exitUsage)
+	}
+	if *showVersion {
+		fmt.Println(string(greeting(version, "")))
+		return
+	}
+	stderr := os.Stderr
+	sandbox := seal()
+	worker := newWorker(os.Stdin, os.Stdout, version, methods())
+	if *memoryLimit > 0 {
+		go watchMemory(*memoryLimit, func() {
+			worker.failAll(faultf(codeMemory, "rendering used more memory than the limit of %d bytes", *memoryLimit).
+				hint("look for unbounded loops or very large values in the source, or raise the memory limit"))
+			worker.outMu.Lock() // no frame is cut in two
+			os.Exit(exitMemory)
+		})
+	}
+	go warmKustomize()
+	if err := worker.Run(sandbox); err != nil {
+		fmt.Fprintln(stderr, "gitopsd-engine: input broke the protocol:", err)
+		os.Exit(exitFatal)
+	}
+}
+
+func methods() map[string]method {
+	return map[string]method{
+		"helm": renderHelm, "kustomize": renderKustomize, "jsonnet": renderJsonnetMethod,
+		"directory": renderDirectory, "decode": decodeMethod,
+	}
+}
+
+// greeting is the first frame: what this engine is and what it can do.
+func greeting(version, sandbox string) []byte {
+	return encode(struct {
+		Protocol  int               `json:"protocol"`
+		Version   string            `json:"version"`
+		Libraries map[string]string `json:"libraries"`
+		Methods   []string          `json:"methods"`
+		Sandbox   string            `json:"sandbox,omitempty"`
+	}{protocolVersion, version, libraries(), []string{"helm", "kustomize", "jsonnet", "directory", "decode"}, sandbox})
+}
+
+// libraries reads the versions of what is linked from the build information.
+func libraries() map[string]string {
+	found := map[string]string{"go": strings.TrimPrefix(runtime.Version(), "go")}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return found
+	}
+	names := map[string]string{
+		"helm.sh/helm/v4": "helm", "sigs.k8s.io/kustomize/api": "kustomize", "github.com/google/go-jsonnet": "jsonnet",
+	}
+	for _, module := range info.Deps {
+		if name, ok := names[module.Path]; ok {
+			found[name] = strings.TrimPrefix(module.Version, "v")
+		}
+	}
+	return found
+}
