@@ -1,0 +1,78 @@
+"""One daemon per state folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from anyio import AsyncContextManagerMixin
+
+from gitopsd.core.errors import StoreError
+from gitopsd.store.folder import private_folder
+
+LOCK_FILE = "lock"
+
+
+class StateLock(AsyncContextManagerMixin):
+    """Holds the state folder for this process; `async with` takes it and gives it back.
+
+    The kernel lets go of the lock when the process dies, however it dies: a lock file that is left behind means
+    nothing. It holds the process id of its last owner, for people.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._wanted = folder
+        self._held: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder, resolved; RuntimeError while it is not held."""
+        if self._held is None:
+            raise RuntimeError("the state folder is not locked: enter the StateLock first")
+        return self._held
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[StateLock]:
+        folder, lock = await anyio.to_thread.run_sync(_take, self._wanted)
+        self._held = folder
+        try:
+            yield self
+        finally:
+            self._held = None
+            os.close(lock)
+
+
+def _take(wanted: Path) -> tuple[Path, int]:
+    folder = private_folder(wanted)
+    path = folder / LOCK_FILE
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StoreError(
+            "the state folder cannot be locked", where=str(path), why=error.strerror or str(error)
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(lock, 32).decode("ascii", errors="replace").strip()
+        os.close(lock)
+        raise StoreError(
+            "another gitopsd uses this state folder",
+            where=str(folder),
+            why=f"process {owner} holds it" if owner.isdigit() else "it is locked",
+            hint="stop that one, or give this one a state.dir of its own",
+        ) from None
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(lock)
+        raise StoreError(
+            "the state folder cannot be written", where=str(path), why=error.strerror or str(error), retryable=True
+        ) from None
+    return folder, lock
