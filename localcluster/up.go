@@ -137,7 +137,8 @@ func (c *cluster) start(ctx context.Context, settings upSettings, caller output)
 		return err
 	}
 	c.run("etcd", func(ctx context.Context) error {
-		defer database.Close()
+		// Not Close, which waits for the API server's watches: this writes down what is there and answers them with an error.
+		defer database.Server.HardStop()
 		select {
 		case <-ctx.Done():
 			return nil
