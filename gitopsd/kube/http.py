@@ -59,7 +59,7 @@ class KubeHttp:
     """The connection to one API server.
 
     Enter it with `async with`; unreadable credentials do not fail there but at each request, until they can be read.
-    All methods raise `ClusterDown` where no answer comes (and tell `on_unreachable`), and `ClusterError` for credentials
+    All methods raise `ClusterDown` where no answer comes (`on_unreachable` hears of it), `ClusterError` for credentials
     that cannot be used.
     """
 

@@ -1,0 +1,299 @@
+"""A cluster as the control room sees it (`gitopsd.ports.cluster.Cluster`), on a real Kubernetes API server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import anyio
+import orjson
+
+from gitopsd.core.document import Document
+from gitopsd.core.errors import ClusterDown, ClusterError
+from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.live import Live, LiveObject, Prediction
+from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.permit import Permit
+from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.catalog import BUILT_IN, Catalog
+from gitopsd.kube.definitions import Definitions
+from gitopsd.kube.follow import Source
+from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.index import Apps, Index
+from gitopsd.kube.link import ClusterLink
+from gitopsd.kube.objects import live_object, look
+from gitopsd.kube.reader import Reader
+from gitopsd.kube.resource import Resource
+from gitopsd.kube.watches import Watches, with_children
+from gitopsd.kube.write import Writer
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, LiveChange
+from gitopsd.ports.renderer import RenderTarget
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KubeSettings:
+    """How many requests (and how many dry-runs) may be on their way at once, and how long unneeded watches linger."""
+
+    in_flight: int = 32
+    rehearsals: int = 16
+    grace_seconds: float = 60.0
+
+
+class KubeCluster:
+    """One cluster; enter it with `async with`, which never fails: connecting goes on in the background.
+
+    `on_request` hears of each request (for metrics), `on_warning` of what the API server warns of at an apply.
+    `observe` takes all keys that the application wants: what it wanted before and no longer does is let go unless tracked.
+    """
+
+    def __init__(
+        self,
+        access: ClusterAccess,
+        *,
+        clock: Clock,
+        settings: KubeSettings | None = None,
+        on_request: Callable[[RequestMade], None] = lambda _: None,
+        on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
+    ) -> None:
+        self._access = access
+        self._clock = clock
+        self._settings = settings or KubeSettings()
+        self._http = KubeHttp(
+            access,
+            clock=clock,
+            on_request=on_request,
+            on_unreachable=self._on_unreachable,
+            in_flight=self._settings.in_flight,
+        )
+        self._link = ClusterLink(self._http, clock, self._on_connection)
+        self._catalog = Catalog(self._http, clock)
+        self._index = Index(self._adopt)
+        self._writer = Writer(self._http, clock, on_warning)
+        self._reader = Reader(self._http, self._index, self._watched_at)
+        self._rehearsals = anyio.CapacityLimiter(self._settings.rehearsals)
+        self._listeners: dict[object, Listener] = {}
+        self._apps: set[AppName] = set()
+        self._adopting: set[ObjectKey] = set()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._http)
+        self._group = await self._stack.enter_async_context(anyio.create_task_group())
+        source = Source(self._http, self._link, self._clock)
+        self._watches = Watches(source, self._index, self._notify, self._group, grace=self._settings.grace_seconds)
+        self._definitions = Definitions(source, self._catalog, self._on_kinds, self._group)
+        self._group.start_soon(self._link.run)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._listeners.clear()
+        self._group.cancel_scope.cancel()
+        return await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def name(self) -> str:
+        """The name that the configuration gives it."""
+        return self._access.name
+
+    @property
+    def server(self) -> str:
+        """Its URL; "" for a kubeconfig that could not be read yet."""
+        return self._http.server or self._access.server
+
+    @property
+    def access(self) -> ClusterAccess:
+        """What the configuration says of it."""
+        return self._access
+
+    def connection(self) -> Connection:
+        """The state of the connection now; no request."""
+        return self._link.state
+
+    async def target(self) -> RenderTarget:
+        """Version and served APIs, from discovery (cached). Raises `ClusterError`."""
+        await self._link.require()
+        return RenderTarget(self._link.state.version, await self._catalog.api_versions())
+
+    async def kinds(self, gvks: Collection[GVK]) -> Mapping[GVK, KindInfo]:
+        """What discovery says of these kinds; one that is not there at all is missing. Raises `ClusterError`."""
+        await self._link.require()
+        found = {gvk: await self._resource(gvk) for gvk in gvks}
+        return {gvk: resource.info for gvk, resource in found.items() if resource is not None}
+
+    async def observe(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
+        """The live objects with `keys`, and all of `kinds` (and of kinds watched before) that are tracked as `app`'s.
+
+        Raises `ClusterError` naming the kind if one of them may not be listed.
+        """
+        self._apps.add(app)
+        wanted = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
+        self._watches.need(app, wanted)
+        self._index.want(app, keys)
+        await self._link.require()
+        await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
+        if unread := self._index.unread(keys):
+            await self._reader.read(unread)
+        return Live(self._index.of(app, keys))
+
+    def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
+        """Watched objects whose owner references lead to one of `uids`, directly or through others."""
+        return self._index.children(uids)
+
+    async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+        """A server-side dry-run apply of each object, in order. Raises `ClusterError` if none can be made."""
+        await self._link.require()
+        answers: list[Prediction | None] = [None] * len(objects)
+        failed: list[ClusterError] = []
+
+        async def one(place: int, desired: DesiredObject, live: LiveObject | None) -> None:
+            try:
+                async with self._rehearsals:
+                    answers[place] = await self._predict(desired, live)
+            except ClusterError as error:
+                failed.append(error)
+                group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            for place, (desired, live) in enumerate(objects):
+                group.start_soon(one, place, desired, live)
+        if failed:
+            raise failed[0]
+        return [answer for answer in answers if answer is not None]
+
+    async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
+        """Server-side apply by force; the object as it is then, which `observe` knows too. Raises `ClusterError`."""
+        await self._link.require()
+        resource = await self._known(desired.gvk, desired.key)
+        self._index.hold(desired.key)
+        applied: LiveObject | None = None
+        body: JsonObject = {}
+        try:
+            raw = await self._writer.apply(permit, resource, desired)
+            body = orjson.loads(raw)
+            applied = live_object(look(body, desired.gvk.group, desired.gvk.kind), desired.gvk, raw)
+        finally:
+            self._notify(self._index.release(desired.key, applied, body))
+        return applied
+
+    async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
+        """Delete exactly this object (uid precondition); one that is gone is no error. Raises `ClusterError`."""
+        await self._link.require()
+        await self._writer.delete(permit, await self._known(live.gvk, live.key), live, propagation)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` at each change of an application's live objects; returns the way to stop it."""
+        token = object()
+        self._listeners[token] = listener
+        return lambda: self._listeners.pop(token, None) and None
+
+    async def forget(self, app: AppName, kinds: Collection[GroupKind]) -> None:
+        """`app` needs these kinds no more; watches that nobody needs are closed after a grace."""
+        dropped = set(kinds)
+        self._index.want(app, [key for key in self._index.wants(app) if key.group_kind not in dropped])
+        self._watches.forget(app, dropped)
+        if not self._watches.chosen_by(app):
+            self._apps.discard(app)
+
+    # ---- inside
+
+    async def _watch(self, versions: Mapping[GroupKind, GVK], wanted: Collection[GroupKind]) -> None:
+        order = with_children(wanted)
+        for kind in order:
+            if self._watches.resource(kind) is None:
+                resource = await self._watchable(kind, versions.get(kind))
+                if resource is not None:
+                    self._watches.start(resource)
+        await self._watches.settled(order, optional=set(order).difference(wanted))
+
+    async def _watchable(self, kind: GroupKind, gvk: GVK | None) -> Resource | None:
+        """At the version that is asked for, so that it compares with what is applied; else at the preferred one."""
+        resource = await self._resource(gvk) if gvk is not None else None
+        return resource or await self._catalog.preferred(kind)
+
+    async def _resource(self, gvk: GVK) -> Resource | None:
+        if gvk.group not in BUILT_IN:
+            self._definitions.start()
+        return await self._catalog.resource(gvk)
+
+    def _watched_at(self, kind: GroupKind) -> Resource | None:
+        return self._watches.resource(kind)
+
+    async def _known(self, gvk: GVK, key: ObjectKey) -> Resource:
+        resource = await self._resource(gvk)
+        if resource is None or not resource.served:
+            raise ClusterError(
+                f"the cluster does not serve {gvk}",
+                where=f"cluster {self.name}, {key}",
+                hint="install its CustomResourceDefinition, or correct apiVersion and kind",
+                retryable=True,
+                reason="NotServed",
+            )
+        return resource
+
+    async def _predict(self, desired: DesiredObject, live: LiveObject | None) -> Prediction:
+        version = live.resource_version if live is not None else ""
+        try:
+            resource = await self._known(desired.gvk, desired.key)
+            raw = await self._writer.rehearse(resource, desired)
+        except ClusterDown:
+            raise
+        except ClusterError as error:
+            if error.status in (401, 429) or error.status >= 500:
+                raise
+            return Prediction(desired.digest, version, None, str(error))
+        return Prediction(desired.digest, version, Document(raw, orjson.loads))
+
+    def _notify(self, apps: Apps) -> None:
+        known = apps & self._apps
+        if not known:
+            return
+        change = LiveChange(self.name, frozenset(known))
+        for listener in list(self._listeners.values()):
+            listener(change)
+
+    def _on_unreachable(self, error: ClusterDown) -> None:
+        self._link.suspect(error)
+
+    def _on_connection(self, state: Connection) -> None:
+        if state.up:
+            self._catalog.forget()
+        self._notify(frozenset(self._apps))
+
+    def _on_kinds(self, kinds: Collection[GroupKind]) -> None:
+        """Definitions changed: watches of versions that are gone end; who needs the kinds looks again."""
+        for kind in kinds:
+            self._group.start_soon(self._review, kind)
+        self._notify(self._watches.needed_by(*kinds))
+
+    async def _review(self, kind: GroupKind) -> None:
+        resource = self._watches.resource(kind)
+        if resource is not None and await self._catalog.resource(resource.gvk) is None:
+            self._watches.close(kind)
+
+    def _adopt(self, keys: Collection[ObjectKey]) -> None:
+        fresh = set(keys) - self._adopting
+        if fresh:
+            self._adopting |= fresh
+            self._group.start_soon(self._read_adopted, fresh)
+
+    async def _read_adopted(self, keys: set[ObjectKey]) -> None:
+        try:
+            self._notify(await self._reader.read(keys))
+        except ClusterError as error:
+            _LOG.warning("children could not be read: %s", error)
+        finally:
+            self._adopting -= keys
+
+
+if TYPE_CHECKING:
+    _: type[Cluster] = KubeCluster

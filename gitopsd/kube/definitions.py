@@ -1,0 +1,148 @@
+"""Follows the definitions of kinds: CustomResourceDefinitions and APIServices, of both only the metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import GVK, GroupKind
+from gitopsd.core.jsonvalue import JsonObject, mapping, text
+from gitopsd.kube.catalog import BUILT_IN, Catalog
+from gitopsd.kube.follow import Follower, Source
+from gitopsd.kube.http import JSON
+from gitopsd.kube.resource import Resource
+from gitopsd.kube.retry import Backoff
+
+_METADATA_ONLY: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_VERBS: Final = frozenset({"list", "watch"})
+_DEFINITIONS: Final = Resource(
+    GVK("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), "customresourcedefinitions", False, _VERBS
+)
+_API_SERVICES: Final = Resource(GVK("apiregistration.k8s.io", "v1", "APIService"), "apiservices", False, _VERBS)
+_DEBOUNCE_SECONDS: Final = 0.05
+_TRIES: Final = 12
+
+
+class Definitions:
+    """Keeps the catalog up to date once `start` was called; `on_change` hears of kinds that came, went or changed."""
+
+    def __init__(
+        self,
+        source: Source,
+        catalog: Catalog,
+        on_change: Callable[[Collection[GroupKind]], None],
+        group: TaskGroup,
+    ) -> None:
+        self._source = source
+        self._catalog = catalog
+        self._on_change = on_change
+        self._group = group
+        self._expected: dict[str, dict[str, bool]] = {}
+
+    def start(self) -> None:
+        """Follow from now on; called again it does nothing."""
+        if self._catalog.is_followed:
+            return
+        self._catalog.is_followed = True
+        for resource, sink in ((_DEFINITIONS, _Plurals(self, self._catalog)), (_API_SERVICES, _Versions(self))):
+            follower = Follower(self._source, resource, sink, accept=_METADATA_ONLY)
+            self._group.start_soon(follower.run)
+
+    def touched(self, group: str, plural: str = "", *, served: bool = True) -> None:
+        """Something about `group` changed: its `plural` (if that is known) is served now or soon, or not any more."""
+        running = group in self._expected
+        expected = self._expected.setdefault(group, {})
+        if plural:
+            expected[plural] = served
+        if not running:
+            self._group.start_soon(self._refresh, group)
+
+    async def _refresh(self, group: str) -> None:
+        """Ask until all that was announced is so: the API server takes a moment to serve a new definition."""
+        backoff = Backoff(self._source.clock, first=0.1, longest=2.0)
+        await anyio.sleep(_DEBOUNCE_SECONDS)
+        for attempt in range(_TRIES):
+            try:
+                await self._source.link.wait_up()
+                changed = await self._catalog.refresh_group(group)
+            except ClusterError:
+                changed = frozenset()
+            if changed:
+                self._on_change(changed)
+            expected = self._expected[group]
+            if attempt and all(self._catalog.has_plural(name, group) == served for name, served in expected.items()):
+                break
+            await anyio.sleep(backoff.next())
+        del self._expected[group]
+
+
+class _Names:
+    """A sink that only looks at names. Lists bring what is known already: `listing` is True while one comes."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.listing = False
+
+    def begin(self) -> None:
+        """As `Sink` says."""
+        self.listing = True
+
+    def end(self) -> None:
+        """As `Sink` says."""
+        self.listing = False
+
+    def flush(self) -> None:
+        """As `Sink` says; names are told at once."""
+
+    def turned(self) -> None:
+        """As `Sink` says; where definitions may not be watched, kinds are found by asking for them."""
+
+
+class _Plurals(_Names):
+    """CustomResourceDefinitions, which are named `<plural>.<group>`."""
+
+    def __init__(self, definitions: Definitions, catalog: Catalog) -> None:
+        super().__init__(definitions)
+        self._catalog = catalog
+        self._first = True
+
+    def end(self) -> None:
+        """What vanished between two lists cannot be told by name."""
+        super().end()
+        if not self._first:
+            self._catalog.forget()
+        self._first = False
+
+    def put(self, raw: bytes, body: JsonObject) -> None:
+        """As `Sink` says."""
+        del raw
+        plural, _, group = text(body, "metadata", "name").partition(".")
+        if not self.listing or not self._catalog.has_plural(plural, group):
+            self.definitions.touched(group, plural, served="deletionTimestamp" not in mapping(body, "metadata"))
+
+    def remove(self, body: JsonObject) -> None:
+        """As `Sink` says."""
+        plural, _, group = text(body, "metadata", "name").partition(".")
+        self.definitions.touched(group, plural, served=False)
+
+
+class _Versions(_Names):
+    """APIServices, which are named `<version>.<group>`. Each definition has one of these too."""
+
+    def put(self, raw: bytes, body: JsonObject) -> None:
+        """As `Sink` says."""
+        del raw
+        self._tell(body)
+
+    def remove(self, body: JsonObject) -> None:
+        """As `Sink` says."""
+        self._tell(body)
+
+    def _tell(self, body: JsonObject) -> None:
+        group = text(body, "metadata", "name").partition(".")[2]
+        if group not in BUILT_IN and not self.listing:
+            self.definitions.touched(group)

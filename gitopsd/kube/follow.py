@@ -1,0 +1,294 @@
+"""One list and watch that never ends: lists a kind, follows it, resumes, lists anew where the server forgot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import anyio
+import orjson
+
+from gitopsd.core.errors import ClusterDown, ClusterError
+from gitopsd.core.jsonvalue import JsonObject, integer, objects, text
+from gitopsd.kube.http import JSON, KubeHttp, is_too_large
+from gitopsd.kube.objects import with_type
+from gitopsd.kube.refusal import Asked, from_status, refused
+from gitopsd.kube.resource import Resource
+from gitopsd.kube.retry import Backoff
+from gitopsd.ports.clock import Clock
+
+_PAGE: Final = 500
+_WATCH_SECONDS: Final = 1800
+_LASTING_SECONDS: Final = 10.0
+_SILENCE_SECONDS: Final = 600.0  # API servers send a bookmark each minute
+_LIST_END: Final = "k8s.io/initial-events-end"
+# What a server says that was restored from a backup, or that is another one than before.
+_TOO_NEW: Final = "Too large resource version"
+_DENIED: Final = frozenset({401, 403, 404, 405})
+
+
+class Sink(Protocol):
+    """Where objects go. `raw` is the object's JSON as it came, `body` the same parsed."""
+
+    def begin(self) -> None:
+        """A list begins; it may end early, and begin again."""
+        ...
+
+    def end(self) -> None:
+        """The list is complete: what it did not name is gone."""
+        ...
+
+    def put(self, raw: bytes, body: JsonObject) -> None:
+        """An object was listed, added or modified."""
+        ...
+
+    def remove(self, body: JsonObject) -> None:
+        """An object was deleted."""
+        ...
+
+    def flush(self) -> None:
+        """No more events are at hand for now."""
+        ...
+
+    def turned(self) -> None:
+        """It can be kept up again, or no longer."""
+        ...
+
+
+class Link(Protocol):
+    """The state of the connection that watches share."""
+
+    async def wait_up(self) -> None:
+        """Return when the API server answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What all followers of one cluster share."""
+
+    http: KubeHttp
+    link: Link
+    clock: Clock
+
+
+class Follower:
+    """Keeps a sink up to date with one kind for as long as `run` runs.
+
+    `listed` is False until the sink holds all objects; `error` says why it cannot be kept up now (None: it is).
+    """
+
+    def __init__(self, source: Source, resource: Resource, sink: Sink, *, accept: str = JSON) -> None:
+        self._http = source.http
+        self._link = source.link
+        self._sink = sink
+        self._clock = source.clock
+        self._accept = accept
+        self._version = ""
+        self._streams_lists = True
+        self._page = _PAGE
+        self._changed = anyio.Event()
+        self._resume = Backoff(source.clock, first=0.02, longest=10.0)
+        self._denied = Backoff(source.clock, first=2.0, longest=60.0)
+        self.resource = resource
+        self.listed = False
+        self.ended = False
+        self.error: ClusterError | None = None
+
+    async def run(self) -> None:
+        """Follow for ever; every failure is remembered in `error` and tried again."""
+        while True:
+            try:
+                await self._follow()
+                delay = self._resume.next()
+            except ClusterDown as error:
+                self._fail(error)
+                delay = self._resume.next()
+            except ClusterError as error:
+                if error.status == 410 or (error.status == 504 and self.listed and _TOO_NEW in error.why):
+                    self._version = ""
+                    delay = self._resume.next(error.retry_after)
+                else:
+                    self._fail(error)
+                    backoff = self._denied if error.status in _DENIED else self._resume
+                    delay = backoff.next(error.retry_after)
+            await anyio.sleep(delay)
+            await self._link.wait_up()
+
+    async def tried(self) -> None:
+        """Wait until the sink holds all objects, or it is known that it cannot now, or nobody follows any more."""
+        while not self.listed and self.error is None and not self.ended:
+            await self._changed.wait()
+
+    async def settled(self) -> None:
+        """Like `tried`. Raises what keeps the sink from holding all objects."""
+        await self.tried()
+        if self.error is not None:
+            raise self.error
+
+    def end(self) -> None:
+        """Nobody follows any more: whoever waits goes on."""
+        self.ended = True
+        self._wake()
+
+    def retry(self) -> None:
+        """Forget growing waits: the cause of a refusal may be gone."""
+        self._denied.reset()
+
+    async def _follow(self) -> None:
+        if not self._version and not self._streams_lists:
+            await self._list()
+        await self._watch(initial=not self._version)
+
+    # ---- watch
+
+    async def _watch(self, *, initial: bool) -> None:
+        """Until the stream ends. `initial`: the objects that exist come first, as events, closed by a bookmark.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
+        """
+        seconds = _WATCH_SECONDS + int(self._clock.jitter(_WATCH_SECONDS))
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        if initial:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+            self._sink.begin()
+        else:
+            query["resourceVersion"] = self._version
+        started = self._clock.monotonic()
+        try:
+            async with self._http.batches(
+                self.resource.collection,
+                query,
+                kind=self.resource.gvk.kind,
+                accept=self._accept,
+                idle_timeout=_SILENCE_SECONDS,
+            ) as batches:
+                await self._take(batches, initial=initial)
+                if self._clock.monotonic() - started > _LASTING_SECONDS:
+                    self._resume.reset()
+        except ClusterError as error:
+            if initial and error.status in (400, 422):
+                self._streams_lists = False
+                return
+            raise
+
+    async def _take(self, batches: AsyncIterator[list[bytes]], *, initial: bool) -> None:
+        if not initial:
+            self._recovered()
+        try:
+            async for lines in batches:
+                for line in lines:
+                    initial = self._event(line, initial=initial)
+                if not initial:
+                    self._resume.reset()
+                    self._sink.flush()
+        except ClusterDown:
+            return  # a stream that broke is one that ended; if the server is gone, opening the next one will tell
+
+    def _event(self, line: bytes, *, initial: bool) -> bool:
+        """Hand one event on. Whether the events of the list are still coming."""
+        event = self._parsed(line)
+        kind, body = text(event, "type"), event.get("object")
+        if not isinstance(body, dict):
+            raise self._nonsense("an event without an object")
+        if kind in ("ADDED", "MODIFIED"):
+            self._sink.put(_object_part(line, kind, body), body)
+        elif kind == "DELETED":
+            self._sink.remove(body)
+        elif kind == "ERROR":
+            raise from_status(self._asked("watch"), body, code=integer(body, "code", default=500))
+        elif kind == "BOOKMARK" and initial and text(body, "metadata", "annotations", _LIST_END) == "true":
+            self._sink.end()
+            initial = False
+            self._version = text(body, "metadata", "resourceVersion")
+            self._recovered()
+        if not initial:
+            self._version = text(body, "metadata", "resourceVersion") or self._version
+        return initial
+
+    # ---- list, for servers that do not stream it
+
+    async def _list(self) -> None:
+        self._sink.begin()
+        query = {"limit": str(self._page)}
+        while True:
+            page = await self._read_page(query)
+            for item in objects(page, "items"):
+                self._sink.put(with_type(item, self.resource.gvk), item)
+            token = text(page, "metadata", "continue")
+            if not token:
+                break
+            query = {"limit": str(self._page), "continue": token}
+            await anyio.lowlevel.checkpoint()
+        self._sink.end()
+        self._version = text(page, "metadata", "resourceVersion")
+        self._recovered()
+
+    async def _read_page(self, query: Mapping[str, str]) -> JsonObject:
+        try:
+            answer = await self._http.call(
+                "GET",
+                self.resource.collection,
+                query=query,
+                accept=self._accept,
+                verb="list",
+                kind=self.resource.gvk.kind,
+            )
+        except ClusterError as error:
+            if is_too_large(error) and self._page > 1:
+                self._page //= 4
+            raise
+        if not answer.ok:
+            raise refused(self._asked("list"), answer)
+        return self._parsed(answer.body)
+
+    # ---- state
+
+    def _recovered(self) -> None:
+        self._denied.reset()
+        failed, self.error = self.error is not None, None
+        self.listed = True
+        self._sink.flush()
+        self._wake()
+        if failed:
+            self._sink.turned()
+
+    def _fail(self, error: ClusterError) -> None:
+        first, self.error = self.error is None, error
+        self._wake()
+        if first:
+            self._sink.turned()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _asked(self, verb: str) -> Asked:
+        return Asked(self._http.cluster, verb, str(self.resource.gvk.group_kind))
+
+    def _parsed(self, line: bytes) -> JsonObject:
+        try:
+            event = orjson.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            raise self._nonsense("what came is no JSON object")
+        return event
+
+    def _nonsense(self, why: str) -> ClusterError:
+        return ClusterError(
+            "the API server's answer cannot be understood",
+            where=f"cluster {self._http.cluster}, {self.resource.gvk.group_kind}",
+            why=why,
+            hint="look for a proxy between gitopsd and the API server",
+            retryable=True,
+        )
+
+
+def _object_part(line: bytes, kind: str, body: JsonObject) -> bytes:
+    """The object's own bytes in an event's line; written anew only for servers that lay events out in another way."""
+    head = b'{"type":"%s","object":' % kind.encode()
+    if line.startswith(head) and line.endswith(b"}}"):
+        return line[len(head) : -1]
+    return orjson.dumps(body)

@@ -1,0 +1,282 @@
+"""The live objects of one cluster that matter to applications: by key, by application, by owner.
+
+Whatever else exists of the watched kinds is a stranger, of which little more than the name is kept: so that an
+application that comes to want it later costs one request, and one that wants what does not exist costs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.live import LiveObject
+from gitopsd.kube.objects import Seen, live_object, look, reduced
+from gitopsd.kube.strangers import Strangers, place
+
+Apps = frozenset[AppName]
+
+_DEEPEST: Final = 10
+_NOBODY: Final[Apps] = frozenset()
+
+
+class _Held(NamedTuple):
+    """The last event of an object while an apply of ours is under way."""
+
+    version: str = ""
+    gone: bool = False
+    apps: Apps = _NOBODY
+
+
+class Index:
+    """Kept up by the watches of its kinds: a `put` or `remove` for each event, which says which apps it concerns.
+
+    `fetch` is called with the keys of strangers that have to be read because their owner became known; whoever reads
+    them gives them to `fill`.
+    """
+
+    def __init__(self, fetch: Callable[[Collection[ObjectKey]], None] = lambda _: None) -> None:
+        self._fetch = fetch
+        self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
+        self._strangers = Strangers()
+        self._listed: dict[GroupKind, set[str]] = {}
+        self._by_app: dict[str, dict[ObjectKey, None]] = {}
+        self._by_uid: dict[str, ObjectKey] = {}
+        self._children: dict[str, dict[ObjectKey, None]] = {}
+        self._wanted: dict[ObjectKey, set[AppName]] = {}
+        self._wants: dict[AppName, frozenset[ObjectKey]] = {}
+        self._reduced: set[ObjectKey] = set()
+        self._held: dict[ObjectKey, _Held] = {}
+
+    # ---- what applications want
+
+    def want(self, app: AppName, keys: Collection[ObjectKey]) -> list[ObjectKey]:
+        """`app` wants exactly `keys` from now on. Gives those that exist and have to be read (then: `fill`)."""
+        wanted = frozenset(keys)
+        before = self.wants(app)
+        if wanted:
+            self._wants[app] = wanted
+        else:
+            self._wants.pop(app, None)
+        for key in wanted - before:
+            self._wanted.setdefault(key, set()).add(app)
+        for key in before - wanted:
+            self._unwant(key, app)
+        return self.unread(wanted)
+
+    def wants(self, app: AppName) -> frozenset[ObjectKey]:
+        """The keys that `app` wants."""
+        return self._wants.get(app, frozenset())
+
+    def unread(self, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
+        """Those of `keys` that exist and are not kept in full."""
+        return [key for key in keys if key in self._strangers or key in self._reduced]
+
+    def of(self, app: AppName, keys: Iterable[ObjectKey]) -> dict[ObjectKey, LiveObject]:
+        """The objects with `keys`, and all tracked as `app`'s that no other object owns (as in Argo CD)."""
+        found = {key: live for key in keys if (live := self.get(key)) is not None}
+        for key in self._by_app.get(app, ()):
+            if key not in found and (live := self.get(key)) is not None:
+                found[key] = live
+        return found
+
+    def get(self, key: ObjectKey) -> LiveObject | None:
+        """The object if it is kept."""
+        return self._objects.get(key.group_kind, {}).get(key)
+
+    def children(self, uids: Iterable[str]) -> Sequence[LiveObject]:
+        """Kept objects whose owner references lead to `uids`."""
+        found: dict[ObjectKey, LiveObject] = {}
+        waiting = list(uids)
+        while waiting:
+            for key in self._children.get(waiting.pop(), ()):
+                if key not in found and (live := self.get(key)) is not None:
+                    found[key] = live
+                    waiting.append(live.uid)
+        return list(found.values())
+
+    # ---- what watches tell
+
+    def begin(self, kind: GroupKind) -> None:
+        """A list of `kind` begins: whatever `put` does not name until `end` is gone."""
+        self._listed[kind] = set()
+        self._objects.setdefault(kind, {})
+
+    def end(self, kind: GroupKind) -> Apps:
+        """The list is complete. Gives the applications of what is gone."""
+        listed = self._listed.pop(kind, set())
+        gone = [key for key in self._objects.get(kind, {}) if place(key) not in listed]
+        self._strangers.keep(kind, listed)
+        return _NOBODY.union(*[self._drop(key, ()) for key in gone])
+
+    def put(self, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
+        """An object as it is now. Gives the applications to tell: none if nothing changed, or while it is held."""
+        seen = look(body, gvk.group, gvk.kind)
+        self._note_listed(seen.key)
+        known = self.get(seen.key)
+        if known is not None and known.uid == seen.uid and not is_newer(seen.resource_version, known.resource_version):
+            return _NOBODY
+        apps = self._store(seen, raw, body, gvk)
+        return self._unless_held(seen, apps, gone=False)
+
+    def remove(self, body: JsonObject, gvk: GVK) -> Apps:
+        """An object was deleted. Gives the applications to tell, as `put` does."""
+        seen = look(body, gvk.group, gvk.kind)
+        known = self.get(seen.key)
+        if known is not None and known.uid != seen.uid:
+            return _NOBODY
+        return self._unless_held(seen, self._drop(seen.key, seen.owner_uids), gone=True)
+
+    def fill(self, key: ObjectKey, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
+        """An object that `want` or `fetch` asked for; ignored if a watch said meanwhile that it is gone."""
+        if not self.unread([key]):
+            return _NOBODY
+        return self._store(look(body, gvk.group, gvk.kind), raw, body, gvk)
+
+    def close(self, kind: GroupKind) -> None:
+        """Nobody watches `kind` any more."""
+        for key in list(self._objects.get(kind, ())):
+            self._drop(key, ())
+        self._objects.pop(kind, None)
+        self._listed.pop(kind, None)
+        self._strangers.close(kind)
+
+    # ---- our own writes: what they did is known from their answer, so their events are no news
+
+    def hold(self, key: ObjectKey) -> None:
+        """An apply of `key` begins: its events concern nobody until `release`."""
+        self._held.setdefault(key, _Held())
+
+    def release(self, key: ObjectKey, applied: LiveObject | None, body: JsonObject) -> Apps:
+        """The apply ended with `applied` (None: it failed). Gives the applications of events it does not explain."""
+        held = self._held.pop(key, _Held())
+        if applied is None:
+            return held.apps
+        if held.version and is_newer(held.version, applied.resource_version):
+            return held.apps
+        self._note_listed(key)
+        known = self.get(key)
+        is_news = known is None or key in self._reduced or known.resource_version != applied.resource_version
+        if is_news and key.group_kind in self._objects:
+            self._store(look(body, key.group, key.kind), applied.document.raw, body, applied.gvk)
+        return _NOBODY
+
+    # ---- inside
+
+    def _note_listed(self, key: ObjectKey) -> None:
+        listed = self._listed.get(key.group_kind)
+        if listed is not None:
+            listed.add(place(key))
+
+    def _unless_held(self, seen: Seen, apps: Apps, *, gone: bool) -> Apps:
+        held = self._held.get(seen.key)
+        if held is None:
+            return apps
+        self._held[seen.key] = _Held(seen.resource_version, gone, held.apps | apps)
+        return _NOBODY
+
+    def _store(self, seen: Seen, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
+        before = self._take_out(seen.key, seen.owner_uids)
+        apps = self._concerned(before) if before is not None else _NOBODY
+        if seen.key in self._wanted or (seen.app and not (seen.copied and seen.owner_uids)):
+            live = live_object(seen, gvk, raw)
+        elif any(uid in self._by_uid for uid in seen.owner_uids):
+            live = live_object(seen, gvk, reduced(body, gvk))
+            self._reduced.add(seen.key)
+        else:
+            self._strangers.add(seen.key, seen.owner_uids)
+            if before is not None:
+                self._abandon(before.uid)
+            return apps
+        self._put_in(live)
+        if before is not None and before.uid != live.uid:
+            self._abandon(before.uid)
+        return apps | self._concerned(live)
+
+    def _put_in(self, live: LiveObject) -> None:
+        key = live.key
+        self._objects.setdefault(key.group_kind, {})[key] = live
+        self._by_uid[live.uid] = key
+        for uid in live.owner_uids:
+            self._children.setdefault(uid, {})[key] = None
+        if live.owner and not live.owner_uids:
+            self._by_app.setdefault(live.owner, {})[key] = None
+        if adopted := list(self._strangers.orphans(live.uid)):
+            self._fetch(adopted)
+
+    def _take_out(self, key: ObjectKey, owner_uids: Iterable[str]) -> LiveObject | None:
+        live = self._objects.get(key.group_kind, {}).pop(key, None)
+        if live is None:
+            self._strangers.discard(key, owner_uids)
+            return None
+        self._reduced.discard(key)
+        if self._by_uid.get(live.uid) == key:
+            del self._by_uid[live.uid]
+        for uid in live.owner_uids:
+            _discard(self._children, uid, key)
+        _discard(self._by_app, live.owner, key)
+        return live
+
+    def _drop(self, key: ObjectKey, owner_uids: Iterable[str]) -> Apps:
+        live = self.get(key)
+        apps = self._concerned(live) if live is not None else _NOBODY
+        self._take_out(key, owner_uids)
+        if live is not None:
+            self._abandon(live.uid)
+        return apps
+
+    def _abandon(self, uid: str) -> None:
+        """Nothing is behind `uid` any more: children that were kept for its sake alone become strangers."""
+        for key in list(self._children.get(uid, ())):
+            live = self.get(key)
+            if live is not None and key in self._reduced:
+                self._estrange(live)
+
+    def _estrange(self, live: LiveObject) -> None:
+        """Keep only the name of an object that is neither tracked nor wanted, unless another owner of it is known."""
+        if any(uid in self._by_uid for uid in live.owner_uids):
+            return
+        self._take_out(live.key, live.owner_uids)
+        self._strangers.add(live.key, live.owner_uids)
+        self._abandon(live.uid)
+
+    def _unwant(self, key: ObjectKey, app: AppName) -> None:
+        apps = self._wanted.get(key, set())
+        apps.discard(app)
+        if not apps:
+            self._wanted.pop(key, None)
+            live = self.get(key)
+            if live is not None and not live.owner:
+                self._estrange(live)
+
+    def _concerned(self, live: LiveObject) -> Apps:
+        return frozenset(self._apps_above(live, _DEEPEST))
+
+    def _apps_above(self, live: LiveObject, depth: int) -> Iterator[AppName]:
+        if live.owner:
+            yield AppName(live.owner)
+        yield from self._wanted.get(live.key, ())
+        for uid in live.owner_uids if depth else ():
+            key = self._by_uid.get(uid)
+            if key is not None and (owner := self.get(key)) is not None:
+                yield from self._apps_above(owner, depth - 1)
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resourceVersion is later than another of the same kind.
+
+    They are whole numbers that grow (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions);
+    where a server has something else, any other version counts as newer.
+    """
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than
+
+
+def _discard(table: dict[str, dict[ObjectKey, None]], name: str, key: ObjectKey) -> None:
+    keys = table.get(name)
+    if keys is not None:
+        keys.pop(key, None)
+        if not keys:
+            del table[name]

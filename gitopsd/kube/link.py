@@ -1,0 +1,102 @@
+"""Whether the API server answers: found out in the background, known to all who ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+import orjson
+
+from gitopsd.core.errors import ClusterDown, ClusterError
+from gitopsd.core.jsonvalue import text
+from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.refusal import Asked, refused
+from gitopsd.kube.retry import Backoff
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.cluster import Connection
+
+_PROBE_SECONDS: Final = 5.0
+_PROBE_PACE: Final = 0.25
+
+
+class ClusterLink:
+    """Probes until the server answers, then rests until somebody suspects that it no longer does.
+
+    `on_change` is called each time the connection comes up or goes down.
+    """
+
+    def __init__(self, http: KubeHttp, clock: Clock, on_change: Callable[[Connection], None]) -> None:
+        self._http = http
+        self._clock = clock
+        self._on_change = on_change
+        self._backoff = Backoff(clock, first=0.25, longest=10.0)
+        self._suspected = anyio.Event()
+        self._changed = anyio.Event()
+        self._tried = False
+        self.state = Connection(up=False, error="not connected yet", since=clock.monotonic())
+
+    async def run(self) -> None:
+        """Watch over the connection for ever."""
+        while True:
+            self._suspected = anyio.Event()
+            if await self._probe():
+                self._backoff.reset()
+                await anyio.sleep(_PROBE_PACE)
+                await self._suspected.wait()
+            else:
+                await anyio.sleep(self._backoff.next())
+
+    def suspect(self, _: ClusterDown | None = None) -> None:
+        """A request found no server; have it looked at."""
+        self._suspected.set()
+
+    async def require(self) -> None:
+        """Raise `ClusterDown` unless the server answers. Waits for the first probe, never for a dead server."""
+        while not self._tried:
+            await self._changed.wait()
+        if not self.state.up:
+            raise self._down()
+
+    async def wait_up(self) -> None:
+        """Return when the server answers."""
+        while not self.state.up:
+            await self._changed.wait()
+
+    async def _probe(self) -> bool:
+        try:
+            answer = await self._http.request("GET", "/version", verb="version", timeout=_PROBE_SECONDS)
+            if not answer.ok and answer.status != 403:
+                raise refused(Asked(self._http.cluster, "version", "/version"), answer)
+            version = _git_version(answer.body) if answer.ok else ""
+        except ClusterError as error:
+            self._become(up=False, error=f"{error.what}: {error.why}" if error.why else error.what)
+            return False
+        self._become(up=True, version=version)
+        return True
+
+    def _become(self, *, up: bool, version: str = "", error: str = "") -> None:
+        before = self.state
+        since = before.since if before.up == up else self._clock.monotonic()
+        self.state = Connection(up=up, version=version or before.version, error=error, since=since)
+        first, self._tried = not self._tried, True
+        if first or before.up != up:
+            self._changed.set()
+            self._changed = anyio.Event()
+            self._on_change(self.state)
+
+    def _down(self) -> ClusterDown:
+        return ClusterDown(
+            "the cluster cannot be used now",
+            where=f"cluster {self._http.cluster}",
+            why=self.state.error,
+            hint="check that its API server runs and that its entry under `clusters` is right",
+            retryable=True,
+        )
+
+
+def _git_version(body: bytes) -> str:
+    try:
+        return text(orjson.loads(body), "gitVersion")
+    except ValueError:
+        return ""

@@ -1,0 +1,96 @@
+"""From what an API server sends to a `LiveObject`, in as few bytes as will do (design decision 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import orjson
+
+from gitopsd.core.annotations import TRACKING_ID, parse_tracking_id, tracks
+from gitopsd.core.document import Document
+from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
+from gitopsd.core.live import LiveObject
+
+_POD_FIELDS: Final = ("restartPolicy", "nodeName", "hostname", "subdomain")
+_CONTAINER_FIELDS: Final = ("name", "image", "restartPolicy")
+_NO_OWNER: Final = ""
+
+
+class Seen(NamedTuple):
+    """What the index has to know of an object to decide whether to keep it. `app` is "" if nothing tracks it."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    app: str
+    copied: bool
+    owner_uids: tuple[str, ...]
+    deleting: bool
+
+
+def look(body: JsonObject, group: str, kind: str) -> Seen:
+    """The facts of an object of a watched kind."""
+    metadata = mapping(body, "metadata")
+    key = ObjectKey(group, kind, text(metadata, "namespace"), text(metadata, "name"))
+    tracking = parse_tracking_id(text(metadata, "annotations", TRACKING_ID))
+    return Seen(
+        key=key,
+        uid=text(metadata, "uid"),
+        resource_version=text(metadata, "resourceVersion"),
+        app=tracking.app if tracking is not None else _NO_OWNER,
+        copied=tracking is not None and not tracks(tracking, key),
+        owner_uids=tuple(uid for owner in objects(metadata, "ownerReferences") if (uid := text(owner, "uid"))),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def live_object(seen: Seen, gvk: GVK, raw: bytes) -> LiveObject:
+    """The object with all that it has."""
+    return LiveObject(
+        key=seen.key,
+        gvk=gvk,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
+        document=Document(raw, orjson.loads),
+        owner=seen.app,
+        copied=seen.copied,
+        owner_uids=seen.owner_uids,
+        deleting=seen.deleting,
+    )
+
+
+def from_raw(raw: bytes, gvk: GVK) -> LiveObject:
+    """An object as a single answer holds it."""
+    return live_object(look(orjson.loads(raw), gvk.group, gvk.kind), gvk, raw)
+
+
+def reduced(body: JsonObject, gvk: GVK) -> bytes:
+    """A child (a ReplicaSet, a Pod) with what the tree and health look at: no managed fields, no templates."""
+    metadata = {key: item for key, item in mapping(body, "metadata").items() if key != "managedFields"}
+    small: dict[str, JsonValue] = {"apiVersion": gvk.api_version, "kind": gvk.kind, "metadata": metadata}
+    spec = mapping(body, "spec")
+    if gvk.kind == "Pod":
+        small["spec"] = _pod_spec(spec)
+    elif spec:
+        small["spec"] = {key: item for key, item in spec.items() if key not in ("template", "jobTemplate")}
+    if "status" in body:
+        small["status"] = body["status"]
+    return orjson.dumps(small)
+
+
+def with_type(item: JsonObject, gvk: GVK) -> bytes:
+    """An item of a list answer, which has no `apiVersion` and `kind` of its own for built-in kinds."""
+    return orjson.dumps({"apiVersion": gvk.api_version, "kind": gvk.kind, **item})
+
+
+def _pod_spec(spec: JsonObject) -> Mapping[str, JsonValue]:
+    small: dict[str, JsonValue] = {key: spec[key] for key in _POD_FIELDS if key in spec}
+    for block in ("initContainers", "containers"):
+        if block in spec:
+            small[block] = [
+                {key: container[key] for key in _CONTAINER_FIELDS if key in container}
+                for container in objects(spec, block)
+            ]
+    return small

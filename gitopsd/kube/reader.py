@@ -1,0 +1,99 @@
+"""Reading single objects that the index asks for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import anyio
+import orjson
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
+from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.index import Apps, Index
+from gitopsd.kube.objects import with_type
+from gitopsd.kube.refusal import Asked, refused
+from gitopsd.kube.resource import Resource, api_path
+
+_ONE_BY_ONE: Final = 10
+_PAGE: Final = 500
+
+
+class Reader:
+    """Fills the index with strangers that are wanted after all: one request each, or one list where they are many."""
+
+    def __init__(self, http: KubeHttp, index: Index, resource_of: Callable[[GroupKind], Resource | None]) -> None:
+        self._http = http
+        self._index = index
+        self._resource_of = resource_of
+        self._limiter = anyio.CapacityLimiter(8)
+
+    async def read(self, keys: Collection[ObjectKey]) -> Apps:
+        """Read `keys` (of watched kinds) into the index. Gives the applications concerned. Raises `ClusterError`."""
+        found: list[Apps] = []
+        failed: list[ClusterError] = []
+        places: dict[tuple[GroupKind, str], list[ObjectKey]] = defaultdict(list)
+        for key in keys:
+            places[key.group_kind, key.namespace].append(key)
+        async with anyio.create_task_group() as group:
+            for (kind, namespace), wanted in places.items():
+                resource = self._resource_of(kind)
+                if resource is None:
+                    continue
+                if len(wanted) > _ONE_BY_ONE:
+                    group.start_soon(self._list, resource, namespace, wanted, found, failed)
+                    continue
+                for key in wanted:
+                    group.start_soon(self._get, resource, key, found, failed)
+        if failed:
+            raise failed[0]
+        return Apps().union(*found)
+
+    async def _get(self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[ClusterError]) -> None:
+        try:
+            async with self._limiter:
+                answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
+            if answer.ok:
+                raw = answer.body.strip()
+                found.append(self._index.fill(key, raw, orjson.loads(raw), resource.gvk))
+            elif answer.status != 404:
+                failed.append(refused(Asked(self._http.cluster, "get", key.kind, key), answer))
+        except ClusterError as error:
+            failed.append(error)
+
+    async def _list(
+        self,
+        resource: Resource,
+        namespace: str,
+        wanted: Sequence[ObjectKey],
+        found: list[Apps],
+        failed: list[ClusterError],
+    ) -> None:
+        names = {key.name: key for key in wanted}
+        gvk = resource.gvk
+        place = f"/namespaces/{namespace}" if namespace else ""
+        path = f"{api_path(gvk.group, gvk.version)}{place}/{resource.plural}"
+        query = {"limit": str(_PAGE)}
+        try:
+            while True:
+                page = await self._page(path, query, gvk.kind)
+                for item in objects(page, "items"):
+                    key = names.get(text(item, "metadata", "name"))
+                    if key is not None:
+                        found.append(self._index.fill(key, with_type(item, gvk), item, gvk))
+                query["continue"] = text(mapping(page, "metadata"), "continue")
+                if not query["continue"]:
+                    return
+        except ClusterError as error:
+            failed.append(error)
+
+    async def _page(self, path: str, query: dict[str, str], kind: str) -> JsonObject:
+        async with self._limiter:
+            answer = await self._http.call("GET", path, query=query, verb="list", kind=kind)
+        if not answer.ok:
+            raise refused(Asked(self._http.cluster, "list", kind), answer)
+        page = orjson.loads(answer.body)
+        return page if isinstance(page, dict) else {}

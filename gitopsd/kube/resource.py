@@ -1,0 +1,63 @@
+"""A kind as an API server serves it, and the paths under which it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.manifest import KindInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What discovery says of one kind at one version. `served` is False while the API behind it does not answer."""
+
+    gvk: GVK
+    plural: str
+    namespaced: bool
+    verbs: frozenset[str]
+    served: bool = True
+
+    @property
+    def info(self) -> KindInfo:
+        """As the control room wants it."""
+        return KindInfo(namespaced=self.namespaced, served=self.served)
+
+    @property
+    def watchable(self) -> bool:
+        """Whether its objects can be listed and watched (reviews, for one, cannot)."""
+        return self.served and {"list", "watch"} <= self.verbs
+
+    @property
+    def collection(self) -> str:
+        """The path of all its objects in all namespaces."""
+        return f"{api_path(self.gvk.group, self.gvk.version)}/{self.plural}"
+
+    def path(self, key: ObjectKey) -> str:
+        """The path of one object. Raises `ClusterError` for names that could leave their place in the path.
+
+        The rule is that of Kubernetes for every object's name: no `/`, no `%`, neither `.` nor `..`.
+        """
+        base = api_path(self.gvk.group, self.gvk.version)
+        place = f"/namespaces/{_segment(key, key.namespace)}" if self.namespaced else ""
+        return f"{base}{place}/{self.plural}/{_segment(key, key.name)}"
+
+
+def api_path(group: str, version: str) -> str:
+    """The root of a group and version."""
+    return f"/apis/{group}/{version}" if group else f"/api/{version}"
+
+
+def _segment(key: ObjectKey, name: str) -> str:
+    if not name or name in (".", "..") or "/" in name or "%" in name:
+        raise ClusterError(
+            "the object's name or namespace cannot be used",
+            where=str(key),
+            why=f"{name[:100]!r} is not a valid path segment name" if name else "it is empty",
+            hint="correct metadata.name and metadata.namespace in git",
+            status=422,
+            reason="Invalid",
+        )
+    return quote(name, safe=":")

@@ -1,0 +1,200 @@
+"""The watches of one cluster: one for each kind that some application needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import GVK, AppName, GroupKind
+from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.kube.follow import Follower, Source
+from gitopsd.kube.index import Apps, Index
+from gitopsd.kube.resource import Resource
+
+REPLICA_SET: Final = GroupKind("apps", "ReplicaSet")
+JOB: Final = GroupKind("batch", "Job")
+POD: Final = GroupKind("", "Pod")
+# Which kinds a workload's controller makes below it: tree and health look at them.
+CHILDREN: Final = {
+    GroupKind("apps", "Deployment"): (REPLICA_SET,),
+    REPLICA_SET: (POD,),
+    GroupKind("apps", "StatefulSet"): (POD,),
+    GroupKind("apps", "DaemonSet"): (POD,),
+    GroupKind("", "ReplicationController"): (POD,),
+    GroupKind("batch", "CronJob"): (JOB,),
+    JOB: (POD,),
+}
+
+
+def with_children(kinds: Iterable[GroupKind]) -> list[GroupKind]:
+    """`kinds` and the kinds below them, owners before what they own."""
+    order = dict.fromkeys(kinds)
+    for kind in (*CHILDREN, POD):
+        owners = [owner for owner, below in CHILDREN.items() if kind in below]
+        if any(owner in order for owner in owners):
+            order.pop(kind, None)
+            order[kind] = None
+    return list(order)
+
+
+class KindWatch:
+    """One kind's watch: what comes goes into the index, and its applications are told once per batch."""
+
+    def __init__(
+        self, index: Index, gvk: GVK, notify: Callable[[Apps], None], needed_by: Callable[[GroupKind], Apps]
+    ) -> None:
+        self._index = index
+        self._gvk = gvk
+        self._kind = gvk.group_kind
+        self._notify = notify
+        self._needed_by = needed_by
+        self._apps: set[AppName] = set()
+        self._first = True
+
+    def begin(self) -> None:
+        """As `Sink` says."""
+        self._index.begin(self._kind)
+
+    def end(self) -> None:
+        """As `Sink` says."""
+        self._apps |= self._index.end(self._kind)
+        if self._first:
+            self._apps -= self._needed_by(self._kind)  # these wait for the list, and read it then
+            self._first = False
+
+    def put(self, raw: bytes, body: JsonObject) -> None:
+        """As `Sink` says."""
+        self._apps |= self._index.put(raw, body, self._gvk)
+
+    def remove(self, body: JsonObject) -> None:
+        """As `Sink` says."""
+        self._apps |= self._index.remove(body, self._gvk)
+
+    def flush(self) -> None:
+        """As `Sink` says."""
+        if self._apps:
+            apps, self._apps = frozenset(self._apps), set()
+            self._notify(apps)
+
+    def turned(self) -> None:
+        """As `Sink` says: whoever needs the kind sees it at its next look."""
+        self._notify(self._needed_by(self._kind))
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A watch and the way to end it."""
+
+    follower: Follower
+    scope: anyio.CancelScope
+
+
+class Watches:
+    """Starts watches when a kind is first needed, and closes them `grace` seconds after nobody needs it any more."""
+
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        notify: Callable[[Apps], None],
+        group: TaskGroup,
+        *,
+        grace: float,
+    ) -> None:
+        self._source = source
+        self._index = index
+        self._notify = notify
+        self._group = group
+        self._grace = grace
+        self._watches: dict[GroupKind, _Running] = {}
+        self._chosen: dict[AppName, frozenset[GroupKind]] = {}
+        self._needs: dict[GroupKind, set[AppName]] = {}
+
+    def need(self, app: AppName, kinds: Iterable[GroupKind]) -> None:
+        """`app` needs these kinds too, and what is below them, whether they are served or not."""
+        before = self._chosen.get(app, frozenset())
+        after = before.union(kinds)
+        if after == before:
+            return
+        self._chosen[app] = after
+        for kind in with_children(after):
+            self._needs.setdefault(kind, set()).add(app)
+
+    def chosen_by(self, app: AppName) -> frozenset[GroupKind]:
+        """The kinds that `app` named, without those below them."""
+        return self._chosen.get(app, frozenset())
+
+    def needed_by(self, *kinds: GroupKind) -> Apps:
+        """The applications that need one of `kinds`."""
+        return Apps().union(*(self._needs.get(kind, ()) for kind in kinds))
+
+    def resource(self, kind: GroupKind) -> Resource | None:
+        """At which version a kind is watched; None if it is not."""
+        running = self._watches.get(kind)
+        return running.follower.resource if running is not None else None
+
+    def start(self, resource: Resource) -> None:
+        """Watch this kind from now on. A child's list begins when those of its owners' kinds are complete."""
+        kind = resource.gvk.group_kind
+        if kind in self._watches or not resource.watchable:
+            return
+        sink = KindWatch(self._index, resource.gvk, self._notify, self.needed_by)
+        running = _Running(Follower(self._source, resource, sink), anyio.CancelScope())
+        self._watches[kind] = running
+        self._group.start_soon(self._run, kind, running)
+
+    async def settled(self, kinds: Iterable[GroupKind], *, optional: Collection[GroupKind] = ()) -> None:
+        """Wait until the lists of `kinds` are complete. Raises `ClusterError` for a kind that may not be listed.
+
+        A kind that turns out not to be served any more has no objects; `optional` ones are allowed to fail.
+        """
+        for kind in kinds:
+            running = self._watches.get(kind)
+            if running is None:
+                continue
+            try:
+                await running.follower.settled()
+            except ClusterError as error:
+                if error.status == 404:
+                    self.close(kind)
+                elif kind not in optional:
+                    raise
+
+    def forget(self, app: AppName, kinds: Iterable[GroupKind]) -> None:
+        """`app` needs `kinds` no more, nor what only they have below them."""
+        before = self._chosen.pop(app, frozenset())
+        after = before.difference(kinds)
+        if after:
+            self._chosen[app] = after
+        for kind in set(with_children(before)).difference(with_children(after)):
+            apps = self._needs.get(kind, set())
+            apps.discard(app)
+            if not apps:
+                self._needs.pop(kind, None)
+                if kind in self._watches:
+                    self._group.start_soon(self._close_later, kind)
+
+    def close(self, kind: GroupKind) -> None:
+        """End a watch now, and forget its objects."""
+        running = self._watches.pop(kind, None)
+        if running is not None:
+            running.scope.cancel()
+            running.follower.end()
+            self._index.close(kind)
+
+    async def _close_later(self, kind: GroupKind) -> None:
+        await anyio.sleep(self._grace)
+        if kind not in self._needs:
+            self.close(kind)
+
+    async def _run(self, kind: GroupKind, running: _Running) -> None:
+        with running.scope:
+            for owner in [owner for owner, below in CHILDREN.items() if kind in below]:
+                if owner in self._watches:
+                    await self._watches[owner].follower.tried()
+            await running.follower.run()

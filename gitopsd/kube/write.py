@@ -1,0 +1,140 @@
+"""The one place that changes a cluster (R2, design decision 13).
+
+`write` sends every request that changes something and demands a permit for exactly that object; `rehearse` sends
+server-side dry-runs, which change nothing. A test holds that nothing else in gitopsd sends other methods than GET.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import anyio
+import orjson
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.live import LiveObject
+from gitopsd.core.manifest import DesiredObject
+from gitopsd.core.ownership import FIELD_MANAGER
+from gitopsd.core.permit import Permit
+from gitopsd.kube.answer import Answer
+from gitopsd.kube.http import JSON, KubeHttp
+from gitopsd.kube.refusal import Asked, body_of_secret, refused
+from gitopsd.kube.resource import Resource
+from gitopsd.kube.retry import Attempts, RetryPolicy
+from gitopsd.ports.clock import Clock
+
+APPLY: Final = "application/apply-patch+yaml"
+# Typos in fields are told as warnings: what other tools apply must not fail here.
+_APPLY_QUERY: Final = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Warn"}
+_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_PROPAGATIONS: Final = frozenset({"Foreground", "Background", "Orphan"})
+
+OnWarning = Callable[[ObjectKey, str], None]
+
+
+class Writer:
+    """Applies and deletes objects of one cluster. `on_warning` hears what the API server warns of."""
+
+    def __init__(self, http: KubeHttp, clock: Clock, on_warning: OnWarning) -> None:
+        self._http = http
+        self._clock = clock
+        self._on_warning = on_warning
+
+    async def apply(self, permit: Permit, resource: Resource, desired: DesiredObject) -> bytes:
+        """Server-side apply by force; the object's JSON as it is afterwards. Raises `ClusterError`."""
+        attempts = Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
+        while True:
+            answer = await write(
+                self._http,
+                permit,
+                desired.key,
+                method="PATCH",
+                path=resource.path(desired.key),
+                query=_APPLY_QUERY,
+                body=desired.document.raw,
+                content_type=APPLY,
+            )
+            delay = attempts.next_delay(answer.retry_after) if answer.status == 409 else None
+            if delay is None:
+                break
+            await anyio.sleep(delay)
+        if not answer.ok:
+            raise refused(_asked(self._http, "apply", desired), answer)
+        self._warn(desired.key, answer)
+        return answer.body.strip()
+
+    async def delete(self, permit: Permit, resource: Resource, live: LiveObject, propagation: str) -> None:
+        """Delete the object with this uid. One that is gone, or replaced by another of its name, is no error."""
+        if propagation not in _PROPAGATIONS:
+            raise ClusterError(
+                f"{propagation!r} is no propagation policy",
+                where=str(live.key),
+                hint=f"use one of {', '.join(sorted(_PROPAGATIONS))}",
+            )
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": live.uid},
+            "propagationPolicy": propagation,
+        }
+        answer = await write(
+            self._http,
+            permit,
+            live.key,
+            method="DELETE",
+            path=resource.path(live.key),
+            body=orjson.dumps(options),
+        )
+        if not answer.ok and answer.status not in (404, 409):
+            raise refused(Asked(self._http.cluster, "delete", live.key.kind, live.key), answer)
+
+    async def rehearse(self, resource: Resource, desired: DesiredObject) -> bytes:
+        """The object's JSON as an apply would leave it. Raises `ClusterError`."""
+        answer = await self._http.call(
+            "PATCH",
+            resource.path(desired.key),
+            query={**_APPLY_QUERY, "dryRun": "All"},
+            body=desired.document.raw,
+            content_type=APPLY,
+            verb="dry-run",
+            kind=desired.key.kind,
+        )
+        if not answer.ok:
+            raise refused(_asked(self._http, "apply", desired), answer)
+        return answer.body.strip()
+
+    def _warn(self, key: ObjectKey, answer: Answer) -> None:
+        header = answer.headers.get("warning")
+        if header is None:
+            return
+        if key.group_kind == ("", "Secret"):
+            self._on_warning(key, "the API server warned of this Secret; its words may hold values and are not shown")
+            return
+        for message in _WARNING.findall(header):
+            self._on_warning(key, message.replace('\\"', '"'))
+
+
+async def write(
+    http: KubeHttp,
+    permit: Permit,
+    key: ObjectKey,
+    *,
+    method: str,
+    path: str,
+    body: bytes,
+    query: Mapping[str, str] | None = None,
+    content_type: str = JSON,
+) -> Answer:
+    """Send a request that changes the object `key`. Raises `PermissionError` if the permit is for another object."""
+    if permit.key != key:
+        raise PermissionError(f"the permit of {permit.app} is for {permit.key}, not for {key}")
+    verb = {"PATCH": "apply", "DELETE": "delete"}[method]
+    return await http.call(method, path, query=query, body=body, content_type=content_type, verb=verb, kind=key.kind)
+
+
+def _asked(http: KubeHttp, verb: str, desired: DesiredObject) -> Asked:
+    secret = body_of_secret(desired.key, desired.document.body())
+    return Asked(http.cluster, verb, desired.key.kind, desired.key, secret)
