@@ -13,6 +13,7 @@ import (
 func TestMain(m *testing.M) {
 	sealNetwork()
 	hub.install()
+	os.Stderr, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	os.Exit(m.Run())
 }
 

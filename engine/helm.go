@@ -208,8 +208,9 @@ func (h *helmRender) decode(text, source string, index int) ([]Manifest, error) 
 			object, fault = lenient, nil
 		}
 		if fault != nil {
-			fault.File = file
-			fault.Code = codeRender
+			if fault.File = file; fault.Code == codeParse {
+				fault.Code = codeRender
+			}
 			return nil, fault.hint("the line counts in what the template rendered")
 		}
 		if object == nil || string(object) == "null" {
@@ -260,6 +261,9 @@ func (h *helmRender) outputFault(err error, source string) *Fault {
 		message = message[len(found[0]):]
 	}
 	fault := yamlFault(fmt.Errorf("%s", message), h.repositoryPath(source), 0)
+	if fault.Code == codeLimit {
+		return fault
+	}
 	fault.Code = codeRender
 	fault.Message = "the template rendered something that is " + fault.Message
 	return fault.hint("the line counts in what the template rendered")

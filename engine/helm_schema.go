@@ -60,12 +60,16 @@ func validateOne(name string, text []byte, values map[string]any) ([]string, err
 		return nil, limitFault("depth of the values schema of "+name, maxSchemaDepth)
 	}
 	compiler := jsonschema.NewCompiler()
-	compiler.UseLoader(closedLoader{})
+	outside := &closedLoader{}
+	compiler.UseLoader(outside)
 	const address = "file:///values.schema.json"
 	if err := compiler.AddResource(address, schema); err != nil {
 		return nil, schemaFault(name, err)
 	}
 	compiled, err := compiler.Compile(address)
+	if outside.fault != nil { // the compiler's own error hides it
+		return nil, outside.fault
+	}
 	if err != nil {
 		return nil, schemaFault(name, err)
 	}
@@ -111,13 +115,14 @@ func shallow(value any, depth int) bool {
 }
 
 // closedLoader is asked for what a schema refers to outside of itself.
-type closedLoader struct{}
+type closedLoader struct{ fault *Fault }
 
 // Load refuses all but urn: references, which Helm takes for "anything goes" as well.
-func (closedLoader) Load(address string) (any, error) {
+func (l *closedLoader) Load(address string) (any, error) {
 	if strings.HasPrefix(address, "urn:") {
 		return true, nil
 	}
-	return nil, faultf(codeRefused, "the values schema refers to %q: references must stay inside of the schema", maskURL(address)).
+	l.fault = faultf(codeRefused, "the values schema refers to %q: references must stay inside of the schema", maskURL(address)).
 		hint("put the definition into values.schema.json, or set skipSchemaValidation")
+	return nil, l.fault
 }

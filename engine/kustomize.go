@@ -193,7 +193,7 @@ func (b *kustomizeBuild) failed(err error, view *kustomizeFS) error {
 			hint("render what the plugin makes into the repository")
 	case strings.Contains(text, "must specify --enable-helm"):
 		return helmInKustomizeRefused().in(kustomization, 0)
-	case view.lost != nil && strings.Contains(text, view.lost.Message):
+	case view.lost != nil && strings.Contains(strings.ReplaceAll(text, `\"`, `"`), view.lost.Message):
 		return faultf(codeMissing, "%s", clean(view.lost.Message)).in(kustomization, 0).
 			hint("check the paths in the kustomization; they are relative to its folder")
 	}

@@ -38,7 +38,7 @@ func maskURL(text string) string {
 	return userInfo.ReplaceAllString(text, "://***@")
 }
 
-// reference is one path that a kustomization names; key=path forms are cut already.
+// reference is one path that a kustomization names.
 type reference struct {
 	field  string
 	path   string
@@ -84,10 +84,10 @@ func references(k *types.Kustomization) []reference {
 
 func addSources(add func(string, bool, ...string), field string, sources *types.KvPairSources) {
 	for _, file := range sources.FileSources {
-		if _, value, found := strings.Cut(file, "="); found {
-			file = value
-		}
 		add(field, false, file)
+		if _, value, found := strings.Cut(file, "="); found { // key=path
+			add(field, false, value)
+		}
 	}
 	add(field, false, sources.EnvSources...)
 	add(field, false, sources.EnvSource)
