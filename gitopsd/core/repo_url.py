@@ -1,4 +1,4 @@
-"""The grammar of repository URLs and of revision names: what may reach git at all, and when two URLs mean one repository.
+"""The grammar of repository URLs and of revision names: what may reach git, and when two URLs mean one repository.
 
 Strict on purpose (advisories G2, G4, G5, G8): other tools let a quote, a newline or a leading `-` through, and it
 became a shell command, an option or somebody else's password.

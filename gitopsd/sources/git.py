@@ -1,0 +1,118 @@
+"""Git repositories for the control and render rooms: the port `Sources`, done by workers that can be killed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from gitopsd.core.manifest import Read
+from gitopsd.core.repo_url import normalise
+from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot, Sources
+from gitopsd.sources.folders import Folders, digest_of
+from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
+from gitopsd.sources.pool import WorkerPool, default_worker_command
+from gitopsd.sources.repository import Repository
+from gitopsd.sources.urls import check_url
+
+
+def _unheard(_: GitRequest) -> None:
+    """Nobody counts."""
+
+
+class GitSources(anyio.AsyncContextManagerMixin):
+    """Mirrors, refs and snapshots of git repositories below one folder, which belongs to this object alone.
+
+    `repositories` say how to reach those that need more than their URL; any other URL is read without credentials.
+    `worker_command` starts one worker (`python -m gitopsd.sources.worker`); `on_request` hears of each request to a
+    server.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        repositories: Sequence[RepositoryAccess] = (),
+        limits: GitLimits | None = None,
+        worker_command: Sequence[str] | None = None,
+        on_request: OnRequest = _unheard,
+    ) -> None:
+        self._limits = limits or GitLimits()
+        self._folders = Folders(folder.absolute())
+        self._pool = WorkerPool(self._folders.workers, self._limits, worker_command or default_worker_command())
+        self._on_request = on_request
+        self._accesses = _by_key(repositories)
+        self._repositories: dict[str, Repository] = {}
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncIterator[GitSources]:
+        await self._folders.prepare()
+        async with self._pool, anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            try:
+                yield self
+            finally:
+                tasks.cancel_scope.cancel()
+
+    def reconfigure(self, repositories: Sequence[RepositoryAccess]) -> None:
+        """Use these accesses from the next request on; mirrors, refs and snapshots stay. `SourceError`: a bad URL."""
+        accesses = _by_key(repositories)
+        for access in accesses.values():
+            check_url(access.url)
+        self._accesses = accesses
+        for key, repository in self._repositories.items():
+            repository.reconfigure(accesses.get(key) or RepositoryAccess(repository.url.url))
+
+    async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
+        """See the port."""
+        return await self._repository(repo_url).refs(fresh=fresh)
+
+    async def commit(self, repo_url: str, target_revision: str) -> str:
+        """See the port."""
+        return await self._repository(repo_url).commit(target_revision)
+
+    async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:
+        """See the port."""
+        return await self._repository(repo_url).fingerprints(commit, reads)
+
+    async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
+        """See the port."""
+        return await self._repository(repo_url).snapshot(commit)
+
+    async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
+        """See the port. What is being made or linked from stays until the next time."""
+        commits = {normalise(url): kept for url, kept in wanted.items()}
+        for key, repository in list(self._repositories.items()):
+            await repository.keep(commits.get(key, frozenset()))
+            if key not in commits:
+                await repository.forget()
+        mine = {repository.digest for repository in self._repositories.values()}
+        strangers = await self._folders.repositories() - mine - {digest_of(key) for key in commits}
+        await self._folders.remove(path for digest in strangers for path in self._folders.all_of(digest))
+        for key in set(commits) - set(self._repositories):
+            await self._folders.keep_snapshots(digest_of(key), commits[key])
+
+    def _repository(self, repo_url: str) -> Repository:
+        key = normalise(repo_url)
+        known = self._repositories.get(key)
+        if known is None:
+            known = self._repositories[key] = Repository(
+                self._accesses.get(key) or RepositoryAccess(repo_url),
+                folders=self._folders,
+                pool=self._pool,
+                limits=self._limits,
+                tasks=self._tasks,
+                on_request=self._on_request,
+            )
+        return known
+
+
+def _by_key(repositories: Sequence[RepositoryAccess]) -> dict[str, RepositoryAccess]:
+    return {normalise(access.url): access for access in repositories}
+
+
+if TYPE_CHECKING:
+    _: type[Sources] = GitSources

@@ -1,0 +1,46 @@
+"""How much git may take, and what is told of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_MIB = 1024 * 1024
+_GIB = 1024 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class GitLimits:
+    """Bounds of the git workers (design decision 12); seconds, bytes and counts.
+
+    `workers` run side by side, one of them waits warm; the others end after `idle_seconds` without work. A request
+    past its deadline (`lookup_seconds`, `fetch_seconds`; `local_seconds` for what needs no network) costs its worker
+    its life. `memory_bytes` is a worker's address space. A mirror of more than `mirror_packs` packs is fetched anew
+    as one.
+    """
+
+    workers: int = 4
+    idle_seconds: float = 60.0
+    lookup_seconds: float = 60.0
+    fetch_seconds: float = 600.0
+    local_seconds: float = 120.0
+    start_seconds: float = 30.0
+    memory_bytes: int = 2 * _GIB
+    pack_bytes: int = 4 * _GIB
+    refs: int = 1_000_000
+    snapshot_files: int = 200_000
+    snapshot_bytes: int = 2 * _GIB
+    mirror_packs: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class GitRequest:
+    """One ended request to a git server: `repo` as it may be shown, `kind` `ls-remote` or `fetch`, and how it went."""
+
+    repo: str
+    kind: str
+    seconds: float
+    ok: bool
+
+
+OnRequest = Callable[[GitRequest], None]

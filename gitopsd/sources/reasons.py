@@ -1,0 +1,92 @@
+"""What a failure of git means to the person who has to do something about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from gitopsd.core.errors import SourceError
+from gitopsd.sources.wire import Failure, FailureKind
+
+
+class _Reason(NamedTuple):
+    what: str
+    hint: str
+    retryable: bool
+
+
+_REASONS: Final[Mapping[FailureKind, _Reason]] = {
+    FailureKind.AUTH: _Reason(
+        "authentication failed", "check username, password, token or key under `repositories`", retryable=False
+    ),
+    FailureKind.FORBIDDEN: _Reason(
+        "access denied", "give the account or token read access to this repository", retryable=False
+    ),
+    FailureKind.NOT_FOUND: _Reason(
+        "repository not found",
+        "check the URL; a private repository also looks like this without credentials, set them under `repositories`",
+        retryable=False,
+    ),
+    FailureKind.UNREACHABLE: _Reason(
+        "the git server cannot be reached", "check the URL's host and the network; it is tried again", retryable=True
+    ),
+    FailureKind.BUSY: _Reason(
+        "the git server has no time or is broken", "nothing to do if it recovers; it is tried again", retryable=True
+    ),
+    FailureKind.TLS: _Reason(
+        "the git server's TLS certificate was refused",
+        "set `ca` under `repositories` to the CA that signed it, and use the host name that it is for",
+        retryable=False,
+    ),
+    FailureKind.HOST_KEY: _Reason(
+        "the ssh host key was refused",
+        "compare the fingerprint with the server's, then add the key to `sshKnownHosts` (ssh-keyscan prints it)",
+        retryable=False,
+    ),
+    FailureKind.REDIRECT: _Reason(
+        "redirected to another host", "configure the URL that the server redirects to, if you trust it", retryable=False
+    ),
+    FailureKind.PROTOCOL: _Reason(
+        "the git server gave an answer that cannot be used", "check that the URL is a git repository's", retryable=True
+    ),
+    FailureKind.REFUSED: _Reason(
+        "the repository holds something that is refused", "remove it from the repository", retryable=False
+    ),
+    FailureKind.LIMIT: _Reason(
+        "the repository is larger than the limits allow",
+        "raise the limit that is named, or split the repository",
+        retryable=False,
+    ),
+    FailureKind.DISK: _Reason(
+        "git's folder cannot be written",
+        "make room, or give gitopsd the right to write in its state folder",
+        retryable=True,
+    ),
+    FailureKind.MIRROR: _Reason(
+        "the local mirror is damaged and could not be made anew",
+        "look whether the server's own repository is whole (git fsck)",
+        retryable=True,
+    ),
+    FailureKind.MISSING: _Reason(
+        "the repository does not hold an object that it should", "check the repository with git fsck", retryable=True
+    ),
+    FailureKind.DEADLINE: _Reason(
+        "git took too long and was stopped",
+        "check the server, or raise the deadline; it is tried again",
+        retryable=True,
+    ),
+    FailureKind.DIED: _Reason(
+        "the git worker ended unexpectedly",
+        "it is started anew for the next request; look for an OOM kill",
+        retryable=True,
+    ),
+    FailureKind.INTERNAL: _Reason(
+        "git failed in a way that nobody foresaw", "report it with this message; it is tried again", retryable=True
+    ),
+}
+
+
+def source_error(failure: Failure, where: str) -> SourceError:
+    """The error for a failure; `where` is the repository's URL as it may be shown."""
+    reason = _REASONS[failure.kind]
+    return SourceError(reason.what, where=where, why=failure.why, hint=reason.hint, retryable=reason.retryable)

@@ -1,0 +1,217 @@
+"""The first half of git's smart HTTP protocol: one GET that answers with all refs.
+
+Protocol: https://git-scm.com/docs/http-protocol ("Discovering References") and gitprotocol-common (pkt-line).
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from gitopsd.core.errors import shown_url
+from gitopsd.core.jsonvalue import JsonObject, boolean, text
+from gitopsd.core.repo_url import BadUrlError, parse
+from gitopsd.sources.wire import Failure, FailureKind
+
+_SERVICE = "/info/refs?service=git-upload-pack"
+_MOST_REDIRECTS = 5
+_LONGEST_REF = 1100
+_CHUNK = 64 * 1024
+_PORTS = {"http": 80, "https": 443}
+# Some servers answer browsers and git differently, and know git by this word.
+_AGENT = "git/2.0 (gitopsd)"
+
+
+@dataclass(frozen=True, slots=True)
+class Advertisement:
+    """`base`: the URL that answered, without the service's suffix. `refs`: (name, id) in the server's order."""
+
+    base: str
+    refs: list[tuple[str, str]]
+
+
+def advertised(access: JsonObject, most: int) -> Advertisement:
+    """Ask the server of `access`. Redirects are followed only within scheme, host and port (S10). Raises `Failure`."""
+    base = text(access, "url")
+    first = _origin(urlsplit(base))
+    for _ in range(_MOST_REDIRECTS):
+        answer = _get(base + _SERVICE, access)
+        if isinstance(answer, str):
+            target = urljoin(base + _SERVICE, answer)
+            base = _moved(target, first)
+            continue
+        try:
+            return Advertisement(base, list(_refs(_packets(answer), most)))
+        except (OSError, http.client.HTTPException) as error:
+            raise _unreachable(error) from None
+        finally:
+            answer.close()
+    raise Failure(FailureKind.REDIRECT, f"the server redirected more than {_MOST_REDIRECTS} times")
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: who gets to see a credential."""
+    return _origin(urlsplit(url))
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    scheme = parts.scheme.lower()
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    return scheme, (parts.hostname or "").lower(), port or _PORTS.get(scheme, 0)
+
+
+def _moved(target: str, first: tuple[str, str, int]) -> str:
+    """The base URL that a redirect's target stands for."""
+    if _origin(urlsplit(target)) != first:
+        scheme, host, port = _origin(urlsplit(target))
+        raise Failure(FailureKind.REDIRECT, f"the server redirected to another host ({scheme}://{host}:{port})")
+    base = target.removesuffix(_SERVICE)
+    if base == target:
+        raise Failure(FailureKind.PROTOCOL, "the server redirected to a page that is no git repository")
+    try:
+        parse(base)
+    except BadUrlError as error:
+        raise Failure(
+            FailureKind.PROTOCOL, f"the server redirected to a URL that is none of a repository: {error}"
+        ) from None
+    return base
+
+
+def _get(url: str, access: JsonObject) -> http.client.HTTPResponse | str:
+    """The answer with its body unread, or where the server says to look instead."""
+    parts = urlsplit(url)
+    connection = _connection(parts, access)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}", headers=_headers(access))
+        response = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        connection.close()
+        raise _unreachable(error) from None
+    if response.status in {301, 302, 303, 307, 308}:
+        response.close()
+        return response.headers.get("Location", "")
+    if response.status != 200:
+        response.close()
+        raise _refused(response.status, has_credentials="Authorization" in _headers(access))
+    if response.headers.get_content_type() != "application/x-git-upload-pack-advertisement":
+        response.close()
+        raise Failure(FailureKind.PROTOCOL, "the server answered, but not as a git server does")
+    return response
+
+
+def _connection(parts: SplitResult, access: JsonObject) -> http.client.HTTPConnection:
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=_timeout())
+    context = ssl.create_default_context()
+    if boolean(access, "insecure"):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, port, timeout=_timeout(), context=context)
+
+
+def _timeout() -> float:
+    return float(os.environ.get("GITOPSD_GIT_TIMEOUT", "30"))
+
+
+def _headers(access: JsonObject) -> dict[str, str]:
+    headers = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+    if token := text(access, "token"):
+        headers["Authorization"] = f"Bearer {token}"
+    elif password := text(access, "password"):
+        pair = f"{text(access, 'username')}:{password}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return headers
+
+
+def _refused(status: int, *, has_credentials: bool) -> Failure:
+    if status == 401:
+        why = "the server refused the credentials" if has_credentials else "the server asks for credentials"
+        return Failure(FailureKind.AUTH, why)
+    if status == 403:
+        return Failure(FailureKind.FORBIDDEN, "the server answered 403 Forbidden")
+    if status in {404, 410}:
+        return Failure(
+            FailureKind.NOT_FOUND, f"the server answered {status}: there is no such repository, or not for us"
+        )
+    if status == 429 or status >= 500:
+        return Failure(FailureKind.BUSY, f"the server answered {status}")
+    return Failure(FailureKind.PROTOCOL, f"the server answered {status}")
+
+
+def _unreachable(error: Exception) -> Failure:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Failure(FailureKind.TLS, error.verify_message or "the certificate is not trusted")
+    if isinstance(error, ssl.SSLError):
+        return Failure(FailureKind.TLS, (error.reason or "the TLS handshake failed").lower().replace("_", " "))
+    if isinstance(error, socket.gaierror):
+        return Failure(FailureKind.UNREACHABLE, "the host's name cannot be resolved")
+    if isinstance(error, TimeoutError):
+        return Failure(FailureKind.UNREACHABLE, "the server did not answer in time")
+    if isinstance(error, OSError) and error.errno:
+        return Failure(FailureKind.UNREACHABLE, os.strerror(error.errno))
+    return Failure(FailureKind.UNREACHABLE, "the server cut the connection")
+
+
+def _packets(response: http.client.HTTPResponse) -> Iterator[bytes | None]:
+    """The pkt-lines of a body; None for a flush. Reads no more than it hands out, give or take a chunk."""
+    buffer = b""
+    while True:
+        while len(buffer) >= 4:
+            try:
+                size = int(buffer[:4], 16)
+            except ValueError:
+                raise Failure(FailureKind.PROTOCOL, "the server's answer is no list of refs") from None
+            if size == 0:
+                buffer = buffer[4:]
+                yield None
+                continue
+            if not 4 <= size <= 65520:
+                raise Failure(FailureKind.PROTOCOL, "the server's answer is no list of refs")
+            if len(buffer) < size:
+                break
+            line, buffer = buffer[4:size], buffer[size:]
+            yield line
+        chunk = response.read(_CHUNK)
+        if not chunk:
+            break
+        buffer += chunk
+    if buffer:
+        raise Failure(FailureKind.UNREACHABLE, "the server cut the connection in the middle of its answer")
+
+
+def _refs(packets: Iterator[bytes | None], most: int) -> Iterator[tuple[str, str]]:
+    flushes = count = 0
+    for packet in packets:
+        if packet is None:
+            flushes += 1
+            if flushes == 2:
+                return
+            continue
+        line = packet.rstrip(b"\n").split(b"\0", 1)[0]
+        if line.startswith((b"#", b"version ", b"shallow ")):
+            continue
+        if line.startswith(b"ERR "):
+            raise Failure(FailureKind.PROTOCOL, "the server refused: " + _plain(line[4:]))
+        commit, _, name = line.partition(b" ")
+        if len(commit) != 40 or len(name) > _LONGEST_REF:
+            raise Failure(FailureKind.PROTOCOL, "the server's answer is no list of refs of SHA-1 objects")
+        count += 1
+        if count > 2 * most:
+            raise Failure(FailureKind.LIMIT, f"the server advertises more than {most} refs")
+        yield name.decode("utf-8", "replace"), commit.decode("ascii", "replace")
+    raise Failure(FailureKind.UNREACHABLE, "the server cut the connection in the middle of its answer")
+
+
+def _plain(words: bytes) -> str:
+    shown = shown_url(unquote(words.decode("utf-8", "replace")))
+    return "".join(letter for letter in shown if letter.isprintable())[:200]
