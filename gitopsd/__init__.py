@@ -1,1 +1,3 @@
 """gitopsd keeps Kubernetes clusters equal to git."""
+
+__version__ = "0.1.0"

@@ -23,6 +23,7 @@ from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import Plan, PlanOptions, plan
+from gitopsd.core.schedule import SELF_HEAL, Backoff
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.renderer import Renderer
@@ -41,6 +42,7 @@ class Adapters:
     stopping: Callable[[], bool]
     rendering: anyio.CapacityLimiter
     turns: Callable[[str], anyio.CapacityLimiter]
+    self_heal: Callable[[], Backoff] = lambda: SELF_HEAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,15 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     async with adapters.turns(cluster.name):
         view = await look(app, cluster, wanted, request.warnings)
         now = adapters.clock.monotonic()
-        decision = decide(app.spec, wanted, view.comparison, conditions=view.conditions, attempt=app.attempt, now=now)
+        decision = decide(
+            app.spec,
+            wanted,
+            view.comparison,
+            conditions=view.conditions,
+            attempt=app.attempt,
+            now=now,
+            self_heal=adapters.self_heal(),
+        )
         operation = begin(app, view, decision, adapters)
         if operation is not None:
             operation, view = await advance(app, cluster, operation, view, adapters)

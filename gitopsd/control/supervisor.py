@@ -27,7 +27,7 @@ from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusCh
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Phase
-from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL_QUIET_SECONDS, backoff_seconds
+from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.renderer import Renderer
@@ -40,11 +40,12 @@ _RENDERS_UNDER_WAY: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """`interval` and `jitter` (seconds) of the look-ups of each repository; how many passes work side by side."""
+    """`interval` and `jitter` (seconds) of the look-ups of each repository; how many passes share a cluster."""
 
     interval: float = 180.0
     jitter: float = 60.0
     concurrency: int = 16
+    self_heal: Backoff = SELF_HEAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._hard: set[AppName] = set()
         self._turns: dict[str, anyio.CapacityLimiter] = {}
         self._concurrency = settings.concurrency
+        self._self_heal = settings.self_heal
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
         self._scopes: dict[AppName, anyio.CancelScope] = {}
@@ -90,6 +92,7 @@ class Supervisor(AsyncContextManagerMixin):
             stopping=lambda: self._stopping,
             rendering=anyio.CapacityLimiter(_RENDERS_UNDER_WAY),
             turns=self._turn,
+            self_heal=lambda: self._self_heal,
         )
 
     @asynccontextmanager
@@ -132,6 +135,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._revisions.interval = settings.interval
         self._revisions.jitter = settings.jitter
         self._concurrency = settings.concurrency
+        self._self_heal = settings.self_heal
         for turns in self._turns.values():
             turns.total_tokens = settings.concurrency
 

@@ -29,7 +29,7 @@ class SyncCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceStatus:
-    """One object of an application. `health` is None for kinds of which nothing is known; `version`: its resourceVersion.
+    """One object of an application. `health` is None for kinds of which nothing is known; `version`: resourceVersion.
 
     `changes` are the paths at which it differs from git.
     """

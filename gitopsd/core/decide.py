@@ -51,6 +51,7 @@ def decide(
     conditions: tuple[Condition, ...],
     attempt: Attempt | None,
     now: float,
+    self_heal: Backoff = SELF_HEAL,
 ) -> Decision:
     """What to do about `comparison` (auto-sync and self-heal rules of peers: Argo CD's automated sync policy).
 
@@ -66,7 +67,7 @@ def decide(
         automated = spec.sync_policy.automated
         if automated is None or not automated.self_heal:
             return Decision(Act.NOTHING, "the cluster was changed; automated.selfHeal is off")
-        return _after(SELF_HEAL, attempt, now, Act.HEAL, "the cluster was changed")
+        return _after(self_heal, attempt, now, Act.HEAL, "the cluster was changed")
     return _retry(spec.sync_policy.retry, attempt, now)
 
 

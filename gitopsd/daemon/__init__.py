@@ -1,1 +1,1 @@
-"""Wires every room by hand: run, reload, readiness, logging."""
+"""Wires all rooms by hand and runs them."""

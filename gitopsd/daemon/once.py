@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import anyio
 
-from gitopsd.control.supervisor import Supervisor
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.events import Event, StatusChanged
 from gitopsd.core.ids import AppName
@@ -31,10 +30,10 @@ class OnceResult:
 
 
 class Rest:
-    """Waits until every application of a supervisor has come to rest."""
+    """Waits until all `applications` have come to rest."""
 
-    def __init__(self, supervisor: Supervisor, clock: Clock, on_progress: OnProgress) -> None:
-        self._supervisor = supervisor
+    def __init__(self, applications: Callable[[], Iterable[AppStatus]], clock: Clock, on_progress: OnProgress) -> None:
+        self._applications = applications
         self._clock = clock
         self._on_progress = on_progress
         self._changed_at: dict[AppName, float] = {}
@@ -57,9 +56,7 @@ class Rest:
         return OnceResult(self._statuses(), timed_out=True)
 
     def _statuses(self) -> tuple[AppStatus, ...]:
-        return tuple(
-            status for _, status in sorted(self._supervisor.applications().values(), key=lambda both: both[1].name)
-        )
+        return tuple(sorted(self._applications(), key=lambda status: status.name))
 
     def _look(self) -> bool:
         now = self._clock.monotonic()

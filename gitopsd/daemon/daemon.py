@@ -1,0 +1,226 @@
+"""One gitopsd: applications supervised, events heard, configuration reloaded, doors open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import structlog
+from anyio import AsyncContextManagerMixin
+from anyio.abc import TaskGroup
+
+from gitopsd import __version__
+from gitopsd.config import Config, changes, load
+from gitopsd.control.bus import Bus, Subscriber
+from gitopsd.control.supervisor import Supervisor, SupervisorSettings, World
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.errors import GitopsdError, StoreError
+from gitopsd.core.events import ConfigReloaded
+from gitopsd.core.ids import AppName
+from gitopsd.core.schedule import Backoff
+from gitopsd.daemon.clock import SystemClock
+from gitopsd.daemon.doors import open_doors
+from gitopsd.daemon.log import EventLog
+from gitopsd.daemon.rooms import OpenRooms, Rooms
+from gitopsd.metrics import Recorder, sample_loop_lag
+from gitopsd.store.writer import StatusWriter
+
+_KEEP_SECONDS: Final = 300.0
+SOCKET_NAME: Final = "gitopsd.sock"
+
+_log = structlog.get_logger("gitopsd.daemon")
+
+
+class Daemon(AsyncContextManagerMixin):
+    """Everything that runs for one configuration; `async with` starts and ends it.
+
+    `doors`: whether to listen (`run --once` does not). `subscribers` hear of every event from the first on.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        *,
+        doors: bool = True,
+        subscribers: tuple[Subscriber, ...] = (),
+    ) -> None:
+        self.config = config
+        self.clock = SystemClock()
+        self.recorder = Recorder(prefix=config.server.metrics_prefix, version=__version__)
+        self.bus = Bus(lambda error: _log.error("an event's listener failed", exc_info=error))
+        self._environ = environ
+        self._doors = doors
+        self._reloading = anyio.Lock()
+        self._rooms: Rooms | None = None
+        self._supervisor: Supervisor | None = None
+        self._address: tuple[str, int] | None = None
+        for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
+            self.bus.subscribe(subscriber)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The applications; RuntimeError while the daemon does not run."""
+        if self._supervisor is None:
+            raise RuntimeError("the daemon does not run")
+        return self._supervisor
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of the public door; None without doors."""
+        return self._address
+
+    @property
+    def socket_path(self) -> Path:
+        """The unix socket of the API."""
+        return Path(self.config.state_dir) / SOCKET_NAME
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Daemon]:
+        self._warn(self.config)
+        self.recorder.reload(ok=True, when=self.clock.now())
+        async with (
+            OpenRooms(self.config, self._environ, self.clock, self.recorder) as rooms,
+            StatusWriter(rooms.store, _store_trouble) as writer,
+            anyio.create_task_group() as tasks,
+        ):
+            self._rooms = rooms
+            self.bus.subscribe(writer.on_event)
+            world = World(rooms.sources, rooms.renderer, rooms.clusters, self.clock)
+            try:
+                async with Supervisor(world, self.bus, _settings(self.config), _bug) as supervisor:
+                    self._supervisor = supervisor
+                    remembered = await rooms.store.statuses()
+                    supervisor.configure(self.config.applications, remembered)
+                    await self._forget_removed(rooms, remembered.keys())
+                    tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
+                    tasks.start_soon(self._keep_house)
+                    rooms.clusters.on_connection(self._connection_changed)
+                    if self._doors:
+                        await self._open(tasks)
+                    yield self
+            finally:
+                self._supervisor = None
+                tasks.cancel_scope.cancel()
+
+    async def reload(self) -> bool:
+        """Load the configuration's files again; on failure the present one goes on. Whether it worked."""
+        async with self._reloading:
+            try:
+                config = await anyio.to_thread.run_sync(lambda: load(self.config.path, environ=self._environ))
+            except GitopsdError as error:
+                self._reloaded(str(error))
+                return False
+            if config.digest != self.config.digest:
+                try:
+                    await self._swap(config)
+                except GitopsdError as error:
+                    self._reloaded(str(error))
+                    return False
+            self._reloaded("")
+            return True
+
+    async def watch_files(self) -> None:
+        """Reload whenever a file of the configuration changes, until cancelled."""
+        while True:
+            config = self.config
+            async for _ in changes(config):
+                await self.reload()
+                if self.config is not config:
+                    break
+
+    def applications(self) -> tuple[AppStatus, ...]:
+        """The present status of every application."""
+        return tuple(status for _, status in self.supervisor.applications().values())
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether every application was looked at once, and if not how many were."""
+        seen = [status.reconciled_at is not None for _, status in self.supervisor.applications().values()]
+        return all(seen), f"{sum(seen)} of {len(seen)} applications looked at"
+
+    async def _swap(self, config: Config) -> None:
+        rooms = self._rooms
+        if rooms is None:
+            return
+        before = self.config
+        rooms.sources.reconfigure(config.repositories)
+        clusters_changed = config.clusters != before.clusters
+        if clusters_changed:
+            await rooms.clusters.reconfigure(config.clusters)
+        self.config = config
+        self._warn(config)
+        for key, old, new in _fixed_at_start(before, config):
+            if old != new:
+                _log.warning("this setting takes effect at the next start", setting=key)
+        self.supervisor.tune(_settings(config))
+        self.supervisor.configure(config.applications)
+        if clusters_changed:
+            self.supervisor.rewire(rooms.clusters)
+
+    def _reloaded(self, error: str) -> None:
+        self.recorder.reload(ok=not error, when=self.clock.now())
+        self.bus.publish(ConfigReloaded(error))
+
+    def _connection_changed(self, server: str, name: str, up: bool, why: str) -> None:
+        self.recorder.cluster_up(server, name, up)
+        if up:
+            _log.info("cluster connected", cluster=name, server=server)
+        else:
+            _log.error("cluster lost", cluster=name, server=server, why=why)
+
+    async def _open(self, tasks: TaskGroup) -> None:
+        self._address = await open_doors(self, tasks)
+
+    async def _keep_house(self) -> None:
+        """Now and then forget snapshots and mirrors that nobody uses any more."""
+        while True:
+            await anyio.sleep(_KEEP_SECONDS + self.clock.jitter(_KEEP_SECONDS))
+            if self._rooms is not None and self._supervisor is not None:
+                try:
+                    await self._rooms.sources.keep(self._supervisor.commits())
+                except GitopsdError as error:
+                    _log.warning("old snapshots not removed", error=str(error))
+
+    async def _forget_removed(self, rooms: Rooms, remembered: Collection[AppName]) -> None:
+        names = [name for name in remembered if name not in self.supervisor.applications()]
+        if names:
+            await rooms.store.remove(names)
+
+    def _warn(self, config: Config) -> None:
+        for warning in config.warnings:
+            _log.warning(warning)
+
+
+def _settings(config: Config) -> SupervisorSettings:
+    reconcile = config.reconcile
+    heal = reconcile.self_heal
+    return SupervisorSettings(
+        interval=reconcile.refresh_interval_seconds,
+        jitter=reconcile.jitter_seconds,
+        concurrency=reconcile.concurrency,
+        self_heal=Backoff(heal.seconds, heal.factor, heal.max_seconds),
+    )
+
+
+def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object, object]]:
+    """Settings that a running daemon cannot take over: key, old value, new value."""
+    yield "server", before.server, after.server
+    yield "state", (before.state_dir, before.cache_dir), (after.state_dir, after.cache_dir)
+    yield "git", before.git, after.git
+    yield "render", before.render, after.render
+    yield "log", before.log, after.log
+
+
+def _bug(name: AppName, error: Exception) -> None:
+    _log.error("internal error; the other applications go on", application=name, exc_info=error)
+
+
+def _store_trouble(error: StoreError | None) -> None:
+    if error is None:
+        _log.info("status can be saved again")
+    else:
+        _log.error("status not saved; tried again", error=str(error))

@@ -1,0 +1,129 @@
+"""The adapters of one daemon, made from a configuration: the only place that sees both a port and its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from anyio import AsyncContextManagerMixin
+
+from gitopsd import __version__
+from gitopsd.config import Config
+from gitopsd.core.errors import StoreError
+from gitopsd.core.ids import AppName
+from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.clusters import KubeClusters
+from gitopsd.metrics import Recorder
+from gitopsd.plugin.manager import PluginManager
+from gitopsd.ports.clock import Clock
+from gitopsd.render.cache import RenderCache
+from gitopsd.render.engine import identity, locate
+from gitopsd.render.limits import Limits
+from gitopsd.render.pool import EnginePool
+from gitopsd.render.renderer import RenderRoom
+from gitopsd.render.vault import Vault
+from gitopsd.sources.git import GitSources
+from gitopsd.sources.limits import GitLimits, GitRequest
+from gitopsd.store.lock import StateLock
+from gitopsd.store.sqlite import SqliteStore
+
+_log = structlog.get_logger("gitopsd.daemon")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The rooms that one daemon lives in."""
+
+    sources: GitSources
+    renderer: RenderRoom
+    clusters: KubeClusters
+    store: SqliteStore
+
+
+class OpenRooms(AsyncContextManagerMixin):
+    """Opens the rooms for `config`, and closes them in the opposite order; `async with` gives the `Rooms`."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], clock: Clock, recorder: Recorder) -> None:
+        self._config = config
+        self._environ = environ
+        self._clock = clock
+        self._recorder = recorder
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Rooms]:
+        config = self._config
+        async with (
+            StateLock(Path(config.state_dir)) as lock,
+            SqliteStore(lock, _unreadable) as store,
+            GitSources(
+                folder=Path(config.cache_dir) / "git",
+                repositories=config.repositories,
+                limits=_git_limits(config),
+                on_request=self._git_request,
+            ) as sources,
+            self._renderer(sources) as renderer,
+            KubeClusters(config.clusters, clock=self._clock, on_request=self._kube_request) as clusters,
+        ):
+            yield Rooms(sources, renderer, clusters, store)
+
+    @asynccontextmanager
+    async def _renderer(self, sources: GitSources) -> AsyncGenerator[RenderRoom]:
+        config = self._config
+        plugins = load_plugins()
+        binary = locate(config.render.engine, self._environ)
+        cache = RenderCache(Vault(str(Path(config.cache_dir) / "renders"), str(Path(config.state_dir) / "cache.key")))
+        await cache.open()
+        versions = ",".join(f"{name}={version}" for name, version in sorted(plugins.versions().items()))
+        who = f"{identity(binary)} {versions} {__version__}"
+        if binary is None:
+            _log.warning(
+                "no render engine: only plain YAML can be rendered", hint="run `make setup`, or set render.engine"
+            )
+            yield self._render_room(plugins, None, sources, cache, who)
+            return
+        async with EnginePool(
+            [binary],
+            workers=config.render.workers,
+            memory_limit=config.render.memory_limit_bytes,
+            on_restart=self._recorder.engine_restart,
+        ) as engine:
+            yield self._render_room(plugins, engine, sources, cache, who)
+
+    def _render_room(
+        self, plugins: PluginManager, engine: EnginePool | None, sources: GitSources, cache: RenderCache, who: str
+    ) -> RenderRoom:
+        return RenderRoom(
+            plugins.renderers(engine),
+            sources,
+            cache,
+            self._clock,
+            identity=who,
+            limits=Limits(deadline=self._config.render.deadline_seconds),
+            on_render=self._recorder.render,
+        )
+
+    def _git_request(self, request: GitRequest) -> None:
+        self._recorder.git_request(request.repo, request.kind, request.seconds, request.ok)
+
+    def _kube_request(self, request: RequestMade) -> None:
+        self._recorder.kube_request(request.server, request.verb, request.kind, request.code, request.seconds)
+
+
+def load_plugins() -> PluginManager:
+    """Every installed plugin; one that cannot be loaded is logged and left out."""
+    plugins = PluginManager()
+    for error in plugins.load_installed():
+        _log.error("plugin not loaded", error=str(error))
+    return plugins
+
+
+def _git_limits(config: Config) -> GitLimits:
+    return GitLimits(lookup_seconds=config.git.timeout_seconds, fetch_seconds=config.git.fetch_timeout_seconds)
+
+
+def _unreadable(name: AppName, why: str) -> None:
+    error = StoreError("saved status not readable", where=name, why=why, hint="none needed: it is computed anew")
+    _log.warning(str(error), application=name)

@@ -1,0 +1,86 @@
+"""Runs a daemon from its configuration file to its end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import structlog
+import uvloop
+from anyio.abc import TaskStatus
+
+from gitopsd.config import Config, load
+from gitopsd.daemon.daemon import Daemon
+from gitopsd.daemon.log import configure_log
+from gitopsd.daemon.notify import Notifier
+from gitopsd.daemon.once import OnceResult, OnProgress, Rest
+
+_BACKEND_OPTIONS: Final = {"loop_factory": uvloop.new_event_loop}
+
+_log = structlog.get_logger("gitopsd.daemon")
+
+
+def run_daemon(path: str, environ: Mapping[str, str]) -> None:
+    """Run until SIGTERM or SIGINT. Raises `GitopsdError` (a `ConfigErrors` for the file) if it cannot start."""
+    anyio.run(_serve, path, environ, backend_options=_BACKEND_OPTIONS)
+
+
+def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
+    """Reconcile everything once and wait, at most `timeout` seconds, until all applications rest.
+
+    `on_progress` gets the statuses of all applications whenever one of them changes. Raises as `run_daemon`.
+    """
+    return anyio.run(_once, path, environ, timeout, on_progress, backend_options=_BACKEND_OPTIONS)
+
+
+async def _serve(path: str, environ: Mapping[str, str]) -> None:
+    notifier = Notifier(environ)
+    config = await _load(path, environ)
+    async with Daemon(config, environ) as daemon, anyio.create_task_group() as tasks:
+        await tasks.start(_reload_on_signal, daemon, notifier)
+        tasks.start_soon(daemon.watch_files)
+        count = len(config.applications)
+        listen = ":".join(map(str, daemon.address or ()))
+        _log.info("ready", applications=count, listen=listen, socket=str(daemon.socket_path))
+        await _until_told(notifier, f"{count} applications")
+        notifier.stopping()
+        _log.info("stopping")
+        tasks.cancel_scope.cancel()
+    _log.info("stopped")
+
+
+async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
+    config = await _load(path, environ)
+    daemon = Daemon(config, environ, doors=False)
+    rest = Rest(daemon.applications, daemon.clock, on_progress)
+    daemon.bus.subscribe(rest.on_event)
+    async with daemon:
+        return await rest.wait(timeout)
+
+
+async def _load(path: str, environ: Mapping[str, str]) -> Config:
+    config = await anyio.to_thread.run_sync(lambda: load(path, environ=environ))
+    configure_log(config.log.level, config.log.format)
+    return config
+
+
+async def _until_told(notifier: Notifier, status: str) -> None:
+    """Say that all is ready, then wait for the signal to end."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        notifier.ready(status)
+        async for _ in signals:
+            return
+
+
+async def _reload_on_signal(
+    daemon: Daemon, notifier: Notifier, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    with anyio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            notifier.reloading(int(daemon.clock.monotonic() * 1_000_000))
+            worked = await daemon.reload()
+            notifier.ready("reloaded" if worked else "reload failed; the old configuration goes on (the log says why)")
