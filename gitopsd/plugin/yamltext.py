@@ -9,24 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
-
-import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitopsd.core.errors import RenderError
 from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import JsonValue
-from gitopsd.plugin.failure import TracedRenderError
+from gitopsd.plugin.yamlnodes import MAX_DEPTH, PLAIN, Items, Node, Pairs, Scalar, compose
 
-MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 
-_TAG: Final = "tag:yaml.org,2002:"
-_PLAIN: Final = "plain"
+# Longer ones are more than any number of JSON can say, and stay text.
+_LONGEST_NUMBER = 300
 _BOOLEANS = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
@@ -48,13 +44,6 @@ class YamlText:
     text: str
     before: int
     line: int
-
-
-class _PlainLoader(yaml.CSafeLoader):
-    """Composes nodes. One resolver marks every untagged plain scalar, and this module decides what it is."""
-
-
-_PlainLoader.yaml_implicit_resolvers = {None: [(_PLAIN, re.compile(""))]}
 
 
 def decode_text(data: bytes, file: str) -> str:
@@ -99,21 +88,12 @@ def parse_yaml(text: str, *, file: str = "", before: int = 0) -> JsonValue:
     anchor inside of itself, more than `MAX_DEPTH` levels, or more than `MAX_NODES` values after all aliases are
     expanded.
     """
-    loader = _PlainLoader(text)
-    try:
-        node = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise _fault(error.problem or "not valid YAML", file, before, mark) from None
-    except yaml.YAMLError as error:
-        raise RenderError("not valid YAML", where=file, why=type(error).__name__) from None
-    finally:
-        loader.dispose()
+    node = compose(text, file=file, before=before)
     if node is None:
         return None
     if "*" in text and _expanded(node, {}, MAX_DEPTH) > MAX_NODES:
-        raise _fault(f"more than {MAX_NODES} values after its aliases are expanded", file, before, node.start_mark)
-    return _Reader(file, before).read(node)
+        raise _fault(node, f"more than {MAX_NODES} values after its aliases are expanded")
+    return _Reader().read(node)
 
 
 def parse_json(text: str, *, file: str = "") -> JsonValue:
@@ -136,9 +116,8 @@ def parse_json(text: str, *, file: str = "") -> JsonValue:
     try:
         found: JsonValue = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
     except json.JSONDecodeError as error:
-        raise TracedRenderError(
-            f"not valid JSON: {error.msg}", where=str(Position(file, error.lineno, error.colno))
-        ) from None
+        where = Position(file, error.lineno, error.colno)
+        raise RenderError(f"not valid JSON: {error.msg}", where=str(where)) from None
     except RecursionError:
         raise RenderError("nested deeper than any manifest", where=file) from None
     return found
@@ -147,9 +126,7 @@ def parse_json(text: str, *, file: str = "") -> JsonValue:
 class _Reader:
     """Turns the nodes of one document into values."""
 
-    def __init__(self, file: str, before: int) -> None:
-        self._file = file
-        self._before = before
+    def __init__(self) -> None:
         self._open: set[int] = set()
         self._budget = MAX_NODES
 
@@ -157,42 +134,40 @@ class _Reader:
         """The value of `node`; what an alias stands for is read again each time, and counted."""
         self._budget -= 1
         if self._budget < 0:
-            raise self._error(node, f"more than {MAX_NODES} values after its aliases are expanded")
-        if isinstance(node, ScalarNode):
-            return self._scalar(node)
+            raise _fault(node, f"more than {MAX_NODES} values after its aliases are expanded")
+        if isinstance(node, Scalar):
+            return _scalar(node)
         if id(node) in self._open:
-            raise self._error(node, "an anchor contains itself")
+            raise _fault(node, "an anchor contains itself")
         if len(self._open) >= MAX_DEPTH:
-            raise self._error(node, f"more than {MAX_DEPTH} levels of nesting")
+            raise _fault(node, f"more than {MAX_DEPTH} levels of nesting")
+        if node.tag not in ("seq", "map"):
+            raise _unknown_tag(node)
         self._open.add(id(node))
         try:
-            if isinstance(node, MappingNode):
-                self._tag(node, "map")
-                return self._mapping(node)
-            self._tag(node, "seq")
-            return [self.read(item) for item in node.value]
+            return self._mapping(node) if isinstance(node, Pairs) else [self.read(item) for item in node.nodes]
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: MappingNode) -> dict[str, JsonValue]:
+    def _mapping(self, node: Pairs) -> dict[str, JsonValue]:
         found: dict[str, JsonValue] = {}
         merged: dict[str, JsonValue] = {}
-        for key_node, value_node in node.value:
-            if isinstance(key_node, ScalarNode) and key_node.value == "<<" and not key_node.style:
+        for key_node, value_node in node.nodes:
+            if isinstance(key_node, Scalar) and (key_node.tag, key_node.text) == (PLAIN, "<<"):
                 for each in self._merged(value_node):
                     merged = {**each, **merged}
                 continue
             key = self._key(key_node)
             if key in found:
-                raise self._error(key_node, f"key {key!r} is set twice", hint="keep one of the two")
+                raise _fault(key_node, f"key {key!r} is set twice", hint="keep one of the two")
             found[key] = self.read(value_node)
         return {**merged, **found}
 
     def _merged(self, node: Node) -> Iterator[dict[str, JsonValue]]:
-        for each in node.value if isinstance(node, SequenceNode) else (node,):
+        for each in node.nodes if isinstance(node, Items) else (node,):
             found = self.read(each)
             if not isinstance(found, dict):
-                raise self._error(each, "<< merges mappings only")
+                raise _fault(each, "<< merges mappings only")
             yield found
 
     def _key(self, node: Node) -> str:
@@ -205,64 +180,58 @@ class _Reader:
             case int() | float():
                 return str(found)
             case _:
-                raise self._error(node, "a key must be text")
+                raise _fault(node, "a key must be text")
 
-    def _scalar(self, node: ScalarNode) -> JsonValue:
-        text: str = node.value
-        match node.tag.removeprefix(_TAG):
-            case "plain":
-                return self._plain(node, text)
-            case "str" | "!" | "timestamp":
-                return text
-            case "int" | "float" | "bool" | "null" as wanted:
-                return self._tagged(node, text, wanted)
-            case "binary":
-                return self._binary(node, text)
-            case tag:
-                raise self._unknown_tag(node, tag)
 
-    def _plain(self, node: ScalarNode, text: str) -> JsonValue:
-        if text in _BOOLEANS:
-            return _BOOLEANS[text]
-        if text in _NULLS:
-            return None
-        digits = text.replace("_", "")
-        if _INTEGER.match(digits):
-            return _integer(digits)
-        if _FLOAT.match(digits):
-            return _float(float(digits))
-        if _INFINITE.match(text):
-            raise self._error(node, "JSON has no infinite numbers")
-        return text
+def _scalar(node: Scalar) -> JsonValue:
+    match node.tag:
+        case "plain":
+            return _plain(node)
+        case "str" | "timestamp":
+            return node.text
+        case "int" | "float" | "bool" | "null":
+            return _tagged(node)
+        case "binary":
+            return _binary(node)
+        case _:
+            raise _unknown_tag(node)
 
-    def _tagged(self, node: ScalarNode, text: str, wanted: str) -> JsonValue:
-        found = self._plain(node, text)
-        is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-        fits = {
-            "int": is_number and isinstance(found, int),
-            "float": is_number,
-            "bool": isinstance(found, bool),
-            "null": found is None,
-        }
-        if not fits[wanted]:
-            raise self._error(node, f"the value is not what its tag !!{wanted} says")
-        return found
 
-    def _binary(self, node: ScalarNode, text: str) -> str:
-        try:
-            return base64.b64decode(text, validate=False).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            raise self._error(node, "!!binary does not hold text in base64") from None
+def _plain(node: Scalar) -> JsonValue:
+    text = node.text
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if text in _NULLS:
+        return None
+    digits = text.replace("_", "")
+    if len(digits) <= _LONGEST_NUMBER and _INTEGER.match(digits):
+        return _integer(digits)
+    if len(digits) <= _LONGEST_NUMBER and _FLOAT.match(digits) and not math.isinf(float(digits)):
+        return _float(float(digits))
+    if _INFINITE.match(text):
+        raise _fault(node, "JSON has no infinite numbers")
+    return text
 
-    def _tag(self, node: Node, expected: str) -> None:
-        if node.tag != _TAG + expected:
-            raise self._unknown_tag(node, node.tag.removeprefix(_TAG))
 
-    def _unknown_tag(self, node: Node, tag: str) -> RenderError:
-        return self._error(node, f"unknown YAML tag {tag!r}", hint="manifests are plain data: remove the tag")
+def _tagged(node: Scalar) -> JsonValue:
+    found = _plain(node)
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    fits = {
+        "int": is_number and isinstance(found, int),
+        "float": is_number,
+        "bool": isinstance(found, bool),
+        "null": found is None,
+    }
+    if not fits[node.tag]:
+        raise _fault(node, f"the value is not what its tag !!{node.tag} says")
+    return found
 
-    def _error(self, node: Node, problem: str, hint: str = "") -> RenderError:
-        return _fault(problem, self._file, self._before, node.start_mark, hint)
+
+def _binary(node: Scalar) -> str:
+    try:
+        return base64.b64decode(node.text, validate=False).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise _fault(node, "!!binary does not hold text in base64") from None
 
 
 def _expanded(node: Node, known: dict[int, int], depth: int) -> int:
@@ -270,9 +239,10 @@ def _expanded(node: Node, known: dict[int, int], depth: int) -> int:
     size = known.get(id(node))
     if size is None:
         size = known[id(node)] = 1
-        if depth and not isinstance(node, ScalarNode):
-            pairs = ((item,) if isinstance(item, Node) else item for item in node.value)
-            size += sum(_expanded(each, known, depth - 1) for pair in pairs for each in pair)
+        if depth and isinstance(node, Items):
+            size += sum(_expanded(each, known, depth - 1) for each in node.nodes)
+        elif depth and isinstance(node, Pairs):
+            size += sum(_expanded(each, known, depth - 1) for pair in node.nodes for each in pair)
         known[id(node)] = size
     return size
 
@@ -280,14 +250,8 @@ def _expanded(node: Node, known: dict[int, int], depth: int) -> int:
 def _integer(digits: str) -> JsonValue:
     sign = -1 if digits.startswith("-") else 1
     body = digits.lstrip("+-").lower()
-    prefix = body[:2]
-    if prefix in ("0x", "0b", "0o"):
-        number = int(body, 0)
-    elif body.startswith("0") and len(body) > 1:
-        number = int(body, 8)
-    else:
-        number = int(body)
-    number *= sign
+    base = 0 if body[:2] in ("0x", "0b", "0o") else 8 if body.startswith("0") else 10
+    number = sign * int(body, base)
     return number if -(2**63) <= number < 2**64 else _float(float(number))
 
 
@@ -296,6 +260,9 @@ def _float(number: float) -> JsonValue:
     return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 
-def _fault(problem: str, file: str, before: int, mark: yaml.Mark | None, hint: str = "") -> RenderError:
-    where = Position(file, mark.line + 1 + before, mark.column + 1) if mark is not None else Position(file)
-    return RenderError(problem, where=str(where), hint=hint)
+def _unknown_tag(node: Node) -> RenderError:
+    return _fault(node, f"unknown YAML tag {node.tag!r}", hint="manifests are plain data: remove the tag")
+
+
+def _fault(node: Node, problem: str, hint: str = "") -> RenderError:
+    return RenderError(problem, where=str(node.place), hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -91,7 +92,7 @@ def _plain(found: object) -> JsonValue:
     match found:
         case Mapping():
             return dict(found)
-        case Sequence():
+        case list() | tuple() | deque():
             return list(found)
         case _:
             raise TypeError(f"a manifest holds a value of type {type(found).__name__}, which JSON does not have")
