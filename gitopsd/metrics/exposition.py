@@ -1,0 +1,39 @@
+"""The metrics as a scrape gets them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+_OPENMETRICS: Final = "application/openmetrics-text"
+
+
+class Exposition:
+    """Writes a registry as text, in a thread: thousands of series take longer than the loop may be held up."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+
+    async def __call__(self, accept: str) -> tuple[str, bytes]:
+        """Content type and body: OpenMetrics if `accept` (the header) names it, else Prometheus' text format.
+
+        What the header says beyond that is not looked at, and nothing of it comes back.
+        """
+        wanted = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+        write = _openmetrics if _OPENMETRICS in wanted else _text
+        return await anyio.to_thread.run_sync(write, self._registry, limiter=self._one_at_a_time)
+
+
+def _text(registry: CollectorRegistry) -> tuple[str, bytes]:
+    return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry)
+
+
+def _openmetrics(registry: CollectorRegistry) -> tuple[str, bytes]:
+    body: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # the library left it untyped
+    return openmetrics.CONTENT_TYPE_LATEST, body

@@ -1,0 +1,199 @@
+"""Turns what happens into metrics; nothing here waits, and no event costs more for there being many applications."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+
+from gitopsd.core.app import AppSpec, Destination
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.conditions import ConditionType
+from gitopsd.core.errors import shown_url
+from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
+from gitopsd.core.ids import AppName
+from gitopsd.metrics import names
+from gitopsd.metrics.exposition import Exposition
+from gitopsd.metrics.series import CounterSeries, GaugeSeries, HistogramSeries, Labels
+
+_NO_ANSWER: Final = "<error>"
+_LS_REMOTE: Final = "ls-remote"
+
+
+@dataclass(slots=True)
+class _Traces:
+    """What the metrics hold of one application, so that it can be taken away again."""
+
+    server: str = ""
+    destination: Destination | None = None
+    conditions: frozenset[ConditionType] = frozenset()
+    syncs: set[Labels] = field(default_factory=set)
+    durations: set[Labels] = field(default_factory=set)
+
+
+class Recorder:
+    """The metrics of one daemon, in a registry of its own.
+
+    `on_event` belongs on the bus; the other methods are what adapters call back. All of them run in the event loop's
+    thread. `prefix` is `gitopsd`, or `argocd` for Argo CD's names and labels; any other goes before our names.
+    """
+
+    def __init__(self, *, version: str, prefix: str = "gitopsd") -> None:
+        self._registry = registry = CollectorRegistry(auto_describe=False)
+        self.exposition = Exposition(registry)
+        self._versions: dict[str, str] = {}
+        self._apps: dict[AppName, _Traces] = {}
+        self._app_info = GaugeSeries(names.APP_INFO, prefix, registry)
+        self._app_condition = GaugeSeries(names.APP_CONDITION, prefix, registry)
+        self._app_sync = CounterSeries(names.APP_SYNC, prefix, registry)
+        self._app_sync_seconds = CounterSeries(names.APP_SYNC_SECONDS, prefix, registry)
+        self._reconcile = HistogramSeries(names.APP_RECONCILE, prefix, registry)
+        self._reconcile_failed = CounterSeries(names.APP_RECONCILE_FAILED, prefix, registry)
+        self._git = CounterSeries(names.GIT_REQUEST, prefix, registry)
+        self._git_seconds = HistogramSeries(names.GIT_REQUEST_SECONDS, prefix, registry)
+        self._fetch_failed = CounterSeries(names.GIT_FETCH_FAILED, prefix, registry)
+        self._lsremote_failed = CounterSeries(names.GIT_LSREMOTE_FAILED, prefix, registry)
+        self._render = CounterSeries(names.RENDER, prefix, registry)
+        self._render_seconds = HistogramSeries(names.RENDER_SECONDS, prefix, registry)
+        self._engine_restarts = CounterSeries(names.ENGINE_RESTARTS, prefix, registry)
+        self._kube = CounterSeries(names.KUBE_REQUEST, prefix, registry)
+        self._kube_seconds = HistogramSeries(names.KUBE_REQUEST_SECONDS, prefix, registry)
+        self._cluster_up = GaugeSeries(names.CLUSTER_UP, prefix, registry)
+        self._cluster_info = GaugeSeries(names.CLUSTER_INFO, prefix, registry)
+        self._reload_ok = GaugeSeries(names.CONFIG_RELOAD_SUCCESSFUL, prefix, registry)
+        self._reload_at = GaugeSeries(names.CONFIG_RELOAD_TIMESTAMP, prefix, registry)
+        self._build_info = GaugeSeries(names.BUILD_INFO, prefix, registry)
+        self._loop_lag = HistogramSeries(names.LOOP_LAG, prefix, registry)
+        self._store_failed = CounterSeries(names.STORE_FAILED, prefix, registry)
+        self._internal_errors = CounterSeries(names.INTERNAL_ERRORS, prefix, registry)
+        self._build_info.set("", 1, version, platform.python_version())
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    def on_event(self, event: Event) -> None:
+        """Take note of one event of the bus."""
+        match event:
+            case StatusChanged():
+                self._status(event.spec, event.status, event.server)
+            case Reconciled():
+                server = shown_url(event.server or event.spec.destination.server)
+                self._reconcile.observe(event.seconds, server)
+                if event.failed:
+                    self._reconcile_failed.add(server)
+            case OperationEnded():
+                self._operation_ended(event)
+            case AppRemoved():
+                self._removed(event.name)
+            case ConfigReloaded():
+                pass  # comes by `reload` too, which knows when
+
+    # Adapters' callbacks; `seconds` is how long it took
+
+    def git_request(self, repo: str, kind: str, seconds: float, ok: bool) -> None:
+        """A request to a git server; `kind` is `ls-remote` or `fetch`."""
+        shown = shown_url(repo)
+        self._git.add(shown, kind)
+        self._git_seconds.observe(seconds, shown, kind)
+        if not ok:
+            (self._lsremote_failed if kind == _LS_REMOTE else self._fetch_failed).add(shown)
+
+    def render(self, renderer: str, seconds: float, cached: bool, failed: bool) -> None:
+        """A render of one source, or its answer out of the cache."""
+        self._render.add(renderer, "failed" if failed else "cached" if cached else "rendered")
+        if not cached:
+            self._render_seconds.observe(seconds, renderer)
+
+    def engine_restart(self, _reason: str = "") -> None:
+        """A render worker is started in place of another. The reason is for the log: it would make endless series."""
+        self._engine_restarts.add()
+
+    def kube_request(self, server: str, verb: str, kind: str, code: int, seconds: float) -> None:
+        """A request to an API server; `code` is the HTTP status, 0 if none came. How long a watch took says nothing."""
+        shown = shown_url(server)
+        self._kube.add(shown, verb, kind, str(code) if code else _NO_ANSWER)
+        if verb.lower() != "watch":
+            self._kube_seconds.observe(seconds, shown, verb)
+
+    def cluster_up(self, server: str, name: str, up: bool, version: str = "") -> None:
+        """The state of a cluster's connection; `version` is the API server's (`v1.36.3`), "" if it is not known now."""
+        shown = shown_url(server)
+        version = version or self._versions.get(name, "")
+        self._versions[name] = version
+        self._cluster_up.set(name, float(up), shown, name, version)
+        self._cluster_info.set(name, 1, shown, version, name)
+
+    def cluster_removed(self, name: str) -> None:
+        """The configuration does not have the cluster any more."""
+        self._cluster_up.drop(name)
+        self._cluster_info.drop(name)
+        self._versions.pop(name, None)
+
+    def reload(self, ok: bool, when: datetime) -> None:
+        """A load of the configuration."""
+        self._reload_ok.set("", float(ok))
+        if ok:
+            self._reload_at.set("", when.timestamp())
+
+    def loop_lag(self, seconds: float) -> None:
+        """How much later than asked the loop woke."""
+        self._loop_lag.observe(seconds)
+
+    def store_failed(self) -> None:
+        """State could not be saved."""
+        self._store_failed.add()
+
+    def internal_error(self, where: str) -> None:
+        """A bug was met in the room `where`."""
+        self._internal_errors.add(where)
+
+    # Applications
+
+    def _status(self, spec: AppSpec, status: AppStatus, server: str) -> None:
+        traces = self._apps.setdefault(spec.name, _Traces())
+        if server or spec.destination != traces.destination:
+            # A failure before the cluster is known says no server: then it is still the one it was.
+            traces.server, traces.destination = server or spec.destination.server, spec.destination
+        self._app_info.set(
+            spec.name,
+            1,
+            spec.name,
+            spec.project,
+            shown_url(spec.sources[0].repo_url) if spec.sources else "",
+            shown_url(traces.server),
+            spec.destination.namespace,
+            status.sync.value,
+            status.health.status.value,
+            "true" if spec.sync_policy.automated is not None else "false",
+            "sync" if status.operation is not None and not status.operation.phase.done else "",
+        )
+        counts = Counter(condition.type for condition in status.conditions)
+        for gone in traces.conditions - counts.keys():
+            self._app_condition.drop((spec.name, gone))
+        for kind, count in counts.items():
+            self._app_condition.set((spec.name, kind), count, spec.name, spec.project, kind.value)
+        traces.conditions = frozenset(counts)
+
+    def _operation_ended(self, event: OperationEnded) -> None:
+        spec = event.spec
+        traces = self._apps.setdefault(spec.name, _Traces())
+        server = shown_url(event.server)
+        traces.syncs.add(self._app_sync.add(spec.name, spec.project, server, event.operation.phase.value))
+        traces.durations.add(
+            self._app_sync_seconds.add(spec.name, spec.project, server, amount=max(0.0, event.seconds))
+        )
+
+    def _removed(self, name: AppName) -> None:
+        traces = self._apps.pop(name, None)
+        self._app_info.drop(name)
+        if traces is None:
+            return
+        for kind in traces.conditions:
+            self._app_condition.drop((name, kind))
+        for series in traces.syncs:
+            self._app_sync.drop(series)
+        for series in traces.durations:
+            self._app_sync_seconds.drop(series)
