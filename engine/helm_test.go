@@ -215,9 +215,9 @@ func TestHelmToleratesOtherKeysSetTwiceWithAWarning(t *testing.T) {
 func TestHelmLibrariesWarningsAreInTheAnswer(t *testing.T) {
 	root := snapshot(t, chartFiles(map[string]string{"chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndeprecated: true\n",
 		"chart/templates/deploy.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}))
-	out := mustRender(t, "helm", helmOf(root, params{"values": []params{{"image": "a string"}}, "parameters": []params{}}))
+	out := mustRender(t, "helm", helmOf(root, params{"values": []params{{"replicas": params{"a": "SECRET"}}, {"image": "x"}}}))
 	text := strings.Join(out.Result.Warnings, "\n")
-	if !strings.Contains(text, "deprecated") || !strings.Contains(text, "image") {
+	if !strings.Contains(text, "deprecated") || !strings.Contains(text, "web.replicas") || strings.Contains(text, "SECRET") {
 		t.Error(out.Result.Warnings)
 	}
 }

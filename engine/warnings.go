@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -78,10 +79,13 @@ func (h *logHub) Write(p []byte) (int, error) {
 	w := h.own[goroutineID()]
 	h.mu.Unlock()
 	if w != nil {
-		w.Add(string(p))
+		w.Add(printedValue.ReplaceAllString(strings.TrimSpace(string(p)), ""))
 	}
 	return len(p), nil
 }
+
+// printedValue is the value in brackets that Helm prints after "cannot overwrite table …": it may be a secret.
+var printedValue = regexp.MustCompile(`(?s) \(.*\)$`)
 
 // install takes over the default loggers.
 func (h *logHub) install() {
