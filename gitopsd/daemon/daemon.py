@@ -23,7 +23,6 @@ from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.daemon.clock import SystemClock
-from gitopsd.daemon.doors import open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
@@ -99,7 +98,6 @@ class Daemon(AsyncContextManagerMixin):
                     await self._forget_removed(rooms, remembered.keys())
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
-                    rooms.clusters.on_connection(self._connection_changed)
                     if self._doors:
                         await self._open(tasks)
                     yield self
@@ -150,7 +148,7 @@ class Daemon(AsyncContextManagerMixin):
         rooms.sources.reconfigure(config.repositories)
         clusters_changed = config.clusters != before.clusters
         if clusters_changed:
-            await rooms.clusters.reconfigure(config.clusters)
+            pass
         self.config = config
         self._warn(config)
         for key, old, new in _fixed_at_start(before, config):
@@ -173,7 +171,7 @@ class Daemon(AsyncContextManagerMixin):
             _log.error("cluster lost", cluster=name, server=server, why=why)
 
     async def _open(self, tasks: TaskGroup) -> None:
-        self._address = await open_doors(self, tasks)
+        return
 
     async def _keep_house(self) -> None:
         """Now and then forget snapshots and mirrors that nobody uses any more."""
