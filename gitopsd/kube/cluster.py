@@ -51,7 +51,8 @@ class KubeCluster:
     """One cluster; enter it with `async with`, which never fails: connecting goes on in the background.
 
     `on_request` hears of each request (for metrics), `on_warning` of what the API server warns of at an apply.
-    `observe` takes all keys that the application wants: what it wanted before and no longer does is let go unless tracked.
+    `observe` takes all keys that the application wants: what it wanted before and no longer does is let go, unless it
+    is tracked.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from gitopsd.kube.credentials import Credentials, read_credentials
 from gitopsd.kube.lines import LineSplitter
 from gitopsd.kube.refusal import Asked, is_invalid, refused, status_of
 from gitopsd.kube.retry import Attempts, RetryPolicy, is_transient
-from gitopsd.kube.transport import LIBRARY_ERRORS, cause, is_broken, open_session
+from gitopsd.kube.transport import LIBRARY_ERRORS, abandon, cause, is_broken, open_session
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess
 
@@ -194,7 +194,7 @@ class KubeHttp:
                 raise refused(Asked(self.cluster, "watch", kind), await self._read(response))
             yield self._lines(response)
         finally:
-            response.close()
+            abandon(response)
 
     async def _lines(self, response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
         splitter = LineSplitter(LARGEST_ANSWER)
@@ -225,11 +225,12 @@ class KubeHttp:
         started = self._clock.monotonic()
         response = await self._open(sent, credentials, started)
         try:
-            async with response:
-                answer = await self._read(response)
+            answer = await self._read(response)
         except LIBRARY_ERRORS as error:
             self._told(sent, 0, started)
             raise self._unreachable(error) from error
+        finally:
+            abandon(response)
         self._told(sent, answer.status, started)
         return answer
 
@@ -256,7 +257,6 @@ class KubeHttp:
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > LARGEST_ANSWER:
-                response.close()
                 raise ClusterError(
                     "the API server's answer is too large",
                     where=f"cluster {self.cluster}",

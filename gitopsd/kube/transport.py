@@ -36,6 +36,17 @@ def open_session(credentials: Credentials) -> aiohttp.ClientSession:
     )
 
 
+def abandon(response: aiohttp.ClientResponse) -> None:
+    """Break the connection of an answer that was not read to its end; one that was went back to the pool already.
+
+    At once: closing TLS politely would keep the socket until the other side has agreed.
+    """
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
+
+
 def is_broken(error: Exception) -> bool:
     """Whether a connection that stood broke; the same request on a new one may well succeed."""
     return isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError)

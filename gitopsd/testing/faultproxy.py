@@ -1,0 +1,194 @@
+"""A proxy between a client and a real API server that fails on demand.
+
+Speaks plain HTTP on loopback and passes on as the user of a kubeconfig, so that any client can be put behind it.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import anyio
+import yaml
+from aiohttp import web
+
+from gitopsd.core.jsonvalue import JsonValue, objects, text
+
+_HOP_BY_HOP: Final = frozenset({"connection", "transfer-encoding", "content-length", "host", "keep-alive", "upgrade"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProxiedRequest:
+    """A request as the proxy got it. `query` holds the last value of each name."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+    @property
+    def is_watch(self) -> bool:
+        """Whether it asks for a stream of events."""
+        return self.query.get("watch") == "true"
+
+
+Matching = Callable[[ProxiedRequest], bool]
+
+
+def anything(_: ProxiedRequest) -> bool:
+    """Every request."""
+    return True
+
+
+@dataclass(slots=True)
+class _Fault:
+    matching: Matching
+    times: int
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class FaultProxy:
+    """Enter it with `async with`; then `url` is what to connect to, and `requests` all that came, in order."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._kubeconfig = kubeconfig
+        self._faults: list[_Fault] = []
+        self._open: dict[web.BaseRequest, ProxiedRequest] = {}
+        self._port = 0
+        self.requests: list[ProxiedRequest] = []
+
+    async def __aenter__(self) -> Self:
+        self._server, context = await anyio.to_thread.run_sync(_upstream, self._kubeconfig)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=0), auto_decompress=False, read_bufsize=2**18
+        )
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.stop()
+            await self._session.close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, also while it is stopped."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        """Listen, on the same port each time."""
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Refuse connections, and break those that are open."""
+        self.drop(anything)
+        await self._runner.cleanup()
+
+    def answer(
+        self,
+        status: int,
+        *,
+        times: int = 1,
+        matching: Matching = anything,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer the next `times` matching requests with `status` and `body`, and do not pass them on."""
+        self._faults.append(_Fault(matching, times, status, body, headers or {}))
+
+    def abort(self, *, times: int = 1, matching: Matching = anything) -> None:
+        """Break the connection at the next `times` matching requests, without an answer."""
+        self._faults.append(_Fault(matching, times, 0, b""))
+
+    def delay(self, seconds: float, *, times: int = 1, matching: Matching = anything) -> None:
+        """Pass the next `times` matching requests on only after `seconds`."""
+        self._faults.append(_Fault(matching, times, -1, b"", seconds=seconds))
+
+    def drop(self, matching: Matching = lambda request: request.is_watch) -> int:
+        """Break open connections: those of watches unless told otherwise. How many they were."""
+        dropped = [request for request, seen in self._open.items() if matching(seen)]
+        for request in dropped:
+            if request.transport is not None:
+                request.transport.abort()
+        return len(dropped)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        seen = ProxiedRequest(request.method, request.path, dict(request.query), dict(request.headers))
+        self.requests.append(seen)
+        fault = self._next_fault(seen)
+        if fault is not None and fault.status >= 0:
+            return self._failed(request, fault)
+        if fault is not None:
+            await anyio.sleep(fault.seconds)
+        self._open[request] = seen
+        try:
+            return await self._pass_on(request)
+        finally:
+            del self._open[request]
+
+    def _next_fault(self, seen: ProxiedRequest) -> _Fault | None:
+        for fault in self._faults:
+            if fault.matching(seen):
+                fault.times -= 1
+                if not fault.times:
+                    self._faults.remove(fault)
+                return fault
+        return None
+
+    def _failed(self, request: web.BaseRequest, fault: _Fault) -> web.StreamResponse:
+        if not fault.status and request.transport is not None:
+            request.transport.abort()
+        return web.Response(
+            status=fault.status or 500, body=fault.body, headers=fault.headers, content_type="application/json"
+        )
+
+    async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        body = await request.read()
+        async with self._session.request(
+            request.method,
+            self._server + request.path_qs,
+            headers=headers,
+            data=body or None,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as answer:
+            response = web.StreamResponse(status=answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() not in _HOP_BY_HOP:
+                    response.headers.add(name, value)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+
+def _upstream(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
+    """The server of a kubeconfig that holds certificates in itself, and what to connect with."""
+    content: JsonValue = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    cluster = objects(content, "clusters")[0]
+    user = objects(content, "users")[0]
+    ca = base64.b64decode(text(cluster, "cluster", "certificate-authority-data")).decode()
+    context = ssl.create_default_context(cadata=ca)
+    with tempfile.NamedTemporaryFile() as file:
+        for name in ("client-certificate-data", "client-key-data"):
+            file.write(base64.b64decode(text(user, "user", name)))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return text(cluster, "cluster", "server"), context
