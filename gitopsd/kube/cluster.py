@@ -63,8 +63,10 @@ class KubeCluster:
         settings: KubeSettings | None = None,
         on_request: Callable[[RequestMade], None] = lambda _: None,
         on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
+        on_connection: Callable[[KubeCluster, Connection], None] = lambda _cluster, _connection: None,
     ) -> None:
         self._access = access
+        self._tell_connection = on_connection
         self._clock = clock
         self._settings = settings or KubeSettings()
         self._http = KubeHttp(
@@ -268,6 +270,7 @@ class KubeCluster:
     def _on_connection(self, state: Connection) -> None:
         if state.up:
             self._catalog.forget()
+        self._tell_connection(self, state)
         self._notify(frozenset(self._apps))
 
     def _on_kinds(self, kinds: Collection[GroupKind]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import AsyncContextManagerMixin
+from anyio.abc import TaskStatus
 
 from gitopsd.core.errors import SpecError
 from gitopsd.core.ids import ObjectKey
@@ -13,11 +16,16 @@ from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
 from gitopsd.kube.credentials import IN_CLUSTER_SERVER
 from gitopsd.ports.clock import Clock
-from gitopsd.ports.cluster import ClusterAccess, Clusters
+from gitopsd.ports.cluster import ClusterAccess, Clusters, Connection
+
+OnConnection = Callable[[KubeCluster, Connection], None]
 
 
-class KubeClusters:
-    """All clusters of a configuration; enter it with `async with`. One that is down does not keep the others back."""
+class KubeClusters(AsyncContextManagerMixin):
+    """All clusters of a configuration; enter it with `async with`. One that is down does not keep the others back.
+
+    `on_connection` hears whenever a cluster answers again or ceases to.
+    """
 
     def __init__(
         self,
@@ -27,22 +35,64 @@ class KubeClusters:
         settings: KubeSettings | None = None,
         on_request: Callable[[RequestMade], None] = lambda _: None,
         on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
+        on_connection: OnConnection = lambda _cluster, _connection: None,
     ) -> None:
-        self.all = tuple(
-            KubeCluster(access, clock=clock, settings=settings, on_request=on_request, on_warning=on_warning)
-            for access in accesses
+        self._accesses = tuple(accesses)
+        self._clock = clock
+        self._settings = settings
+        self._on_request = on_request
+        self._on_warning = on_warning
+        self._on_connection = on_connection
+        self._open: dict[str, tuple[KubeCluster, anyio.Event]] = {}
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[KubeClusters]:
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            await self.reconfigure(self._accesses)
+            try:
+                yield self
+            finally:
+                tasks.cancel_scope.cancel()
+
+    @property
+    def all(self) -> tuple[KubeCluster, ...]:
+        """The clusters, in the order of the configuration."""
+        return tuple(self._open[access.name][0] for access in self._accesses)
+
+    async def reconfigure(self, accesses: Sequence[ClusterAccess]) -> None:
+        """Have exactly these clusters; those whose access did not change keep their connections and watches."""
+        wanted = {access.name: access for access in accesses}
+        for name, (cluster, leave) in tuple(self._open.items()):
+            if wanted.get(name) != cluster.access:
+                leave.set()
+                del self._open[name]
+        for name, access in wanted.items():
+            if name not in self._open:
+                cluster = self._cluster(access)
+                leave = anyio.Event()
+                await self._tasks.start(self._host, cluster, leave)
+                self._open[name] = (cluster, leave)
+        self._accesses = tuple(accesses)
+
+    def _cluster(self, access: ClusterAccess) -> KubeCluster:
+        return KubeCluster(
+            access,
+            clock=self._clock,
+            settings=self._settings,
+            on_request=self._on_request,
+            on_warning=self._on_warning,
+            on_connection=self._on_connection,
         )
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        for cluster in self.all:
-            await self._stack.enter_async_context(cluster)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, trace)
+    @staticmethod
+    async def _host(
+        cluster: KubeCluster, leave: anyio.Event, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Keep one cluster open in a task of its own, so that it can be closed while the others stay."""
+        async with cluster:
+            task_status.started()
+            await leave.wait()
 
     def find(self, *, server: str = "", name: str = "") -> KubeCluster:
         """The cluster with this name, or at this URL (`https://kubernetes.default.svc`: the one that gitopsd runs in).
