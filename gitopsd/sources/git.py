@@ -66,6 +66,10 @@ class GitSources(anyio.AsyncContextManagerMixin):
         for key, repository in self._repositories.items():
             repository.reconfigure(accesses.get(key) or RepositoryAccess(repository.url.url))
 
+    def workers(self) -> Sequence[int]:
+        """The process ids of the git workers that run now; what they use belongs to gitopsd's own use."""
+        return self._pool.workers()
+
     async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
         """See the port."""
         return await self._repository(repo_url).refs(fresh=fresh)

@@ -11,7 +11,7 @@ from gitopsd.core.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class NormalisedUrl:
-    """A checked URL: `url` to connect to (http(s) without user info), what hid in its user info, `key` for comparing."""
+    """A checked URL: `url` to connect to (http(s) without user info), what hid in that, `key` for comparing."""
 
     url: str
     key: str

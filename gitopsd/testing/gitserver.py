@@ -133,6 +133,7 @@ class Faults:
     hang: bool = False
     cut_after: int = 0
     body: bytes = b""
+    fetch_body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +157,12 @@ class GitServer:
     over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_owner": self}))
         self._http.daemon_threads = True
         if self.certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self.certificate)
-            self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
+            self.context.load_cert_chain(self.certificate)
+            self._http.socket = self.context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
         return self
@@ -229,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(faults.status, {}, b"fault")
         elif faults.body and self.command == "GET":
             self._answer(200, {"Content-Type": "application/x-git-upload-pack-advertisement"}, faults.body)
+        elif faults.fetch_body and self.command == "POST":
+            self._answer(200, {"Content-Type": "application/x-git-upload-pack-result"}, faults.fetch_body)
         else:
             self._backend(body)
 
@@ -282,6 +285,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client went away, as some tests want it to
         if cut:
             self.close_connection = True
+
+
+def advertisement(refs: Sequence[tuple[str, str]], capabilities: str = "") -> bytes:
+    """The body with which a smart HTTP server advertises (name, id) pairs, whatever the names are."""
+
+    def packet(line: bytes) -> bytes:
+        return f"{len(line) + 4:04x}".encode() + line
+
+    body = packet(b"# service=git-upload-pack\n") + b"0000"
+    for index, (name, commit) in enumerate(refs):
+        extra = f"\0{capabilities}" if index == 0 else ""
+        body += packet(f"{commit} {name}{extra}\n".encode())
+    return body + b"0000"
 
 
 def new_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> str:

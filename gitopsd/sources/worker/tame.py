@@ -22,6 +22,7 @@ _OBJECT, _TREE, _INDEXER, _SSL = 11, 14, 15, 16
 _OF_THE_MIRROR = frozenset({_OS, _REFERENCE, _ZLIB, _REPOSITORY, _CONFIG, _ODB, _OBJECT, _TREE, _INDEXER})
 _OUT_OF_MEMORY = "the memory limit of a git worker was reached"
 _TOO_LARGE = "a file grew beyond the size limit"
+_CUT = "the server cut the connection"
 # libgit2 gives many of its errors no code of their own; "" stands for its own words.
 _SIGNS = (
     ("no space left", FailureKind.DISK, os.strerror(errno.ENOSPC)),
@@ -39,6 +40,10 @@ _SIGNS = (
     ("failed to resolve", FailureKind.UNREACHABLE, ""),
     ("failed to connect", FailureKind.UNREACHABLE, ""),
     ("timed out", FailureKind.UNREACHABLE, ""),
+    ("data from socket", FailureKind.UNREACHABLE, _CUT),
+    ("eof", FailureKind.UNREACHABLE, _CUT),
+    ("unexpected disconnect", FailureKind.UNREACHABLE, _CUT),
+    ("target oid for the reference", FailureKind.PROTOCOL, "the server did not send the commits that it was asked for"),
 )
 _SECRETS = ("password", "token", "ssh_key")
 
