@@ -47,7 +47,7 @@ class Includes:
         # A pattern may match nothing; a plain path that is missing is a slip, and reading it will say so.
         if not glob.has_magic(pattern):
             return [os.path.join(folder, pattern)]
-        self.globs.append(os.path.join(glob.escape(os.path.abspath(folder)), os.path.normpath(pattern)))
+        self.globs.append(os.path.abspath(os.path.join(glob.escape(os.path.abspath(folder)), pattern)))
         return matches(os.path.join(glob.escape(folder), pattern))[:MAX_FILES]
 
     def _document_of(self, path: str, place: KeyPath) -> Iterator[tuple[str, tuple[Document, ...]]]:

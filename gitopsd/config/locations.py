@@ -86,7 +86,8 @@ def _remote(address: str) -> str:
 
 
 def _checked(url: str) -> str:
-    reason = problem(url)
+    # `host:path` without a user is git's too, but reads like `javascript:…`.
+    reason = problem(url) or ("" if "://" in url or "@" in url else EXPECTED)
     if reason:
         raise LocationError(reason if "://" in url else EXPECTED)
     return url

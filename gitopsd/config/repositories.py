@@ -8,6 +8,7 @@ from gitopsd.config.models.repository import Repository
 from gitopsd.config.validation import shown_path
 from gitopsd.config.yamlfile import Document, KeyPath
 from gitopsd.core.repo_url import normalise, parse
+from gitopsd.core.secret import Secret
 from gitopsd.ports.sources import RepositoryAccess
 
 _SSH_ONLY = ("sshPrivateKey", "sshKnownHosts", "insecureIgnoreHostKey")
@@ -33,12 +34,17 @@ def repository_access(
         username=model.username or "",
         password=model.password,
         bearer_token=model.bearer_token,
-        ssh_private_key=model.ssh_private_key,
+        ssh_private_key=_ended(model.ssh_private_key),
         ssh_known_hosts=model.ssh_known_hosts or "",
         ca=model.ca or "",
         insecure=model.insecure,
         insecure_ignore_host_key=model.insecure_ignore_host_key,
     )
+
+
+def _ended(key: Secret | None) -> Secret | None:
+    """A private key with the newline at its end that some readers insist on."""
+    return Secret(key.reveal().rstrip("\n") + "\n") if key else None
 
 
 def check_duplicates(accesses: list[tuple[RepositoryAccess, KeyPath]], document: Document, problems: Problems) -> None:

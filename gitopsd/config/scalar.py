@@ -39,6 +39,8 @@ def tagged(tag: str, text: str) -> tuple[JsonValue, str]:
     value, error = resolve(text)
     if not error and not _FITS[tag](value):
         error = f"the value does not fit its tag !!{tag}"
+    if tag == "float" and isinstance(value, int):
+        value = float(value)
     return (None if error else value), error
 
 

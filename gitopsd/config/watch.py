@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TypeAlias
 
 import anyio
@@ -19,13 +19,15 @@ from gitopsd.config.values import Config
 QUIET_MILLISECONDS = 200
 # An editor that never stops writing delays a reload no longer than this.
 LONGEST_MILLISECONDS = 2000
-POLL_MILLISECONDS = 1000
+POLL_SECONDS = 1.0
 MAX_FOLDERS = 4096
 
 _State: TypeAlias = "dict[str, Stamp | None]"
+# Path and inode: a folder that was removed and made again has the same path, and the kernel watches the old one.
+_Folders: TypeAlias = "frozenset[tuple[str, int]]"
 
 
-async def changes(config: Config, *, poll: bool = False) -> AsyncIterator[frozenset[str]]:
+async def changes(config: Config, *, poll: bool = False) -> AsyncGenerator[frozenset[str], None]:
     """The paths that differ from what `config` was loaded from, and from then on from what was told last.
 
     Files named by the configuration, secret files, and new matches of its include patterns count, however they
@@ -49,11 +51,15 @@ async def changes(config: Config, *, poll: bool = False) -> AsyncIterator[frozen
                     break
                 await _wait(watcher, limiter)
         finally:
-            watcher.close()
+            if watcher is not None:
+                watcher.close()
 
 
-async def _wait(watcher: RustNotify, limiter: anyio.CapacityLimiter) -> None:
-    """Until something happens in a watched folder and it has been quiet for a while."""
+async def _wait(watcher: RustNotify | None, limiter: anyio.CapacityLimiter) -> None:
+    """Until something happens in a watched folder and then stops; for a second where nobody watches."""
+    if watcher is None:
+        await anyio.sleep(POLL_SECONDS)
+        return
     stop = threading.Event()
     try:
         await anyio.to_thread.run_sync(
@@ -63,22 +69,24 @@ async def _wait(watcher: RustNotify, limiter: anyio.CapacityLimiter) -> None:
         stop.set()
 
 
-def _watcher(config: Config, poll: bool) -> tuple[RustNotify, frozenset[str]]:
+def _watcher(config: Config, poll: bool) -> tuple[RustNotify | None, _Folders]:
+    """The kernel's watch of the folders, which are named beside it; None where there is only looking."""
     while True:
         folders = _folders(config)
+        if poll:
+            return None, folders
         try:
-            return RustNotify(sorted(folders), False, poll, POLL_MILLISECONDS, False, True), folders
+            # In order: no debug output, no polling nor its interval, not recursive, no error for forbidden folders.
+            return RustNotify(sorted(folder for folder, _ in folders), False, False, 0, False, True), folders
         except FileNotFoundError:
             # A folder went between the listing and the watch: list again.
             continue
         except OSError:
             # The kernel's limit of watches is reached, or this file system has none.
-            if poll:
-                raise
-            poll = True
+            return None, folders
 
 
-def _look(config: Config) -> tuple[_State, frozenset[str]]:
+def _look(config: Config) -> tuple[_State, _Folders]:
     files = {*config.stamps, *(path for pattern in config.globs for path in matches(pattern))}
     return {path: stamp(path) for path in sorted(files)}, _folders(config)
 
@@ -87,7 +95,7 @@ def _difference(told: _State, now: _State) -> frozenset[str]:
     return frozenset(path for path in {*told, *now} if told.get(path) != now.get(path))
 
 
-def _folders(config: Config) -> frozenset[str]:
+def _folders(config: Config) -> _Folders:
     """The folders whose entries decide what the files are: the files' own, those of links' targets, and the
     patterns'."""
     found: set[str] = set()
@@ -96,7 +104,12 @@ def _folders(config: Config) -> frozenset[str]:
         found.add(_existing(os.path.dirname(os.path.realpath(path))))
     for pattern in config.globs:
         found.update(_pattern_folders(pattern))
-    return frozenset(sorted(found)[:MAX_FOLDERS])
+    return frozenset((folder, _inode(folder)) for folder in sorted(found)[:MAX_FOLDERS])
+
+
+def _inode(folder: str) -> int:
+    seen = stamp(folder)
+    return seen[1] if seen else 0
 
 
 def _pattern_folders(pattern: str) -> set[str]:

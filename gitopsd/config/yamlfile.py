@@ -21,7 +21,7 @@ from gitopsd.core.jsonvalue import JsonValue
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 100
 # Counted on the expanded form: an alias weighs what its anchor weighs, long strings weigh more than short ones.
-MAX_WEIGHT = 2_000_000
+MAX_WEIGHT = 1_000_000
 _CHARACTERS_PER_WEIGHT = 32
 
 PathKey: TypeAlias = "str | int"

@@ -36,7 +36,7 @@ def test_no_message_and_no_traceback_holds_a_secret(name: str, monkeypatch: pyte
     assert not [text for text in shown if CANARY in text]
 
 
-def test_every_error_is_a_ConfigError_with_its_place() -> None:
+def test_every_error_is_a_config_error_with_its_place() -> None:
     with pytest.raises(ConfigErrors) as caught:
         load(str(BAD / "many-errors-at-once.yaml"), environ={})
     assert len(caught.value.errors) == 6

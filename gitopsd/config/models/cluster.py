@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gitopsd.config.models.strict import Expanded, ExpandedPath, SecretOrFile, StrictModel, TextOrFile
+from gitopsd.config.models.strict import Expanded, ExpandedPath, Pem, PemSecret, SecretOrFile, StrictModel
 
 
 class Cluster(StrictModel):
@@ -29,9 +29,9 @@ class Cluster(StrictModel):
     token_file: ExpandedPath | None = Field(
         None, description="Path of a bearer token that is read again whenever it changes."
     )
-    client_certificate: TextOrFile | None = Field(None, description="Client certificate (PEM), or {file: PATH}.")
-    client_key: SecretOrFile | None = Field(None, description="The client certificate's key (PEM), or {file: PATH}.")
-    ca: TextOrFile | None = Field(
+    client_certificate: Pem | None = Field(None, description="Client certificate (PEM), or {file: PATH}.")
+    client_key: PemSecret | None = Field(None, description="The client certificate's key (PEM), or {file: PATH}.")
+    ca: Pem | None = Field(
         None,
         description="Certificates (PEM) that the server's is checked against, or {file: PATH}. Default: the system's.",
     )

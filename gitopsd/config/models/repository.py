@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gitopsd.config.models.strict import Expanded, SecretOrFile, StrictModel, TextOrFile
+from gitopsd.config.models.strict import Expanded, Pem, PemSecret, SecretOrFile, StrictModel, TextOrFile
 
 
 class Repository(StrictModel):
@@ -18,13 +18,13 @@ class Repository(StrictModel):
     bearer_token: SecretOrFile | None = Field(
         None, description="Bearer token for https instead of user name and password, or {file: PATH}."
     )
-    ssh_private_key: SecretOrFile | None = Field(
+    ssh_private_key: PemSecret | None = Field(
         None, description="Private key for ssh (OpenSSH or PEM), or {file: PATH}."
     )
     ssh_known_hosts: TextOrFile | None = Field(
         None, description="Lines of known_hosts that the host's key is checked against, or {file: PATH}."
     )
-    ca: TextOrFile | None = Field(
+    ca: Pem | None = Field(
         None,
         description="Certificates (PEM) that the server's is checked against, or {file: PATH}. Default: the system's.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -51,6 +52,7 @@ class StrictModel(BaseModel):
         return {key: item for key, item in value.items() if item is not None or key not in known}
 
 
+@cache
 def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
     """The keys of a model as they stand in YAML, sorted."""
     return tuple(sorted(info.alias or name for name, info in model.model_fields.items()))
@@ -105,6 +107,17 @@ def _secret(references: References, value: object) -> Secret:
     if not text:
         raise BadReferenceError("expected a value: it is empty")
     return Secret(text)
+
+
+def _pem(references: References, value: object) -> str:
+    text = _text_or_file(references, value)
+    if "-----BEGIN " not in text:
+        raise BadReferenceError("expected PEM: -----BEGIN …", "{file: PATH}, if it is a path")
+    return text
+
+
+def _pem_secret(references: References, value: object) -> Secret:
+    return Secret(_pem(references, value))
 
 
 def _path(references: References, value: object) -> str:
@@ -166,6 +179,16 @@ SecretOrFile = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA], "writeOnly": True}),
 ]
 """A secret, or the file that holds it."""
+
+Pem = Annotated[str, PlainValidator(_following(_pem)), WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA]})]
+"""Certificates in PEM, or the file that holds them."""
+
+PemSecret = Annotated[
+    Secret,
+    PlainValidator(_following(_pem_secret)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA], "writeOnly": True}),
+]
+"""A private key in PEM (OpenSSH's own form too), or the file that holds it."""
 
 StringMap = Annotated[dict[str, str], BeforeValidator(_empty_for_null)]
 """Labels, annotations: strings to strings; a key without a value has an empty one, as in Kubernetes."""

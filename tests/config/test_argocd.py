@@ -1,0 +1,83 @@
+"""Argo CD's manifests as teams have them work unmodified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitopsd.config import Config
+from gitopsd.core.app import Automated, RetryPolicy
+from tests.config.writing import loaded
+
+MANIFESTS = Path(__file__).parent / "manifests"
+MAIN = """
+clusters:
+  - {name: in-cluster, inCluster: true}
+  - {name: production-eu, server: "https://10.1.0.1:6443", token: t}
+include: ["*.yaml.in"]
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return loaded(tmp_path, MAIN, **{f"{path.name}.in": path.read_text() for path in sorted(MANIFESTS.glob("*.yaml"))})
+
+
+def test_all_are_read(config: Config) -> None:
+    assert sorted(app.name for app in config.applications) == [
+        "cert-manager",
+        "exported",
+        "guestbook",
+        "ingress-nginx",
+        "jsonnet-dashboards",
+        "listed-1",
+        "listed-2",
+        "payments-prod",
+        "root",
+        "storefront",
+    ]
+
+
+def test_those_that_can_be_honoured_are(config: Config) -> None:
+    supported = {app.name for app in config.applications if not app.unsupported}
+    assert supported == {"guestbook", "root", "storefront", "jsonnet-dashboards", "exported", "listed-1", "listed-2"}
+
+
+def test_the_others_say_why_not(config: Config) -> None:
+    reasons = {app.name: app.unsupported for app in config.applications if app.unsupported}
+    assert reasons == {
+        "cert-manager": (
+            "source.chart is not supported yet: charts come from git for now",
+            "syncOptions: Replace=true is not supported yet",
+        ),
+        "ingress-nginx": (
+            "sources[0].chart is not supported yet: charts come from git for now",
+            "sources[1].ref is not supported yet",
+        ),
+        "payments-prod": (
+            "syncOptions: ApplyOutOfSyncOnly=true is not supported yet",
+            "syncOptions: RespectIgnoreDifferences=true is not supported yet",
+            "ignoreDifferences is not supported yet",
+        ),
+    }
+
+
+def test_other_manifests_are_named_in_warnings(config: Config) -> None:
+    assert [warning.rsplit(": ", 2)[1] for warning in config.warnings] == [
+        "AppProject payments is not supported yet",
+        "ApplicationSet previews is not supported yet",
+    ]
+
+
+def test_a_manifest_means_what_it_means_to_argo_cd(config: Config) -> None:
+    app = next(app for app in config.applications if app.name == "storefront")
+    assert app.destination.name == "production-eu"
+    assert app.finalizers == ("resources-finalizer.argocd.argoproj.io",)
+    assert app.sync_policy.automated == Automated(prune=True, self_heal=True)
+    assert app.sync_policy.retry == RetryPolicy(5, 5.0, 2.0, 180.0)
+    assert app.sync_policy.namespace_labels == {"pod-security.kubernetes.io/enforce": "restricted"}
+    (source,) = app.sources
+    assert (source.renderer, source.path, source.target_revision) == ("helm", "charts/storefront", "release/2024.10")
+    assert source.options["valueFiles"] == ["values.yaml", "values-prod.yaml"]
+    assert app.annotations["notifications.argoproj.io/subscribe.on-sync-failed.slack"] == "storefront-alerts"

@@ -1,0 +1,465 @@
+"""What a good configuration becomes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gitopsd.config import (
+    BackoffSettings,
+    Config,
+    ConfigErrors,
+    GitSettings,
+    LogSettings,
+    ReconcileSettings,
+    RenderSettings,
+    ServerSettings,
+    load,
+)
+from gitopsd.core.app import Automated, Destination, RetryPolicy, Source, TrackingMethod
+from gitopsd.core.secret import Secret
+from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.ports.sources import RepositoryAccess
+from tests.config.writing import LOCAL, application, loaded
+
+SOURCE = "source: {repoURL: https://git.example.org/a.git}"
+PEM = "-----BEGIN CERTIFICATE-----"
+KUBECONFIG = """
+current-context: production
+contexts: [{name: production, context: {cluster: main}}, {name: staging, context: {cluster: other}}]
+clusters: [{name: main, cluster: {server: "https://10.0.0.1:6443"}}, {name: other, cluster: {server: "https://10.0.0.2/"}}]
+"""
+
+
+def errors_of(folder: Path, main: str, **files: str) -> str:
+    with pytest.raises(ConfigErrors) as caught:
+        loaded(folder, main, **files)
+    return str(caught.value)
+
+
+def test_the_configuration_of_the_readme_becomes_values(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+server: {listen: 127.0.0.1:8080}
+state: {dir: ./state}
+reconcile: {refreshInterval: 180s, concurrency: 16}
+clusters:
+  - {name: local, kubeconfig: ./kubeconfig}
+repositories:
+  - {url: https://git.example.org/team/app.git, username: ci, password: {file: ./secrets/git}}
+include: [applications.d/*.yaml]
+applications:
+  - name: guestbook
+    project: default
+    source: {repoURL: ../repos/guestbook.git, targetRevision: main, path: guestbook}
+    destination: {name: local, namespace: guestbook}
+    syncPolicy: {automated: {prune: true, selfHeal: true}, syncOptions: [CreateNamespace=true]}
+""",
+        kubeconfig=KUBECONFIG,
+        secrets__git="hunter2\n",
+    )
+    assert config.server == ServerSettings("127.0.0.1", 8080, "gitopsd")
+    assert config.state_dir == f"{tmp_path}/state"
+    assert config.cache_dir == f"{tmp_path}/state/cache"
+    assert config.clusters == (ClusterAccess(name="local", kubeconfig=f"{tmp_path}/kubeconfig"),)
+    assert config.repositories == (
+        RepositoryAccess("https://git.example.org/team/app.git", username="ci", password=Secret("hunter2")),
+    )
+    (app,) = config.applications
+    assert app.name == "guestbook"
+    assert app.sources == (Source(f"file://{tmp_path.parent}/repos/guestbook.git", "guestbook", "main"),)
+    assert app.destination == Destination(name="local", namespace="guestbook")
+    assert app.sync_policy.automated == Automated(prune=True, self_heal=True)
+    assert app.sync_policy.enabled("CreateNamespace")
+    assert app.unsupported == ()
+    assert str(app.position) == f"{tmp_path}/gitopsd.yaml:11:11"
+    assert config.files == (f"{tmp_path}/gitopsd.yaml", f"{tmp_path}/kubeconfig", f"{tmp_path}/secrets/git")
+    assert config.globs == (f"{tmp_path}/applications.d/*.yaml",)
+    assert config.warnings == ()
+
+
+def test_an_almost_empty_file_has_every_default(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "applications:\n")
+    assert config.server == ServerSettings("127.0.0.1", 8080, "gitopsd")
+    assert config.reconcile == ReconcileSettings(180.0, 60.0, 16, BackoffSettings(2.0, 3.0, 300.0))
+    assert config.git == GitSettings((), 15.0, 300.0)
+    assert config.render == RenderSettings(60.0, 1, "", 1024**3)
+    assert config.log == LogSettings("info", "auto")
+    assert (config.clusters, config.repositories, config.applications) == ((), (), ())
+
+
+def test_settings_are_taken_over(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+server: {listen: ":0", metricsPrefix: argocd}
+state: {dir: /var/lib/gitopsd, cacheDir: ~/cache}
+reconcile: {refreshInterval: 5m, jitter: 0, selfHealBackoff: {duration: 1, factor: 2, maxDuration: 1m30s}}
+git: {localRoots: [repos, /srv/git], timeout: 1500ms, fetchTimeout: 1h}
+render: {deadline: 90, workers: 4, engine: ./bin/engine, memoryLimit: 512Mi}
+log: {level: debug, format: json}
+""",
+        {"HOME": "/home/test"},
+    )
+    assert config.server == ServerSettings("0.0.0.0", 0, "argocd")  # noqa: S104  # what `:0` means
+    assert (config.state_dir, config.cache_dir) == ("/var/lib/gitopsd", "/home/test/cache")
+    assert config.reconcile == ReconcileSettings(300.0, 0.0, 16, BackoffSettings(1.0, 2.0, 90.0))
+    assert config.git == GitSettings((f"{tmp_path}/repos", "/srv/git"), 1.5, 3600.0)
+    assert config.render == RenderSettings(90.0, 4, f"{tmp_path}/bin/engine", 512 * 1024**2)
+    assert config.log == LogSettings("debug", "json")
+
+
+@pytest.mark.parametrize(("written", "host", "port"), [("[::1]:80", "::1", 80), ("localhost:9", "localhost", 9)])
+def test_listen_knows_names_and_ipv6(tmp_path: Path, written: str, host: str, port: int) -> None:
+    assert loaded(tmp_path, f"server: {{listen: '{written}'}}").server == ServerSettings(host, port, "gitopsd")
+
+
+def test_a_key_without_a_value_counts_as_absent(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "server:\nreconcile: {concurrency: ~}\nclusters:\ninclude:\napplications:\n")
+    assert config.reconcile.concurrency == 16
+    app = application(
+        tmp_path, "source: {repoURL: https://git.example.org/a.git, helm: }\nsyncPolicy: {automated: }\nlabels: {a: }"
+    )
+    assert app.sources[0].renderer == ""
+    assert app.sync_policy.automated is None
+    assert app.labels == {"a": ""}
+
+
+def test_each_way_to_a_cluster(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+clusters:
+  - {name: here, inCluster: true}
+  - {name: file, kubeconfig: kubeconfig, context: staging}
+  - {name: context, context: production}
+  - {name: token, server: "https://${HOST}:6443", token: "${TOKEN}", ca: {file: ca.crt}, tlsServerName: api}
+  - {name: rotating, server: https://10.0.0.4, tokenFile: token}
+  - {name: pem, server: https://10.0.0.5, clientCertificate: {file: ca.crt}, clientKey: {file: key}, insecure: true}
+""",
+        {"HOST": "10.0.0.3", "TOKEN": "t", "KUBECONFIG": f"{tmp_path}/kubeconfig"},
+        kubeconfig=KUBECONFIG,
+        key=f"{PEM}\n",
+        token="r",
+        **{"ca.crt": f"{PEM}\n"},
+    )
+    kubeconfig = f"{tmp_path}/kubeconfig"
+    assert config.clusters == (
+        ClusterAccess("here", in_cluster=True),
+        ClusterAccess("file", kubeconfig=kubeconfig, context="staging"),
+        ClusterAccess("context", kubeconfig=kubeconfig, context="production"),
+        ClusterAccess("token", server="https://10.0.0.3:6443", token=Secret("t"), ca=PEM, tls_server_name="api"),
+        ClusterAccess("rotating", server="https://10.0.0.4", token_file=f"{tmp_path}/token"),
+        ClusterAccess("pem", server="https://10.0.0.5", client_certificate=PEM, client_key=Secret(PEM), insecure=True),
+    )
+    assert config.warnings == (f"{tmp_path}/gitopsd.yaml:8:112: clusters[5].insecure: whoever answers is trusted",)
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "{server: https://kubernetes.default.svc}",
+        "{name: in-cluster}",
+        "{server: 'https://10.0.0.1:6443'}",
+        "{server: 'HTTPS://10.0.0.2:443'}",
+        "{server: 'https://10.0.0.3:6443/'}",
+    ],
+)
+def test_a_destination_may_name_a_server_however_its_cluster_is_reached(tmp_path: Path, destination: str) -> None:
+    config = loaded(
+        tmp_path,
+        f"""
+clusters:
+  - {{name: here, inCluster: true}}
+  - {{name: one, kubeconfig: kubeconfig}}
+  - {{name: two, kubeconfig: kubeconfig, context: staging}}
+  - {{name: three, server: "https://10.0.0.3:6443", token: t}}
+applications:
+  - {{name: a, {SOURCE}, destination: {destination}}}
+""",
+        kubeconfig=KUBECONFIG,
+    )
+    assert config.applications[0].name == "a"
+
+
+def test_credentials_of_repositories(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+repositories:
+  - {url: https://git.example.org/a.git, bearerToken: "a$$b${T}", ca: -----BEGIN CERTIFICATE-----, insecure: yes}
+  - {url: git@git.example.org:b, sshPrivateKey: {file: key}, sshKnownHosts: {file: hosts}, insecureIgnoreHostKey: on}
+  - {url: http://git.example.org/c.git, username: u, password: p}
+  - {url: ./d.git}
+""",
+        {"T": "t"},
+        key=f"{PEM}\nline 2\n",
+        hosts="git.example.org ssh-ed25519 AAAA\n",
+    )
+    assert config.repositories == (
+        RepositoryAccess("https://git.example.org/a.git", bearer_token=Secret("a$bt"), ca=PEM, insecure=True),
+        RepositoryAccess(
+            "git@git.example.org:b",
+            ssh_private_key=Secret(f"{PEM}\nline 2\n"),
+            ssh_known_hosts="git.example.org ssh-ed25519 AAAA",
+            insecure_ignore_host_key=True,
+        ),
+        RepositoryAccess("http://git.example.org/c.git", username="u", password=Secret("p")),
+        RepositoryAccess(f"file://{tmp_path}/d.git"),
+    )
+    assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
+        "repositories[0].insecure: whoever answers is trusted",
+        "repositories[1].insecureIgnoreHostKey: whoever answers is trusted",
+        "credentials go over plain http, where anybody on the way can read them",
+    ]
+
+
+def test_variables_are_expanded_nowhere_else(tmp_path: Path) -> None:
+    app = application(tmp_path, "source: {repoURL: https://git.example.org/a.git, helm: {values: 'a: ${HOME} $$'}}")
+    assert app.sources[0].options == {"values": "a: ${HOME} $$"}
+
+
+def test_included_files_hold_lists_mappings_and_manifests(tmp_path: Path) -> None:
+    entry = f"{SOURCE}, destination: {{name: local}}"
+    manifest = f"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: NAME}}\nspec: {{{entry}}}\n"
+    config = loaded(
+        tmp_path,
+        LOCAL + "include: [apps/*.yaml, 'apps/**/*.yml', apps/a.yaml, nothing/*.yaml]\n"
+        f"applications: [{{name: main, {entry}}}]\n",
+        apps__b__yaml="",
+        **{
+            "apps/a.yaml": f"- {{name: a1, {entry}}}\n- {{name: a2, {entry}}}\n",
+            "apps/b.yaml": f"applications:\n  - {{name: b, {entry}}}\n---\n",
+            "apps/deep/er/c.yml": manifest.replace("NAME", "c1") + "---\n" + manifest.replace("NAME", "c2"),
+            "apps/d.yaml": "",
+            "apps/.hidden.yaml": "this: is not read",
+        },
+    )
+    assert [app.name for app in config.applications] == ["main", "a1", "a2", "b", "c1", "c2"]
+    assert str(config.applications[-1].position) == f"{tmp_path}/apps/deep/er/c.yml:8:18"
+
+
+def test_every_application_of_several_files_is_judged(tmp_path: Path) -> None:
+    text = errors_of(
+        tmp_path,
+        LOCAL + "include: ['*.list']\n",
+        **{"a.list": "- {name: a}\n", "b.list": "- [\n", "c.list": "- {nam: c}\n"},
+    )
+    assert [line.split("/")[-1].split(":")[0] for line in text.splitlines()] == [
+        "a.list",
+        "b.list",
+        "c.list",
+        "c.list",
+        "c.list",
+    ]
+
+
+def test_the_digest_follows_every_file(tmp_path: Path) -> None:
+    def digest(secret: str, included: str) -> str:
+        main = "repositories: [{url: https://git.example.org/a.git, password: {file: secret}}]\ninclude: ['*.list']"
+        return loaded(tmp_path, main, secret=secret, **{"a.list": included}).digest
+
+    assert digest("one", "[]") == digest("one", "[]")
+    assert len({digest("one", "[]"), digest("two", "[]"), digest("one", "[] #")}) == 3
+
+
+def test_sync_policy(tmp_path: Path) -> None:
+    app = application(
+        tmp_path,
+        f"""
+{SOURCE}
+syncPolicy:
+  automated: {{prune: true, allowEmpty: true}}
+  retry: {{limit: 5, backoff: {{duration: "10", factor: 3, maxDuration: 1m}}}}
+  syncOptions: [CreateNamespace=true, ServerSideApply=true, Prune=false, PrunePropagationPolicy=background]
+  managedNamespaceMetadata: {{labels: {{a: b}}, annotations: {{c: d}}}}
+""",
+    )
+    policy = app.sync_policy
+    assert policy.automated == Automated(prune=True, self_heal=False, allow_empty=True)
+    assert policy.retry == RetryPolicy(5, 10.0, 3.0, 60.0)
+    assert policy.options["PrunePropagationPolicy"] == "background"
+    assert (policy.namespace_labels, policy.namespace_annotations) == ({"a": "b"}, {"c": "d"})
+    assert app.unsupported == ()
+
+
+def test_automated_that_is_not_enabled_is_manual(tmp_path: Path) -> None:
+    assert (
+        application(
+            tmp_path, f"{SOURCE}\nsyncPolicy: {{automated: {{enabled: false, prune: true}}}}"
+        ).sync_policy.automated
+        is None
+    )
+    assert application(tmp_path, f"{SOURCE}\nsyncPolicy: {{automated: {{}}}}").sync_policy.automated == Automated()
+
+
+def test_without_retry_an_application_is_retried_for_ever(tmp_path: Path) -> None:
+    assert application(tmp_path, SOURCE).sync_policy.retry == RetryPolicy(limit=-1)
+    assert application(tmp_path, f"{SOURCE}\nsyncPolicy: {{retry: {{limit: 2}}}}").sync_policy.retry == RetryPolicy(
+        limit=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("block", "renderer", "options"),
+    [
+        ("", "", {}),
+        (", helm: {}", "helm", {}),
+        (
+            ", kustomize: {namePrefix: a-, images: [a=b:1], replicas: [{name: w, count: 3}]}",
+            "kustomize",
+            {"namePrefix": "a-", "images": ["a=b:1"], "replicas": [{"name": "w", "count": 3}]},
+        ),
+        (", directory: {recurse: true, include: }", "directory", {"recurse": True}),
+        (
+            ", helm: {valuesObject: {a: null, b: [1, 1.5, yes]}}",
+            "helm",
+            {"valuesObject": {"a": None, "b": [1, 1.5, True]}},
+        ),
+        (
+            ", plugin: {name: cue, env: [{name: A, value: b}]}",
+            "cue",
+            {"name": "cue", "env": [{"name": "A", "value": "b"}]},
+        ),
+    ],
+)
+def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, renderer: str, options: object) -> None:
+    source = application(tmp_path, f"source: {{repoURL: https://git.example.org/a.git{block}}}").sources[0]
+    assert (source.renderer, source.options) == (renderer, options)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            f"{SOURCE}\nignoreDifferences: [{{kind: Deployment, jsonPointers: [/spec/replicas]}}]",
+            "ignoreDifferences is not supported yet",
+        ),
+        (
+            "source: {repoURL: https://charts.example.org, chart: redis, targetRevision: '>=1.0 <2'}",
+            "source.chart is not supported yet: charts come from git for now",
+        ),
+        (
+            "source: {repoURL: oci://registry.example.org/a}",
+            "source.repoURL is an OCI registry, which is not supported yet",
+        ),
+        (
+            "source: {repoURL: https://git.example.org/a.git, targetRevision: 1.*}",
+            "source.targetRevision is a version constraint, which is not supported yet",
+        ),
+        (
+            "source: {repoURL: https://git.example.org/a.git, plugin: {}}",
+            "source.plugin without a name (discovery) is not supported yet",
+        ),
+        (
+            "sources: [{repoURL: https://git.example.org/a}, {repoURL: https://git.example.org/b, ref: b}]",
+            "sources[1].ref is not supported yet",
+        ),
+        (
+            "sourceHydrator: {drySource: {repoURL: https://git.example.org/a.git}, syncSource: {targetBranch: a}}",
+            "sourceHydrator is not supported yet",
+        ),
+        (f"{SOURCE}\nsyncPolicy: {{syncOptions: [Replace=true]}}", "syncOptions: Replace=true is not supported yet"),
+        (
+            f"{SOURCE}\nsyncPolicy: {{syncOptions: [Validate=false]}}",
+            "syncOptions: Validate=false is not supported yet",
+        ),
+        (
+            f"{SOURCE}\nannotations: {{argocd.argoproj.io/skip-reconcile: 'true'}}",
+            "the annotation argocd.argoproj.io/skip-reconcile keeps the application as it is",
+        ),
+    ],
+)
+def test_what_cannot_be_honoured_yet_is_said_and_no_error(tmp_path: Path, text: str, sentence: str) -> None:
+    assert application(tmp_path, text).unsupported == (sentence,)
+
+
+def test_what_changes_nothing_is_accepted(tmp_path: Path) -> None:
+    app = application(
+        tmp_path,
+        f"{SOURCE}\ninfo: [{{name: a}}]\nrevisionHistoryLimit: 0\nsyncPolicy: {{syncOptions: [Validate=true]}}",
+    )
+    assert app.unsupported == ()
+
+
+def test_tracking_is_a_setting(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        f"{LOCAL}reconcile: {{resourceTrackingMethod: annotation+label}}\n"
+        f"applications: [{{name: a, {SOURCE}, destination: {{name: local}}}}]",
+    )
+    assert config.applications[0].tracking is TrackingMethod.ANNOTATION_AND_LABEL
+
+
+def test_aliases_and_merge_keys_spare_repetition(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        LOCAL
+        + """
+applications:
+  - &base
+    name: one
+    source: {repoURL: https://git.example.org/a.git}
+    destination: &to {name: local, namespace: a}
+  - {<<: *base, name: two}
+  - {<<: *base, name: three, destination: {<<: *to, namespace: b}}
+""",
+    )
+    assert [(app.name, app.destination.namespace) for app in config.applications] == [
+        ("one", "a"),
+        ("two", "a"),
+        ("three", "b"),
+    ]
+
+
+def test_a_list_entry_that_is_the_same_node_twice_is_a_duplicate(tmp_path: Path) -> None:
+    text = errors_of(
+        tmp_path, f"{LOCAL}applications:\n  - &a {{name: a, {SOURCE}, destination: {{name: local}}}}\n  - *a\n"
+    )
+    assert "another application is called a" in text
+
+
+def test_a_secret_file_that_is_too_large_is_named_and_not_shown(tmp_path: Path) -> None:
+    main = "repositories: [{url: https://git.example.org/a.git, password: {file: secret}}]"
+    text = errors_of(tmp_path, main, secret="hunter2-canary" * 5000)
+    assert f"{tmp_path}/secret cannot be read: it is larger than 64 KiB" in text
+    assert "canary" not in text
+
+
+def test_a_secret_that_is_a_pipe_does_not_hold_the_reader(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secret")
+    text = errors_of(tmp_path, "repositories: [{url: https://git.example.org/a.git, password: {file: secret}}]")
+    assert "it is not a regular file" in text
+
+
+def test_the_example_says_every_key_and_loads(tmp_path: Path) -> None:
+    config = example(tmp_path)
+    assert [app.name for app in config.applications] == ["guestbook", "monitoring", "shop"]
+    assert config.warnings == ()
+    assert [app.unsupported for app in config.applications] == [(), (), ()]
+    assert config.reconcile == loaded(tmp_path / "home", "applications: []").reconcile
+    assert (config.git, config.render, config.log, config.server) == (
+        GitSettings((), 15.0, 300.0),
+        RenderSettings(60.0, 1, "", 1024**3),
+        LogSettings("info", "auto"),
+        ServerSettings("127.0.0.1", 8080, "gitopsd"),
+    )
+
+
+def example(folder: Path) -> Config:
+    """The example, copied beside secrets of its own."""
+    source = Path(__file__).parents[2] / "config"
+    for path in [source / "gitopsd.example.yaml", *(source / "applications.d").glob("*.yaml")]:
+        copy = folder / path.relative_to(source)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(path.read_text())
+    for name in ("staging-token", "staging-ca.crt", "git-ca.crt", "git-token", "git-ssh-key", "known_hosts"):
+        (folder / "secrets").mkdir(exist_ok=True)
+        (folder / "secrets" / name).write_text(f"{PEM}\n")
+    (folder / "home" / ".kube").mkdir(parents=True)
+    (folder / "home" / ".kube" / "config").write_text(KUBECONFIG)
+    environ = {"HOME": f"{folder}/home", "STAGING_HOST": "10.0.0.9", "GIT_PASSWORD": "p"}
+    return load(str(folder / "gitopsd.example.yaml"), environ=environ)
