@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitopsd.core.errors import RenderError
@@ -76,13 +77,13 @@ class _Walk:
                 continue
             found = self._look(part)
             if found is None:
-                return self._missing(part)
+                return self._missing(part, rest)
             if stat.S_ISLNK(found):
                 rest.extend(reversed(self._target(part)))
                 mode = stat.S_IFDIR
                 continue
             if not stat.S_ISDIR(found) and any(each not in ("", ".") for each in rest):
-                return self._missing(part)
+                return self._missing(part, rest)
             self._here.append(part)
             mode = found
         return ResolvedPath("/".join(self._here) or ".", stat.S_ISDIR(mode), stat.S_ISREG(mode), tuple(self._reads))
@@ -100,7 +101,9 @@ class _Walk:
         except OSError as error:
             raise self._refused(f"cannot be opened: {error.strerror}") from error
 
-    def _missing(self, part: str) -> ResolvedPath:
+    def _missing(self, part: str, rest: list[str]) -> ResolvedPath:
+        if _lowest(len(self._here) + 1, reversed(rest)) < 0:
+            raise self._refused("leaves the repository")
         path = "/".join([*self._here, part])
         return ResolvedPath(path, reads=(*self._reads, Read(path, ReadKind.MISSING)))
 
@@ -108,17 +111,23 @@ class _Walk:
         link = "/".join([*self._here, part])
         self._links += 1
         if self._links > MAX_LINKS:
-            raise self._refused(f"goes round in a circle at the link {link!r}")
+            raise self._refused(f"goes round in a circle at the link {link!r}", where=link)
         target = os.readlink(os.path.join(self._root, link))
         self._reads.append(Read(link, ReadKind.FILE))
-        depth = len(self._here)
-        for each in target.split("/"):
-            depth += -1 if each == ".." else each not in ("", ".")
-            if depth < 0 or target.startswith("/"):
-                raise self._refused(f"leaves the repository by the link {link!r}")
+        if target.startswith("/") or _lowest(len(self._here), target.split("/")) < 0:
+            raise self._refused(f"leaves the repository by the link {link!r}", where=link)
         return target.split("/")
 
-    def _refused(self, why: str) -> TracedRenderError:
+    def _refused(self, why: str, where: str = "") -> TracedRenderError:
         return TracedRenderError(
-            f"{self._subject} {why}", hint="name a path inside of the repository", reads=tuple(self._reads)
+            f"{self._subject} {why}", where=where, hint="name a path inside of the repository", reads=tuple(self._reads)
         )
+
+
+def _lowest(depth: int, parts: Iterable[str]) -> int:
+    """The lowest depth below the root that `parts`, taken as plain folders, lead to."""
+    lowest = depth
+    for part in parts:
+        depth += -1 if part == ".." else part not in ("", ".")
+        lowest = min(lowest, depth)
+    return lowest

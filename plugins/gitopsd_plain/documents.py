@@ -22,7 +22,7 @@ from gitopsd.plugin import (
 )
 
 # A field that every Kubernetes object has; a document without any of them is not meant as one.
-_MANIFEST: Final = re.compile(r"^\s*[\"']?(apiVersion|kind|metadata)[\"']?\s*:", re.MULTILINE)
+_MANIFEST: Final = re.compile(r"(^|[\s{,])[\"']?(apiVersion|kind|metadata)[\"']?\s*:", re.MULTILINE)
 _FIELDS: Final = ("apiVersion", "kind", "metadata")
 
 
