@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
+import anyio.lowlevel
 import orjson
 
 from gitopsd.core.document import Document
@@ -138,6 +139,7 @@ class KubeCluster:
 
         Raises `ClusterError` naming the kind if one of them may not be listed.
         """
+        await anyio.lowlevel.checkpoint()
         self._apps.add(app)
         wanted = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
         self._watches.need(app, wanted)

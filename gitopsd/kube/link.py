@@ -67,7 +67,7 @@ class ClusterLink:
         try:
             answer = await self._http.request("GET", "/version", verb="version", timeout=_PROBE_SECONDS)
             if not answer.ok and answer.status != 403:
-                raise refused(Asked(self._http.cluster, "version", "/version"), answer)
+                raise refused(Asked(self._http.cluster, "get", "/version"), answer)
             version = _git_version(answer.body) if answer.ok else ""
         except ClusterError as error:
             self._become(up=False, error=f"{error.what}: {error.why}" if error.why else error.what)

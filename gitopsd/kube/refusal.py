@@ -107,7 +107,7 @@ def from_status(request: Asked, status: JsonObject, *, code: int, retry_after: f
 
 
 def _judge(request: Asked, status: JsonObject, code: int, *, invalid: bool) -> _Verdict:
-    did = f"the API server refused to {request.verb} {'it' if request.key is not None else 'this kind'}"
+    did = f"the API server refused to {request.verb} {request.subject}"
     return _judge_admission(status, did) or _judge_code(request, status, 422 if invalid else code, did)
 
 

@@ -6,6 +6,7 @@ Speaks plain HTTP on loopback and passes on as the user of a kubeconfig, so that
 from __future__ import annotations
 
 import base64
+import contextlib
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ class FaultProxy:
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
         self._faults: list[_Fault] = []
-        self._open: dict[web.BaseRequest, ProxiedRequest] = {}
+        self._open: list[tuple[web.BaseRequest, ProxiedRequest]] = []
         self._port = 0
         self.requests: list[ProxiedRequest] = []
 
@@ -119,9 +120,13 @@ class FaultProxy:
         """Pass the next `times` matching requests on only after `seconds`."""
         self._faults.append(_Fault(matching, times, -1, b"", seconds=seconds))
 
+    def heal(self) -> None:
+        """No faults any more, save for connections that are broken already."""
+        self._faults.clear()
+
     def drop(self, matching: Matching = lambda request: request.is_watch) -> int:
         """Break open connections: those of watches unless told otherwise. How many they were."""
-        dropped = [request for request, seen in self._open.items() if matching(seen)]
+        dropped = [request for request, seen in self._open if matching(seen)]
         for request in dropped:
             if request.transport is not None:
                 request.transport.abort()
@@ -135,11 +140,11 @@ class FaultProxy:
             return self._failed(request, fault)
         if fault is not None:
             await anyio.sleep(fault.seconds)
-        self._open[request] = seen
+        self._open.append((request, seen))
         try:
             return await self._pass_on(request)
         finally:
-            del self._open[request]
+            self._open.remove((request, seen))
 
     def _next_fault(self, seen: ProxiedRequest) -> _Fault | None:
         for fault in self._faults:
@@ -173,9 +178,10 @@ class FaultProxy:
                 if name.lower() not in _HOP_BY_HOP:
                     response.headers.add(name, value)
             await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
+            with contextlib.suppress(ConnectionResetError):  # the client left, or was made to
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
+                await response.write_eof()
             return response
 
 
