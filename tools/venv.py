@@ -49,7 +49,7 @@ def _install() -> None:
         only_uv = Path(folder) / "uv.lock"
         only_uv.write_text(locked("uv"), encoding="utf-8")
         _pip("--require-hashes", "-r", only_uv)
-    # Compiled ahead: where Python may not write bytecode, every start would compile all libraries anew (2 s instead of 0.6).
+    # Compiled ahead: where Python may not write bytecode, every start would compile all libraries anew (a second or two).
     sync = ["pip", "sync", "--quiet", "--compile-bytecode", "--python", PYTHON, "--require-hashes", LOCK]
     synced = subprocess.run([VENV / "bin" / "uv", *sync], check=False)
     if synced.returncode != 0:
