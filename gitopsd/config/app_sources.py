@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gitopsd.config.document import KeyPath
 from gitopsd.config.entry import EntryPlace
 from gitopsd.config.locations import LocationError, Locations
 from gitopsd.config.models.application import Spec
 from gitopsd.config.models.source import Source as SourceModel
-from gitopsd.config.yamlfile import KeyPath
 from gitopsd.core.app import Source
 from gitopsd.core.errors import shown_url
 from gitopsd.core.jsonvalue import JsonObject, mapping

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.known_clusters import IN_CLUSTER_SERVER
 from gitopsd.config.kubeconfig import KubeconfigError, kubeconfig_server
 from gitopsd.config.models.cluster import Cluster
 from gitopsd.config.references import BadReferenceError, References
 from gitopsd.config.validation import shown_path
-from gitopsd.config.yamlfile import Document, KeyPath
 from gitopsd.ports.cluster import ClusterAccess
 
 _SERVER_ONLY = ("token", "tokenFile", "clientCertificate", "clientKey", "ca", "insecure", "tlsServerName")
@@ -122,8 +123,8 @@ class ClusterReader:
             )
         if model.token_file:
             try:
-                with open(model.token_file, "rb"):
-                    pass
+                # Without O_NONBLOCK a named pipe would hold the reader for ever.
+                os.close(os.open(model.token_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
             except OSError as error:
                 self._refuse(
                     (*path, "tokenFile"), "cannot be used", f"{model.token_file} cannot be read: {error.strerror}"

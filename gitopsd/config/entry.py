@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.validation import shown_path
-from gitopsd.config.yamlfile import Document, KeyPath
 from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import JsonValue
 

@@ -6,9 +6,10 @@ import glob
 import os
 from collections.abc import Iterator
 
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import ConfigErrors, Problems
 from gitopsd.config.files import Files
-from gitopsd.config.yamlfile import MAX_BYTES, Document, KeyPath, parse
+from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.ids import Position
 
 MAX_FILES = 100_000

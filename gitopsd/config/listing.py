@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.models.application import Entry, Manifest, Metadata, Spec
 from gitopsd.config.models.main import Included
 from gitopsd.config.validation import shown_path, validate
-from gitopsd.config.yamlfile import Document, KeyPath
 from gitopsd.core.jsonvalue import JsonValue
 
 _LATER = frozenset({"AppProject", "ApplicationSet"})

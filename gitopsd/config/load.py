@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from gitopsd.config.apps import Surroundings, app_spec
 from gitopsd.config.clusters import ClusterReader
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.entry import EntryPlace
 from gitopsd.config.errors import Problems
 from gitopsd.config.files import Files
@@ -34,7 +35,7 @@ from gitopsd.config.values import (
     RenderSettings,
     ServerSettings,
 )
-from gitopsd.config.yamlfile import MAX_BYTES, Document, KeyPath, parse
+from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.app import AppSpec, TrackingMethod
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import sequence

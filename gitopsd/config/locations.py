@@ -33,8 +33,8 @@ class Locations:
         """The repository's URL: a local one as `file:///…`, any other as written. Raises `LocationError`.
 
         Relative paths start from `folder`. `administrator`: the address stands in the main file, whose
-        relative paths are allowed
-        wherever they lead; all other local paths must lie below `local_roots` or be `declared`.
+        relative paths are allowed wherever they lead; all other local paths must lie below `local_roots` or be
+        `declared`.
         """
         path = _local_path(address, folder)
         if path is None:

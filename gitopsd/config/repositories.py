@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.locations import LocationError, declared_location
 from gitopsd.config.models.repository import Repository
 from gitopsd.config.validation import shown_path
-from gitopsd.config.yamlfile import Document, KeyPath
 from gitopsd.core.repo_url import normalise, parse
 from gitopsd.core.secret import Secret
 from gitopsd.ports.sources import RepositoryAccess

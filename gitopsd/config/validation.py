@@ -10,10 +10,10 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.models.strict import REFUSED, known_keys
 from gitopsd.config.references import References
-from gitopsd.config.yamlfile import Document, KeyPath
 from gitopsd.core.jsonvalue import JsonValue
 
 _NAMES: tuple[tuple[type, str], ...] = (

@@ -72,10 +72,8 @@ class Config:
     """All that the files say. `path` is the main file; paths are absolute.
 
     `files` were read (main, included, secret and kubeconfig files), `stamps` say how they looked then, `globs`
-    are the include
-    patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
-    ignored manifests).
-    `digest` is equal if and only if all files' names and contents are.
+    are the include patterns: together they are what to watch. `warnings` are sentences with their places (insecure
+    switches, ignored manifests). `digest` is equal if and only if all files' names and contents are.
     """
 
     path: str

@@ -31,10 +31,9 @@ async def changes(config: Config, *, poll: bool = False) -> AsyncGenerator[froze
     """The paths that differ from what `config` was loaded from, and from then on from what was told last.
 
     Files named by the configuration, secret files, and new matches of its include patterns count, however they
-    change: also when
-    a Kubernetes volume swaps the link behind them. Bursts are told once, after 200 ms of quiet. `poll` looks once
-    a second instead
-    of asking the kernel, as happens by itself where the kernel cannot watch. Ends only by cancellation.
+    change: also when a Kubernetes volume swaps the link behind them. Bursts are told once, after 200 ms of quiet.
+    `poll` looks once a second instead of asking the kernel, as happens by itself where the kernel cannot watch. Ends
+    only by cancellation.
     """
     limiter = anyio.CapacityLimiter(1)
     told: _State = dict(config.stamps)

@@ -1,18 +1,19 @@
 """YAML text to plain values that know their places.
 
 Reads what Kubernetes' tools read (YAML 1.1 booleans, no timestamps, merge keys) and refuses what two parsers could
-read in two
-ways (duplicate keys), what would build objects (tags), and what is small until it is walked (aliases, depth).
+read in two ways (duplicate keys), what would build objects (tags), and what is small until it is walked (aliases,
+depth).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, Protocol, TypeAlias
+from collections.abc import Iterator
+from typing import Any, NoReturn, Protocol
 
 import yaml
 from yaml import events
 
+from gitopsd.config.document import Document, Mark, Node
 from gitopsd.config.errors import Problems
 from gitopsd.config.scalar import resolve, tagged
 from gitopsd.core.ids import Position
@@ -24,54 +25,10 @@ MAX_DEPTH = 100
 MAX_WEIGHT = 1_000_000
 _CHARACTERS_PER_WEIGHT = 32
 
-PathKey: TypeAlias = "str | int"
-KeyPath: TypeAlias = "tuple[PathKey, ...]"
-
 # Somebody's password may look like a tag or an alias to YAML: below these keys of the root, messages quote nothing.
 _SECRET_BEARING = frozenset({"clusters", "repositories"})
 
 _STANDARD_TAG = "tag:yaml.org,2002:"
-
-
-class Node:
-    """One value of a document: `value` plain (shared between aliases, never to be changed), its place, and its
-    children's."""
-
-    __slots__ = ("children", "column", "keys", "line", "value", "weight")
-
-    def __init__(self, value: JsonValue, mark: _Mark, weight: int = 1) -> None:
-        self.value = value
-        self.line = mark.line + 1
-        self.column = mark.column + 1
-        self.weight = weight
-        self.children: dict[PathKey, Node] = {}
-        self.keys: dict[str, tuple[int, int]] = {}
-
-
-class Document:
-    """One YAML document of `file`."""
-
-    def __init__(self, file: str, root: Node) -> None:
-        self.file = file
-        self.root = root
-
-    @property
-    def value(self) -> JsonValue:
-        """The document as plain values."""
-        return self.root.value
-
-    def position(self, path: Sequence[PathKey] = (), *, key: bool = False) -> Position:
-        """Where the value at `path` stands (its key, if `key`); its nearest known ancestor if there is none."""
-        node = self.root
-        place = (node.line, node.column)
-        for step in path:
-            child = node.children.get(step)
-            if child is None:
-                return Position(self.file, *place)
-            inherited = (child.line, child.column)
-            place = node.keys.get(step, inherited) if key and isinstance(step, str) else inherited
-            node = child
-        return Position(self.file, *place)
 
 
 def parse(data: bytes, file: str) -> tuple[Document, ...]:
@@ -82,13 +39,6 @@ def parse(data: bytes, file: str) -> tuple[Document, ...]:
     return documents
 
 
-class _Mark(Protocol):
-    """A place as libyaml counts: from 0."""
-
-    line: int
-    column: int
-
-
 class _Event(Protocol):
     """What libyaml's events have, each the attributes of its kind."""
 
@@ -96,7 +46,7 @@ class _Event(Protocol):
     tag: str | None
     value: str
     implicit: tuple[bool, bool]
-    start_mark: _Mark
+    start_mark: Mark
 
 
 class _RefusedError(Exception):
