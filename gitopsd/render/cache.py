@@ -58,9 +58,8 @@ class RenderCache:
     async def store(self, entry: Entry) -> None:
         """Remember `entry`, instead of one with the same evidence."""
         name = entry.name
-        body = await anyio.to_thread.run_sync(entry.to_bytes, limiter=self._limiter)
         try:
-            size = await anyio.to_thread.run_sync(self._vault.write, name, body, limiter=self._limiter)
+            size = await anyio.to_thread.run_sync(self._write, entry, name, limiter=self._limiter)
         except OSError as error:
             _log.warning("render cache cannot be written", why=error.strerror)
             return
@@ -71,6 +70,9 @@ class RenderCache:
     async def forget(self, key: str) -> None:
         """Drop all entries under `key`, for a hard refresh."""
         await self._remove(tuple(self._names.get(key, ())))
+
+    def _write(self, entry: Entry, name: str) -> int:
+        return self._vault.write(name, entry.to_bytes())
 
     async def _entries(self, names: tuple[str, ...]) -> list[Entry]:
         found = {name: self._loaded[name] for name in names if name in self._loaded}

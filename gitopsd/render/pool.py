@@ -168,7 +168,7 @@ class EnginePool:
 
     async def _keep(self) -> None:
         """Keep one worker running until it retires: then another `_keep` has taken its place already."""
-        backoff = 0.0
+        backoff, logged = 0.0, ""
         while True:
             began = anyio.current_time()
             reason, retired = await self._run()
@@ -176,7 +176,9 @@ class EnginePool:
                 return
             lived = anyio.current_time() - began
             backoff = 0.0 if lived > _LONG_LIFE else min(_LONGEST_BACKOFF, backoff * 2 or 0.05)
-            _log.warning("render worker ended", reason=reason, restart_in_seconds=backoff)
+            if reason != logged or backoff < _LONGEST_BACKOFF:
+                _log.warning("render worker ended", reason=reason, restart_in_seconds=backoff)
+            logged = reason
             self._on_restart(reason)
             await anyio.sleep(backoff)
 

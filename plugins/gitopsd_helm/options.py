@@ -25,7 +25,7 @@ from gitopsd.plugin import (
 # Accepted because Argo CD's files have them: Helm's version is not the source's choice, and nothing is fetched with
 # credentials here.
 _WITHOUT_EFFECT: Final = ("version",)
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)")
 _REFERENCE: Final = re.compile(r"\$(?!ARGOCD_APP_|KUBE_|\{|\$)[A-Za-z0-9_-]+(/|\Z)")
 
 

@@ -27,7 +27,11 @@ class HelmRenderer:
         """See `gitopsd.plugin.Renderer`."""
         if self._engine is None:
             raise RenderError("Helm needs the render engine", hint="install gitopsd with its engine")
-        params = await anyio.to_thread.run_sync(helm_params, request, limiter=self._limiter)
+        # Only options name paths that have to be looked at, which is work for a thread.
+        if request.options:
+            params = await anyio.to_thread.run_sync(helm_params, request, limiter=self._limiter)
+        else:
+            params = helm_params(request)
         answer = await self._engine.call("helm", params, deadline=request.deadline)
         return RenderResult(answer.manifests, answer.reads, answer.warnings)
 

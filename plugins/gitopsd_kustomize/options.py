@@ -12,7 +12,8 @@ from gitopsd.plugin import JsonObject, JsonValue, Options, RenderError, RenderRe
 
 # Selector fields of a patch's target, as Kustomize spells them.
 _TARGET: Final = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
-_REMOTE: Final = ("://", "git@", "git::", "?ref=", "?version=", "github.com/", "gitlab.com/", "bitbucket.org/")
+_REMOTE: Final = ("://", "git@", "git::", "?ref=", "?version=")
+_REMOTE_HOSTS: Final = ("github.com/", "gitlab.com/", "bitbucket.org/", "www.github.com/")
 
 
 def kustomize_params(request: RenderRequest) -> JsonObject:
@@ -98,7 +99,7 @@ def _components(block: Options, request: RenderRequest) -> Sequence[str]:
 
 def _inside(path: str, what: str, request: RenderRequest) -> None:
     """Only files of the repository: what is remote would be fetched by the library with no check of ours (E1)."""
-    if any(sign in path for sign in _REMOTE):
+    if path.startswith(_REMOTE_HOSTS) or any(sign in path for sign in _REMOTE):
         raise RenderError(
             f"{what} {path!r} is remote, which is refused",
             hint="copy it into the repository and name it by its path",

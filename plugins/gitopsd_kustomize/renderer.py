@@ -27,7 +27,11 @@ class KustomizeRenderer:
         """See `gitopsd.plugin.Renderer`."""
         if self._engine is None:
             raise RenderError("Kustomize needs the render engine", hint="install gitopsd with its engine")
-        params = await anyio.to_thread.run_sync(kustomize_params, request, limiter=self._limiter)
+        # Only options name paths that have to be looked at, which is work for a thread.
+        if request.options:
+            params = await anyio.to_thread.run_sync(kustomize_params, request, limiter=self._limiter)
+        else:
+            params = kustomize_params(request)
         answer = await self._engine.call("kustomize", params, deadline=request.deadline)
         return RenderResult(answer.manifests, answer.reads, answer.warnings, "KUBE_" in str(request.options))
 

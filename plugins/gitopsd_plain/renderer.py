@@ -26,7 +26,11 @@ class DirectoryRenderer:
 
     async def render(self, request: RenderRequest) -> RenderResult:
         """See `gitopsd.plugin.Renderer`."""
-        options = await anyio.to_thread.run_sync(read_options, request, limiter=self._limiter)
+        # Only options name paths that have to be looked at, which is work for a thread.
+        if request.options:
+            options = await anyio.to_thread.run_sync(read_options, request, limiter=self._limiter)
+        else:
+            options = read_options(request)
         if self._engine is None:
             return await anyio.to_thread.run_sync(read_folder, request, options, limiter=self._limiter)
         answer = await self._engine.call("directory", options.params(request), deadline=request.deadline)

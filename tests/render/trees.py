@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import anyio
 
 from gitopsd.core.errors import SourceError
 from gitopsd.core.manifest import Read, ReadKind
@@ -42,7 +46,13 @@ class Trees:
 
     async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
         self.snapshots.append(commit)
-        root = self.folder / commit
+        return await anyio.to_thread.run_sync(self._write, repo_url, commit)
+
+    def _write(self, repo_url: str, commit: str) -> Snapshot:
+        final = self.folder / commit
+        if final.exists():
+            return Snapshot(str(final), repo_url, commit)
+        root = self.folder / f"{commit}-{threading.get_ident()}"
         for name, content in self._files(commit).items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +62,9 @@ class Trees:
             else:
                 path.write_text(content)
         root.mkdir(parents=True, exist_ok=True)
-        return Snapshot(str(root), repo_url, commit)
+        with contextlib.suppress(OSError):  # another thread was first
+            root.rename(final)
+        return Snapshot(str(final), repo_url, commit)
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         raise NotImplementedError
