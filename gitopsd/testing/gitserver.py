@@ -162,7 +162,9 @@ class GitServer:
         self._http.daemon_threads = True
         if self.certificate:
             self.context.load_cert_chain(self.certificate)
-            self._http.socket = self.context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
+            self._http.socket = self.context.wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
         return self

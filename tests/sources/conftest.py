@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -47,9 +47,6 @@ async def sources(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Git
     """Sources with default settings, shared by the tests of a module (a worker takes 0.2 s to start)."""
     async with GitSources(folder=tmp_path_factory.mktemp("state")) as running:
         yield running
-
-
-Opener = Callable[..., "AsyncIterator[GitSources]"]
 
 
 @pytest.fixture

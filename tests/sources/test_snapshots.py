@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+
 from gitopsd.core.errors import SourceError
 from gitopsd.core.manifest import Read, ReadKind
 from gitopsd.sources.git import GitSources
@@ -108,7 +109,9 @@ async def test_an_empty_commit_is_an_empty_folder(sources: GitSources, repo: Git
     assert os.listdir(await _snapshot(sources, repo)) == []
 
 
-async def test_keep_removes_what_nobody_wants(tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, empty: GitRepo) -> None:
+async def test_keep_removes_what_nobody_wants(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, empty: GitRepo
+) -> None:
     empty.commit({"x": "1"})
     sources = await stack.enter_async_context(GitSources(folder=tmp_path))
     first = await _snapshot(sources, repo)
@@ -195,7 +198,9 @@ async def test_P3_links_that_leave_the_repository_are_refused_and_all_named(
 
 
 async def test_P3_links_inside_are_allowed_also_upwards_and_to_nothing(sources: GitSources, repo: GitRepo) -> None:
-    repo.commit({"a/b/up": Entry("../../app/a.yaml", LINK), "nowhere": Entry("missing/x", LINK), "dir": Entry("app", LINK)})
+    repo.commit(
+        {"a/b/up": Entry("../../app/a.yaml", LINK), "nowhere": Entry("missing/x", LINK), "dir": Entry("app", LINK)}
+    )
     root = await _snapshot(sources, repo)
     assert (root / "a/b/up").read_text() == "a: 1\n"
     assert (root / "dir/a.yaml").read_text() == "a: 1\n"
@@ -215,7 +220,18 @@ async def test_P3_a_link_that_begins_to_leave_through_an_unchanged_folder_is_ref
 
 @pytest.mark.parametrize(
     "name",
-    [b".git", b".GIT", b".Git ", b".git.", b"git~1", b"GIT~1", ".g\u200cit".encode(), b".git::$INDEX_ALLOCATION", b"a\r", b"a\nb"],
+    [
+        b".git",
+        b".GIT",
+        b".Git ",
+        b".git.",
+        b"git~1",
+        b"GIT~1",
+        ".g\u200cit".encode(),
+        b".git::$INDEX_ALLOCATION",
+        b"a\r",
+        b"a\nb",
+    ],
 )
 async def test_G7_a_tree_that_would_write_into_gits_folder_is_refused(
     name: bytes, sources: GitSources, empty: GitRepo
@@ -261,7 +277,9 @@ async def test_G7_nothing_that_the_repository_configures_is_run(
     assert not proof.exists()
 
 
-@pytest.mark.parametrize("name", ["../../evil", "a/../../evil", "C:\\evil", "C:evil", "a\0b", "", ".", "..", "a/b", "a\\b", "x" * 256])
+@pytest.mark.parametrize(
+    "name", ["../../evil", "a/../../evil", "C:\\evil", "C:evil", "a\0b", "", ".", "..", "a/b", "a\\b", "x" * 256]
+)
 def test_P8_names_from_outside_are_never_more_than_one_part(name: str) -> None:
     with pytest.raises(BadNameError):
         safe_join("/root", name)
@@ -280,7 +298,9 @@ def test_P8_no_other_join_of_paths_in_the_room() -> None:
             assert word not in text, f"{path.name}: {word}"
 
 
-@pytest.mark.parametrize("name", ["a", ".gitignore", ".github", "git", "x.git", "system\\x2d.slice", "é", "git~", "..."])
+@pytest.mark.parametrize(
+    "name", ["a", ".gitignore", ".github", "git", "x.git", "system\\x2d.slice", "é", "git~", "..."]
+)
 def test_G7_ordinary_names_are_allowed(name: str) -> None:
     assert tree_name_problem(name.encode()) == ""
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from gitopsd.core.errors import shown_url
 from gitopsd.core.jsonvalue import JsonObject, boolean, text
 from gitopsd.core.repo_url import BadUrlError, parse
 from gitopsd.sources.wire import Failure, FailureKind
+from gitopsd.sources.worker.tame import scrub, secrets_of
 
 _SERVICE = "/info/refs?service=git-upload-pack"
 _MOST_REDIRECTS = 5
@@ -47,7 +47,7 @@ def advertised(access: JsonObject, most: int) -> Advertisement:
             base = _moved(target, first)
             continue
         try:
-            return Advertisement(base, list(_refs(_packets(answer), most)))
+            return Advertisement(base, list(_refs(_packets(answer), most, access)))
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(error) from None
         finally:
@@ -189,7 +189,7 @@ def _packets(response: http.client.HTTPResponse) -> Iterator[bytes | None]:
         raise Failure(FailureKind.UNREACHABLE, "the server cut the connection in the middle of its answer")
 
 
-def _refs(packets: Iterator[bytes | None], most: int) -> Iterator[tuple[str, str]]:
+def _refs(packets: Iterator[bytes | None], most: int, access: JsonObject) -> Iterator[tuple[str, str]]:
     flushes = count = 0
     for packet in packets:
         if packet is None:
@@ -201,7 +201,7 @@ def _refs(packets: Iterator[bytes | None], most: int) -> Iterator[tuple[str, str
         if line.startswith((b"#", b"version ", b"shallow ")):
             continue
         if line.startswith(b"ERR "):
-            raise Failure(FailureKind.PROTOCOL, "the server refused: " + _plain(line[4:]))
+            raise Failure(FailureKind.PROTOCOL, "the server refused: " + _plain(line[4:], access))
         commit, _, name = line.partition(b" ")
         if len(commit) != 40 or len(name) > _LONGEST_REF:
             raise Failure(FailureKind.PROTOCOL, "the server's answer is no list of refs of SHA-1 objects")
@@ -212,6 +212,6 @@ def _refs(packets: Iterator[bytes | None], most: int) -> Iterator[tuple[str, str
     raise Failure(FailureKind.UNREACHABLE, "the server cut the connection in the middle of its answer")
 
 
-def _plain(words: bytes) -> str:
-    shown = shown_url(unquote(words.decode("utf-8", "replace")))
-    return "".join(letter for letter in shown if letter.isprintable())[:200]
+def _plain(words: bytes, access: JsonObject) -> str:
+    """What a server says, without the credentials that it may say back."""
+    return scrub(unquote(words.decode("utf-8", "replace")), secrets_of({"access": access}))
