@@ -123,6 +123,10 @@ class KubeCluster:
         """The state of the connection now; no request."""
         return self._link.state
 
+    def watched(self) -> frozenset[GroupKind]:
+        """The kinds that are watched now."""
+        return self._watches.kinds()
+
     async def target(self) -> RenderTarget:
         """Version and served APIs, from discovery (cached). Raises `ClusterError`."""
         await self._link.require()

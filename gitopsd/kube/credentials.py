@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import ssl
@@ -100,23 +101,30 @@ def _from_kubeconfig(access: ClusterAccess) -> Credentials:
             config_dict=merged, active_context=access.context or None, config_base_path=None, temp_file_path=folder
         )
         try:
-            anyio.run(_run_plugin, loader, configuration)
-            return _made(access, configuration, lifetime=_kubeconfig_lifetime(loader))
+            lifetime = _load(loader, configuration)
+            return _made(access, configuration, lifetime=lifetime)
         finally:
             _LIBRARY.remove_temporary_files()
+
+
+def _load(loader: KubeConfigLoader, configuration: Configuration) -> float | None:
+    """Fill the configuration in; gives the credentials' lifetime.
+
+    Plugins' and files' tokens rotate; what stands in the kubeconfig itself is read anew only after a 401. A plugin is a
+    child process, which needs a loop; without one the library's coroutine has nothing to wait for and is run through.
+    """
+    user = loader._user if loader._user is not None else ()
+    if "exec" in user or "auth-provider" in user:
+        anyio.run(_run_plugin, loader, configuration)
+        return _ROTATION_SECONDS
+    with contextlib.suppress(StopIteration):
+        loader.load_and_set(configuration).send(None)
+    return _ROTATION_SECONDS if "tokenFile" in user else None
 
 
 async def _run_plugin(loader: KubeConfigLoader, configuration: Configuration) -> None:
     with anyio.fail_after(_PLUGIN_SECONDS):
         await loader.load_and_set(configuration)
-
-
-def _kubeconfig_lifetime(loader: KubeConfigLoader) -> float | None:
-    """Plugins' and files' tokens rotate; what stands in the kubeconfig itself is read anew only after a 401."""
-    user = getattr(loader, "_user", None)
-    if user is None:
-        return None
-    return _ROTATION_SECONDS if any(key in user for key in ("exec", "auth-provider", "tokenFile")) else None
 
 
 def _from_service_account(access: ClusterAccess) -> Credentials:

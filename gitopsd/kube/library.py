@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container, Coroutine
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final, Protocol, cast
@@ -35,7 +35,9 @@ class Configuration(Protocol):
 class KubeConfigLoader(Protocol):
     """`kubernetes_asyncio.config.kube_config.KubeConfigLoader`: one context of a kubeconfig."""
 
-    async def load_and_set(self, client_configuration: Configuration) -> None:
+    _user: Container[str] | None
+
+    def load_and_set(self, client_configuration: Configuration) -> Coroutine[object, None, None]:
         """Fill the configuration in, running the context's credential plugin if it has one."""
         ...
 

@@ -133,6 +133,10 @@ class Watches:
         """The applications that need one of `kinds`."""
         return Apps().union(*(self._needs.get(kind, ()) for kind in kinds))
 
+    def kinds(self) -> frozenset[GroupKind]:
+        """The kinds that are watched."""
+        return frozenset(self._watches)
+
     def resource(self, kind: GroupKind) -> Resource | None:
         """At which version a kind is watched; None if it is not."""
         running = self._watches.get(kind)

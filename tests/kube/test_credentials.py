@@ -1,0 +1,175 @@
+"""What a cluster's entry becomes, and what it says where it cannot be used."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+from aiohttp import web
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.secret import Secret
+from gitopsd.kube.credentials import read_credentials
+from gitopsd.kube.http import KubeHttp
+from gitopsd.ports.cluster import ClusterAccess
+from tests.cluster_fixture import ApiServer
+from tests.kube.conftest import RealClock
+
+CANARY = "CANARY-5c1d"
+PROGRAM = "import json; print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1', 'kind': 'ExecCredential', "
+
+
+def kubeconfig(folder: Path, *, user: object = None, cluster: object = None) -> Path:
+    """Write one with one context."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "main",
+        "contexts": [{"name": "main", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": cluster or {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": user or {"token": CANARY}}],
+    }
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def access(path: Path, **fields: str) -> ClusterAccess:
+    return ClusterAccess("own", kubeconfig=str(path), **fields)  # type: ignore[arg-type]  # tests name text fields
+
+
+async def refusal(what: ClusterAccess) -> str:
+    with pytest.raises(ClusterError) as refused:
+        await read_credentials(what)
+    assert CANARY not in str(refused.value)
+    assert refused.value.hint
+    return str(refused.value)
+
+
+async def test_a_token_stands_in_a_secret(tmp_path: Path) -> None:
+    found = await read_credentials(access(kubeconfig(tmp_path)))
+    assert found.authorization == Secret(f"Bearer {CANARY}")
+    assert CANARY not in repr(found)
+
+
+async def test_client_keys_do_not_stay_on_the_disk(
+    api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = await read_credentials(access(api_server.kubeconfig))
+    assert found.tls is not None
+    assert os.listdir(tmp_path) == []
+
+
+async def test_certificates_may_stand_in_the_entry_itself(api_server: ApiServer, clock: RealClock) -> None:
+    pki = api_server.folder / "pki"
+    what = ClusterAccess(
+        "plain",
+        server=api_server.server,
+        ca=(pki / "ca.crt").read_text(),
+        client_certificate=(pki / "admin.crt").read_text(),
+        client_key=Secret((pki / "admin.key").read_text()),
+    )
+    async with KubeHttp(what, clock=clock) as http:
+        assert (await http.request("GET", "/api/v1/namespaces/default")).ok
+
+
+async def test_a_server_with_an_unknown_certificate_is_refused(api_server: ApiServer, clock: RealClock) -> None:
+    async with KubeHttp(ClusterAccess("stranger", server=api_server.server), clock=clock) as http:
+        with pytest.raises(ClusterError, match="certificate is refused"):
+            await http.request("GET", "/version")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "it cannot be read"),
+        ("[]", "it cannot be read"),
+        ("contexts: []\ncurrent-context: none", "none"),
+    ],
+)
+async def test_a_broken_kubeconfig_is_named(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(content)
+    assert said in await refusal(access(path))
+
+
+async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
+    assert "no such file" in await refusal(access(tmp_path / "nowhere"))
+
+
+async def test_a_missing_context_is_named(tmp_path: Path) -> None:
+    assert "staging" in await refusal(access(kubeconfig(tmp_path), context="staging"))
+
+
+async def test_switching_tls_verification_off_needs_our_own_switch(tmp_path: Path) -> None:
+    cluster = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}
+    assert "insecure: true" in await refusal(access(kubeconfig(tmp_path, cluster=cluster)))
+
+
+async def test_a_credential_plugin_is_run_and_its_failure_shows_no_output(tmp_path: Path) -> None:
+    status = f"'status': {{'token': '{CANARY}'}}}}))"
+    user = plugin(PROGRAM + status)
+    found = await read_credentials(access(kubeconfig(tmp_path, user=user)))
+    assert found.authorization == Secret(f"Bearer {CANARY}")
+    assert found.lifetime is not None
+    user = plugin(f"import sys; sys.exit('{CANARY}')")
+    assert "exec: process returned 1" in await refusal(access(kubeconfig(tmp_path, user=user)))
+
+
+def plugin(program: str) -> object:
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": sys.executable,
+            "args": ["-c", program],
+        }
+    }
+
+
+async def test_a_token_that_was_refused_is_read_anew(tmp_path: Path) -> None:
+    """The file holds a new token by then; five seconds of the clock lie between two readings."""
+    token = tmp_path / "token"
+    token.write_text("old")
+
+    async def judge(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=200 if request.headers["Authorization"] == "Bearer new" else 401)
+
+    runner = web.ServerRunner(web.Server(judge))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    clock = SteppingClock()
+    what = ClusterAccess("rotating", server=f"http://127.0.0.1:{runner.addresses[0][1]}", token_file=str(token))
+    async with KubeHttp(what, clock=clock) as http:
+        assert (await http.request("GET", "/version")).status == 401
+        token.write_text("new")
+        assert (await http.request("GET", "/version")).status == 401
+        clock.seconds += 6
+        assert (await http.request("GET", "/version")).status == 200
+    await runner.cleanup()
+
+
+class SteppingClock(RealClock):
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        """Return what the test says."""
+        return self.seconds
+
+
+def test_only_what_is_needed_of_the_kubernetes_library_is_loaded() -> None:
+    """And whoever wants the whole of it still gets it."""
+    script = """
+import sys, gitopsd.kube.cluster
+assert not [name for name in sys.modules if name.startswith("kubernetes_asyncio")]
+import kubernetes_asyncio.client
+assert callable(kubernetes_asyncio.client.ApiClient) and kubernetes_asyncio.client.V1Pod
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

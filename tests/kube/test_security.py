@@ -1,0 +1,144 @@
+"""What broke in other tools must not break here; each test bears the name of its row in docs/advisories."""
+
+import ast
+from pathlib import Path
+from typing import Final
+
+import pytest
+from aiohttp import web
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.jsonvalue import JsonValue
+from gitopsd.core.permit import permit_object
+from gitopsd.core.secret import Secret
+from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.cluster import KubeCluster
+from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.write import write
+from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.testing.builders import an_app, an_object
+from gitopsd.testing.faultproxy import FaultProxy
+from tests.contracts.cluster_contract import apply, desired
+from tests.kube.conftest import RealClock
+
+CANARY: Final = "CANARY-7f3a"
+NUMBER: Final = 730_021_944
+PACKAGE: Final = Path(__file__).resolve().parents[2] / "gitopsd"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"password": NUMBER},
+        {"password": CANARY},
+        {"pass word": "Q0FOQVJZ"},
+        {"password": {"nested": CANARY}},
+        {"password": [CANARY, NUMBER]},
+    ],
+)
+async def test_S4_a_refused_secret_shows_fields_and_no_values(
+    cluster: KubeCluster, namespace: str, data: JsonValue
+) -> None:
+    secret = desired(an_object("Secret", "login", namespace=namespace, data=data), "shop")
+    with pytest.raises(ClusterError) as refused:
+        await apply(cluster, secret)
+    (prediction,) = await cluster.predict([(secret, None)])
+    for said in (str(refused.value), repr(refused.value), prediction.error):
+        assert CANARY not in said
+        assert str(NUMBER) not in said
+        assert "Q0FOQVJZ" not in said
+    assert "Secret" in prediction.error
+
+
+async def test_S4_the_name_of_the_wrong_field_is_told(cluster: KubeCluster, namespace: str) -> None:
+    secret = desired(an_object("Secret", "login", namespace=namespace, data={"user": "eA==", "password": NUMBER}))
+    (prediction,) = await cluster.predict([(secret, None)])
+    assert "data.password" in prediction.error
+    assert "data.user" not in prediction.error
+
+
+async def test_S4_a_server_that_quotes_a_value_is_not_repeated(
+    behind_proxy: KubeCluster, proxy: FaultProxy, namespace: str
+) -> None:
+    quoting = b'{"kind":"Status","message":"Secret \\"x\\" is invalid: data.%s: bad","reason":"Invalid","code":422}'
+    proxy.answer(422, matching=lambda request: request.method == "PATCH", body=quoting % CANARY.encode())
+    secret = desired(an_object("Secret", "login", namespace=namespace, stringData={"password": CANARY}))
+    with pytest.raises(ClusterError) as refused:
+        await apply(behind_proxy, secret)
+    assert CANARY not in str(refused.value)
+
+
+async def test_S13_a_redirect_is_an_error_and_nothing_follows_it(clock: RealClock) -> None:
+    seen: list[str] = []
+
+    async def elsewhere(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(request.path)
+        return web.Response(text="{}")
+
+    async def redirecting(request: web.BaseRequest) -> web.StreamResponse:
+        raise web.HTTPFound(f"http://127.0.0.1:{other.addresses[0][1]}/stolen")
+
+    other, server = (web.ServerRunner(web.Server(handler)) for handler in (elsewhere, redirecting))
+    for runner in (other, server):
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    access = ClusterAccess("moved", server=f"http://127.0.0.1:{server.addresses[0][1]}", token=Secret(CANARY))
+    async with KubeCluster(access, clock=clock) as cluster:
+        with pytest.raises(ClusterError) as refused:
+            await cluster.target()
+    assert "redirect" in str(refused.value)
+    assert CANARY not in str(refused.value)
+    assert seen == []
+    for runner in (other, server):
+        await runner.cleanup()
+
+
+async def test_S8_an_unreachable_server_is_named_without_what_its_url_hides(clock: RealClock) -> None:
+    access = ClusterAccess("gone", server=f"http://user:{CANARY}@127.0.0.1:1/?sig={CANARY}")
+    async with KubeHttp(access, clock=clock) as http:
+        with pytest.raises(ClusterError) as failed:
+            await http.request("GET", "/version")
+    assert CANARY not in str(failed.value)
+    assert "127.0.0.1" in str(failed.value)
+
+
+def test_R2_one_function_writes_to_clusters() -> None:
+    """Nothing but write.py names a method that changes something, and in it only `write` and the dry-run send one."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.is_relative_to(PACKAGE / "testing") or path == PACKAGE / "kube" / "write.py":
+            continue
+        if not imports_kube(path):
+            continue
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        assert not words & {"POST", "PUT", "PATCH", "DELETE"}, path
+    tree = ast.parse((PACKAGE / "kube" / "write.py").read_text())
+    senders = [
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.AsyncFunctionDef)
+        and any(isinstance(node, ast.Attribute) and node.attr in ("call", "request") for node in ast.walk(function))
+    ]
+    assert sorted(senders) == ["rehearse", "write"]
+
+
+def imports_kube(path: Path) -> bool:
+    """Whether a module could get hold of the connection to a cluster."""
+    return path.is_relative_to(PACKAGE / "kube") or "gitopsd.kube" in path.read_text()
+
+
+async def test_R2_a_permit_opens_one_object_only(clock: RealClock) -> None:
+    made: list[RequestMade] = []
+    key = ObjectKey("", "ConfigMap", "default", "mine")
+    async with KubeHttp(ClusterAccess("any", server="http://127.0.0.1:1"), clock=clock, on_request=made.append) as http:
+        other = key._replace(namespace="kube-system")
+        with pytest.raises(PermissionError):
+            await write(http, permit_object(an_app(), key), other, method="DELETE", path="/x", body=b"")
+    assert made == []
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/../../secrets/x", "a%2fb", ""])
+async def test_a_name_cannot_leave_its_place_in_the_path(cluster: KubeCluster, namespace: str, name: str) -> None:
+    odd = desired(an_object("ConfigMap", name, namespace=namespace, data={}))
+    (prediction,) = await cluster.predict([(odd, None)])
+    assert "cannot be used" in prediction.error
