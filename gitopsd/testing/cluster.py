@@ -1,0 +1,396 @@
+"""A Kubernetes cluster in memory: an API server, its objects, and somebody else who meddles with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import anyio.lowlevel
+
+from gitopsd.core import annotations as marks
+from gitopsd.core.document import Document, canonical
+from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
+from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, string_map, text
+from gitopsd.core.live import Live, LiveObject, Prediction
+from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.permit import Permit
+from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange
+from gitopsd.ports.renderer import RenderTarget
+from gitopsd.testing.builders import a_namespace
+from gitopsd.testing.field_ownership import Body
+from gitopsd.testing.gate import Gate
+from gitopsd.testing.kinds import DEFINITION, NAMESPACE, Kinds
+from gitopsd.testing.objects import Objects
+
+_VERSION: Final = "v1.36.3"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One object that was written: `verb` is `apply` or `delete` (with its propagation)."""
+
+    verb: str
+    key: ObjectKey
+    propagation: str = ""
+
+
+class FakeCluster:
+    """`ports.Cluster` in memory.
+
+    `writes` lists what gitopsd wrote, `predicted` what it asked a dry-run for. `gate.hold("apply")` (or a verb of
+    `observe`, `predict`, `delete`, `target`, or a key) lets calls hang. With `controllers` workloads get healthy and
+    definitions established as soon as they are applied; without, a test says when by `settle` and `establish`.
+    """
+
+    def __init__(self, name: str = "local", *, controllers: bool = True, server: str = "") -> None:
+        self.name = name
+        self.server = server or f"https://{name}.example.org:6443"
+        self.controllers = controllers
+        self.gate = Gate()
+        self.writes: list[Write] = []
+        self.predicted: list[ObjectKey] = []
+        self.forgotten: list[tuple[AppName, frozenset[GroupKind]]] = []
+        self._kinds = Kinds()
+        self._objects = Objects()
+        self._listeners: dict[object, Listener] = {}
+        self._needs: dict[AppName, set[GroupKind]] = {}
+        self._wants: dict[AppName, set[ObjectKey]] = {}
+        self._refused: dict[ObjectKey, str] = {}
+        self._forbidden: set[GroupKind] = set()
+        self._errors: dict[str, list[ClusterError]] = {}
+        self._down = ""
+        for namespace in ("default", "kube-system"):
+            self.create(a_namespace(namespace))
+
+    # What somebody else does
+
+    def create(self, body: JsonObject) -> ObjectKey:
+        """Somebody creates (or replaces) an object."""
+        key = self._key(body)
+        self._keep(key, self._objects.edited(key, deepcopy(dict(body))), tell=True)
+        return key
+
+    def edit(self, key: ObjectKey, change: Callable[[Body], None]) -> None:
+        """Somebody changes an object: `change` works on its body in place."""
+        body = deepcopy(self._objects.bodies[key])
+        change(body)
+        self._keep(key, self._objects.edited(key, body), tell=True)
+
+    def remove(self, key: ObjectKey) -> None:
+        """Somebody deletes an object; with a namespace goes all that is in it."""
+        self._drop(key, tell=True)
+
+    def set_status(self, key: ObjectKey, status: JsonObject) -> None:
+        """A controller writes the object's status."""
+        self.edit(key, lambda body: body.update(status=dict(status)))
+
+    def settle(self, key: ObjectKey) -> None:
+        """A controller brings a workload up: its status says that it is healthy."""
+        body = self._objects.bodies[key]
+        replicas = mapping(body, "spec").get("replicas", 1)
+        observed = mapping(body, "metadata").get("generation", 1)
+        counts = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas", "currentReplicas")
+        self.set_status(key, {"observedGeneration": observed, **dict.fromkeys(counts, replicas)})
+
+    def establish(self, key: ObjectKey) -> None:
+        """A definition's kinds are served from now on."""
+        conditions = [{"type": kind, "status": "True"} for kind in ("NamesAccepted", "Established")]
+        self.set_status(key, {"conditions": conditions})
+        spec = mapping(self._objects.bodies[key], "spec")
+        kind = GroupKind(text(spec, "group"), text(spec, "names", "kind"))
+        for version in objects(spec, "versions"):
+            gvk = GVK(kind.group, text(version, "name"), kind.kind)
+            self._kinds.add(gvk, namespaced=text(spec, "scope") != "Cluster")
+        self._tell({app for app, needed in self._needs.items() if kind in needed})
+
+    # Faults
+
+    def go_down(self, error: str = "connection refused") -> None:
+        """Nobody answers from now on."""
+        self._down = error
+        self._tell(self._needs.keys(), always=True)
+
+    def come_up(self) -> None:
+        """Answer again."""
+        self._down = ""
+        self._tell(self._needs.keys(), always=True)
+
+    def fail_next(self, verb: str, error: ClusterError | None = None, *, times: int = 1) -> None:
+        """The next `times` calls of `verb` raise `error`, or one that says that the API server is busy (429)."""
+        busy = ClusterError("the API server is busy", where=f"cluster {self.name}", retryable=True, status=429)
+        self._errors.setdefault(verb, []).extend([error or busy] * times)
+
+    def refuse(self, key: ObjectKey, message: str) -> None:
+        """The API server finds this object invalid, in an apply as in a dry-run; "" ends it."""
+        self._refused[key] = message
+
+    def forbid(self, kind: GroupKind) -> None:
+        """gitopsd may not list this kind."""
+        self._forbidden.add(kind)
+
+    def allow(self, kind: GroupKind) -> None:
+        """It may again."""
+        self._forbidden.discard(kind)
+
+    # What a test looks at
+
+    def body(self, key: ObjectKey) -> JsonObject | None:
+        """The object as it is now; None if it is not there."""
+        return self._objects.bodies.get(key)
+
+    def keys(self, kind: str = "") -> list[ObjectKey]:
+        """All objects, or those of a kind, in the order of their creation."""
+        return [key for key in self._objects.bodies if kind in ("", key.kind)]
+
+    # ports.Cluster
+
+    def connection(self) -> Connection:
+        """Up, unless `go_down` was called."""
+        return Connection(not self._down, "" if self._down else _VERSION, self._down)
+
+    async def target(self) -> RenderTarget:
+        """Version and served APIs."""
+        await self._arrive("target")
+        return RenderTarget(_VERSION, tuple(self._kinds.api_versions()))
+
+    async def kinds(self, gvks: Collection[GVK]) -> Mapping[GVK, KindInfo]:
+        """What is served of them."""
+        await self._arrive("kinds")
+        return {gvk: self._kinds.served[gvk] for gvk in gvks if gvk in self._kinds.served}
+
+    async def observe(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
+        """The objects with `keys`, and those of kinds that were ever observed that are tracked as `app`'s."""
+        asked = {gvk.group_kind for gvk in kinds} | {key.group_kind for key in keys}
+        self._needs.setdefault(app, set()).update(asked)
+        self._wants[app] = set(keys)
+        await self._arrive("observe")
+        for kind in sorted(asked & self._forbidden):
+            raise ClusterError(
+                f"{kind} may not be listed",
+                where=f"cluster {self.name}",
+                hint="add a rule to its role",
+                status=403,
+                reason="Forbidden",
+            )
+        watched = set().union(*self._needs.values())
+        found = [self._live(key) for key in self._objects.bodies if key.group_kind in watched]
+        wanted = self._wants[app]
+        return Live({one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)})
+
+    def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
+        """Objects whose owner references lead to one of `uids`."""
+        known = set(uids)
+        found: dict[ObjectKey, LiveObject] = {}
+        grown = True
+        while grown:
+            grown = False
+            for key in self._objects.bodies:
+                one = self._live(key)
+                if key not in found and known & set(one.owner_uids):
+                    found[key] = one
+                    known.add(one.uid)
+                    grown = True
+        return list(found.values())
+
+    async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+        """What an apply of each would give."""
+        await self._arrive("predict")
+        return [self._predict(desired, live) for desired, live in objects]
+
+    async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
+        """Server-side apply by force."""
+        _check(permit, desired.key)
+        await self._arrive("apply", desired.key)
+        self._admit(desired)
+        self.writes.append(Write("apply", desired.key))
+        before = self._concerned(desired.key)
+        self._keep(desired.key, self._objects.applied(desired.key, desired.document.body(), desired.gvk), tell=False)
+        live = self._live(desired.key)
+        self._tell((before | self._concerned(desired.key)) - {AppName(permit.app), live.owner})
+        if self.controllers:
+            self._control(desired.key)
+        return live
+
+    async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
+        """Delete exactly this object."""
+        _check(permit, live.key)
+        await self._arrive("delete", live.key)
+        body = self._objects.bodies.get(live.key)
+        if body is None or text(body, "metadata", "uid") != live.uid:
+            return
+        self.writes.append(Write("delete", live.key, propagation))
+        if sequence(body, "metadata", "finalizers"):
+            self.edit(live.key, lambda found: found["metadata"].update(deletionTimestamp="2030-01-01T00:00:00Z"))
+        else:
+            self._drop(live.key, tell=True)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` at each change, within the call that made it."""
+        token = object()
+        self._listeners[token] = listener
+        return lambda: self._listeners.pop(token, None) and None
+
+    async def forget(self, app: AppName, kinds: Collection[GroupKind]) -> None:
+        """`app` needs these kinds no more."""
+        await anyio.lowlevel.checkpoint()
+        self.forgotten.append((app, frozenset(kinds)))
+        self._needs.get(app, set()).difference_update(kinds)
+        self._wants[app] = {key for key in self._wants.get(app, ()) if key.group_kind not in kinds}
+        if not self._needs.get(app):
+            self._needs.pop(app, None)
+
+    # Inside
+
+    async def _arrive(self, verb: str, *places: ObjectKey) -> None:
+        await self.gate.passing(verb, *places)
+        if self._down:
+            raise ClusterDown("cannot be reached", where=f"cluster {self.name}", why=self._down, retryable=True)
+        if errors := self._errors.get(verb):
+            raise errors.pop(0)
+
+    def _admit(self, desired: DesiredObject) -> None:
+        """Raise what the API server would answer to an apply that it does not do."""
+        where = f"cluster {self.name}, {desired.key}"
+        if desired.gvk not in self._kinds.served:
+            raise ClusterError(
+                f"the cluster does not serve {desired.gvk}", where=where, retryable=True, reason="NotServed"
+            )
+        if message := self._invalid(desired):
+            raise ClusterError("the API server refused to apply it", where=where, why=message, status=422)
+        namespace = desired.key.namespace
+        if namespace and ObjectKey("", "Namespace", "", namespace) not in self._objects.bodies:
+            raise ClusterError(
+                f"namespace {namespace} does not exist",
+                where=where,
+                hint="add CreateNamespace=true to the application's syncOptions, or create it",
+                retryable=True,
+                status=404,
+                reason="NotFound",
+            )
+
+    def _invalid(self, desired: DesiredObject) -> str:
+        if desired.key.kind in ("ConfigMap", "Secret"):
+            for name, value in mapping(desired.document.body(), "data").items():
+                if not isinstance(value, str):
+                    return f".data.{name}: expected string, got {value!r}"
+        return self._refused.get(desired.key, "")
+
+    def _predict(self, desired: DesiredObject, live: LiveObject | None) -> Prediction:
+        self.predicted.append(desired.key)
+        version = live.resource_version if live else ""
+        try:
+            self._admit(desired)
+        except ClusterError as error:
+            return Prediction(desired.digest, version, None, str(error))
+        body = self._objects.applied(desired.key, desired.document.body(), desired.gvk)
+        current = None
+        if live is not None and live.gvk != desired.gvk:
+            current = Document(canonical({**live.document.body(), "apiVersion": desired.gvk.api_version}))
+        return Prediction(desired.digest, version, Document(canonical(body)), current=current)
+
+    def _key(self, body: JsonObject) -> ObjectKey:
+        gvk = GVK.parse(text(body, "apiVersion"), text(body, "kind"))
+        info = self._kinds.served.get(gvk, KindInfo(namespaced=True))
+        namespace = (text(body, "metadata", "namespace") or "default") if info.namespaced else ""
+        return ObjectKey(gvk.group, gvk.kind, namespace, text(body, "metadata", "name"))
+
+    def _live(self, key: ObjectKey) -> LiveObject:
+        body = self._objects.bodies[key]
+        gvk = self._kinds.preferred(key.group_kind) or GVK.parse(text(body, "apiVersion"), key.kind)
+        tracking = marks.parse_tracking_id(string_map(body, "metadata", "annotations").get(marks.TRACKING_ID, ""))
+        return LiveObject(
+            key=key,
+            gvk=gvk,
+            uid=text(body, "metadata", "uid"),
+            resource_version=text(body, "metadata", "resourceVersion"),
+            document=Document(canonical({**body, "apiVersion": gvk.api_version})),
+            owner=tracking.app if tracking else "",
+            copied=tracking is not None and not marks.tracks(tracking, key),
+            owner_uids=tuple(text(owner, "uid") for owner in objects(body, "metadata", "ownerReferences")),
+            deleting=bool(text(body, "metadata", "deletionTimestamp")),
+        )
+
+    def _keep(self, key: ObjectKey, body: Body, *, tell: bool) -> None:
+        before = self._objects.bodies.get(key)
+        if before is body:
+            return
+        apps = self._concerned(key)
+        self._objects.bodies[key] = body
+        if text(body, "metadata", "deletionTimestamp") and not sequence(body, "metadata", "finalizers"):
+            self._drop(key, tell=tell)
+        elif tell:
+            self._tell(apps | self._concerned(key))
+
+    def _drop(self, key: ObjectKey, *, tell: bool) -> None:
+        apps = self._concerned(key)
+        body = self._objects.bodies.pop(key)
+        below = [one.key for one in self.children([text(body, "metadata", "uid")])]
+        if key.group_kind == NAMESPACE:
+            below += [other for other in self._objects.bodies if other.namespace == key.name]
+        if key.group_kind == DEFINITION:
+            self._kinds.drop(GroupKind(text(body, "spec", "group"), text(body, "spec", "names", "kind")))
+        for other in below:
+            if other in self._objects.bodies:
+                self._drop(other, tell=tell)
+        if tell:
+            self._tell(apps)
+
+    def _control(self, key: ObjectKey) -> None:
+        if key.group_kind == DEFINITION:
+            self.establish(key)
+        elif key.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
+            self.settle(key)
+
+    def _concerned(self, key: ObjectKey) -> set[AppName]:
+        """Who wants the object, who it is tracked as, and whose objects own it."""
+        found = {app for app, keys in self._wants.items() if key in keys}
+        seen: set[ObjectKey] = set()
+        rest = [key]
+        while rest:
+            here = rest.pop()
+            if here in seen or here not in self._objects.bodies:
+                continue
+            seen.add(here)
+            one = self._live(here)
+            if one.owner:
+                found.add(AppName(one.owner))
+            rest += [other for other, body in self._objects.bodies.items() if _uid(body) in one.owner_uids]
+        return found
+
+    def _tell(self, apps: Collection[str], *, always: bool = False) -> None:
+        known = frozenset(app for app in self._needs if app in apps)
+        if known or always:
+            for listener in tuple(self._listeners.values()):
+                listener(LiveChange(self.name, known))
+
+
+class FakeClusters:
+    """`ports.Clusters` over these."""
+
+    def __init__(self, *clusters: Cluster) -> None:
+        self._clusters = clusters
+
+    def find(self, *, server: str = "", name: str = "") -> Cluster:
+        """The one with this name or server."""
+        for cluster in self._clusters:
+            if (name and cluster.name == name) or (server and cluster.server == server):
+                return cluster
+        known = ", ".join(cluster.name for cluster in self._clusters)
+        raise SpecError(f"cluster {name or server} is not known", hint=f"use one of {known}")
+
+
+def _check(permit: Permit, key: ObjectKey) -> None:
+    if permit.key != key:
+        raise PermissionError(f"the permit is for {permit.key}, not for {key}")
+
+
+def _uid(body: JsonObject) -> str:
+    return text(body, "metadata", "uid")
+
+
+if TYPE_CHECKING:
+    _cluster: Cluster = FakeCluster()
+    _clusters: Clusters = FakeClusters(FakeCluster())

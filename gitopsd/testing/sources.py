@@ -1,0 +1,146 @@
+"""Git repositories in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitopsd.core.errors import SourceError
+from gitopsd.core.manifest import Read, ReadKind
+from gitopsd.ports.sources import Refs, Snapshot, Sources
+from gitopsd.testing.gate import Gate
+
+
+@dataclass(slots=True)
+class FakeRepository:
+    """Commits (id → path → text) and refs (full name → commit)."""
+
+    url: str
+    commits: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+
+    def commit(self, files: Mapping[str, str], *, branch: str = "main") -> str:
+        """A new commit with exactly these files, at the tip of `branch`; its id."""
+        text = f"{self.url}\n{len(self.commits)}\n{sorted(files.items())}"
+        commit = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self.commits[commit] = dict(files)
+        self.refs[f"refs/heads/{branch}"] = commit
+        self.refs.setdefault("HEAD", commit)
+        if branch == "main":
+            self.refs["HEAD"] = commit
+        return commit
+
+    def tag(self, name: str, commit: str) -> None:
+        """Set a tag."""
+        self.refs[f"refs/tags/{name}"] = commit
+
+
+class FakeSources:
+    """`ports.Sources` over `FakeRepository`s.
+
+    `gate.hold(url)` lets every call on a repository hang until `gate.release(url)`. `looked_up` lists the URL of each
+    look-up on the network, `wanted` is what `keep` was last told. Snapshots are written below `folder`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._repositories: dict[str, FakeRepository] = {}
+        self._seen: dict[str, Refs] = {}
+        self._errors: dict[str, SourceError | RuntimeError] = {}
+        self.gate = Gate()
+        self.looked_up: list[str] = []
+        self.wanted: Mapping[str, frozenset[str]] = {}
+
+    def repository(self, url: str) -> FakeRepository:
+        """The repository at `url`; an empty one the first time."""
+        return self._repositories.setdefault(url, FakeRepository(url))
+
+    def fail(self, url: str, error: SourceError | RuntimeError | None = None) -> None:
+        """Look-ups of `url` raise from now on: `error`, or one that says that nobody answers."""
+        self._errors[url] = error or SourceError(
+            "cannot be reached", where=url, hint="check the network", retryable=True
+        )
+
+    def heal(self, url: str) -> None:
+        """Answer again."""
+        self._errors.pop(url, None)
+
+    async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
+        """The repository's refs."""
+        if not fresh and repo_url in self._seen:
+            return self._seen[repo_url]
+        self.looked_up.append(repo_url)
+        await self.gate.passing(repo_url)
+        found = self._seen[repo_url] = Refs(dict(self._find(repo_url).refs))
+        return found
+
+    async def commit(self, repo_url: str, target_revision: str) -> str:
+        """The commit that the last look-up had for the revision."""
+        refs = self._seen.get(repo_url) or await self.refs(repo_url, fresh=True)
+        repository = self._find(repo_url)
+        for name in (target_revision, f"refs/heads/{target_revision}", f"refs/tags/{target_revision}"):
+            if name in refs.commits:
+                return refs.commits[name]
+        found = [commit for commit in repository.commits if commit.startswith(target_revision)]
+        if len(found) == 1 and len(target_revision) >= 7:
+            return found[0]
+        raise SourceError(
+            f"{target_revision} is not a branch, tag or commit", where=repo_url, hint="correct targetRevision"
+        )
+
+    async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:
+        """For each read a text that changes with what it gives."""
+        await self.gate.passing(repo_url)
+        files = self._files(repo_url, commit)
+        return [_fingerprint(files, read) for read in reads]
+
+    async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
+        """The commit as a folder below `folder`."""
+        await self.gate.passing(repo_url)
+        if self._folder is None:
+            raise SourceError("these fake sources have no folder for snapshots", hint="FakeSources(tmp_path)")
+        root = self._folder / commit
+        _write(root, self._files(repo_url, commit))
+        return Snapshot(str(root), repo_url, commit)
+
+    async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
+        """Note what is wanted; nothing is forgotten."""
+        self.wanted = dict(wanted)
+
+    def _find(self, url: str) -> FakeRepository:
+        if url in self._errors:
+            raise self._errors[url]
+        if url not in self._repositories:
+            raise SourceError("the repository does not exist", where=url, hint="correct repoURL")
+        return self._repositories[url]
+
+    def _files(self, url: str, commit: str) -> Mapping[str, str]:
+        repository = self._repositories.get(url)
+        if repository is None or commit not in repository.commits:
+            raise SourceError(f"commit {commit} is not in the repository", where=url)
+        return repository.commits[commit]
+
+
+def _write(root: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    root.mkdir(parents=True, exist_ok=True)
+
+
+def _fingerprint(files: Mapping[str, str], read: Read) -> str:
+    prefix = "" if read.path in ("", ".") else f"{read.path}/"
+    below = sorted({name[len(prefix) :].split("/")[0] for name in files if name.startswith(prefix)})
+    if read.path in files:
+        return f"file {hashlib.sha256(files[read.path].encode()).hexdigest()}"
+    if not below:
+        return ""
+    return f"dir {below}" if read.kind is ReadKind.DIR else "dir"
+
+
+if TYPE_CHECKING:
+    _guard: Sources = FakeSources()
