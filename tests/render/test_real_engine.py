@@ -46,7 +46,7 @@ async def room(trees: Trees, engine: str, *, memory_limit: int = 1 << 30) -> Asy
     await cache.open()
     async with EnginePool([engine], memory_limit=memory_limit) as pool:
         renderers = manager.renderers(pool)
-        yield RenderRoom(renderers, trees, cache, SteppedClock(), identity="test", limits=Limits(deadline=20))
+        yield RenderRoom(renderers, trees, cache, SteppedClock(), identity="test", limits=Limits(deadline=60))
 
 
 async def render(here: RenderRoom, commit: str, path: str, *, helm: bool = False) -> Rendered:
@@ -117,10 +117,10 @@ async def test_a_render_over_the_memory_limit_names_it_and_the_next_one_works(tr
             '{{ range until 5000 }}{{ $all = append $all (printf "%s%d" $s .) }}{{ end }}{{ len $all }}'
         ),
     }
-    async with room(trees, engine, memory_limit=200 << 20) as here:
+    async with room(trees, engine, memory_limit=128 << 20) as here:
         with pytest.raises(RenderError, match="twice") as caught:
             await names(here, trees.add(FILES | greedy), "greedy")
-        assert str(200 << 20) in caught.value.why
+        assert str(128 << 20) in caught.value.why
         assert await names(here, trees.add(FILES), "chart") == (["app-1"], False)
 
 
