@@ -1,0 +1,171 @@
+"""Applications: in a list, and one in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import Field
+
+from gitopsd.core.app import AppSpec, Destination, Source, SyncPolicy
+from gitopsd.core.appstatus import AppStatus, SyncCode
+from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.errors import shown_url
+from gitopsd.core.live import LiveObject
+from gitopsd.core.operation import Phase
+from gitopsd.web.models.model import Model
+from gitopsd.web.models.operation import OperationAnswer
+from gitopsd.web.models.resource import Child, HealthAnswer, HookAnswer, Resource
+
+
+class SourceAnswer(Model):
+    """Where manifests come from. The renderer's options stay out: they may hold passwords."""
+
+    repo_url: str = Field(alias="repoURL")
+    path: str
+    target_revision: str
+    renderer: str
+
+    @classmethod
+    def of(cls, source: Source) -> SourceAnswer:
+        """From the core's value, without credentials in the URL."""
+        return cls(
+            repo_url=shown_url(source.repo_url),
+            path=source.path,
+            target_revision=source.target_revision,
+            renderer=source.renderer,
+        )
+
+
+class DestinationAnswer(Model):
+    """Where objects go."""
+
+    server: str
+    name: str
+    namespace: str
+
+    @classmethod
+    def of(cls, destination: Destination) -> DestinationAnswer:
+        """From the core's value, without credentials in the URL."""
+        return cls(
+            server=shown_url(destination.server) if destination.server else "",
+            name=destination.name,
+            namespace=destination.namespace,
+        )
+
+
+class ConditionAnswer(Model):
+    """What is wrong."""
+
+    type: ConditionType
+    message: str
+
+    @classmethod
+    def of(cls, condition: Condition) -> ConditionAnswer:
+        """From the core's value."""
+        return cls(type=condition.type, message=condition.message)
+
+
+class SyncPolicyAnswer(Model):
+    """What the application does on its own."""
+
+    automated: bool
+    prune: bool
+    self_heal: bool
+    allow_empty: bool
+    options: dict[str, str]
+
+    @classmethod
+    def of(cls, policy: SyncPolicy) -> SyncPolicyAnswer:
+        """From the core's value."""
+        automated = policy.automated
+        return cls(
+            automated=automated is not None,
+            prune=automated is not None and automated.prune,
+            self_heal=automated is not None and automated.self_heal,
+            allow_empty=automated is not None and automated.allow_empty,
+            options=dict(policy.options),
+        )
+
+
+class Summary(Model):
+    """One application in a list."""
+
+    name: str
+    project: str
+    labels: dict[str, str]
+    sources: tuple[SourceAnswer, ...]
+    destination: DestinationAnswer
+    automated: bool
+    sync: SyncCode
+    health: HealthAnswer
+    revisions: tuple[str, ...] = Field(description="the commit of each source")
+    conditions: tuple[ConditionAnswer, ...]
+    resource_count: int
+    operation_phase: Phase | None = Field(description="of the sync under way or the last one")
+    reconciled_at: datetime | None
+
+    @classmethod
+    def of(cls, spec: AppSpec, status: AppStatus) -> Summary:
+        """From the core's values."""
+        return cls(
+            name=spec.name,
+            project=spec.project,
+            labels=dict(spec.labels),
+            sources=tuple(SourceAnswer.of(source) for source in spec.sources),
+            destination=DestinationAnswer.of(spec.destination),
+            automated=spec.sync_policy.automated is not None,
+            sync=status.sync,
+            health=HealthAnswer.of(status.health),
+            revisions=status.revisions,
+            conditions=tuple(ConditionAnswer.of(condition) for condition in status.conditions),
+            resource_count=len(status.resources),
+            operation_phase=status.operation.phase if status.operation else None,
+            reconciled_at=status.reconciled_at,
+        )
+
+
+class Page(Model):
+    """Applications sorted by name; `continue` asks for those after them ("" if there are none)."""
+
+    items: tuple[Summary, ...]
+    continue_: str = Field(alias="continue")
+    total: int = Field(description="how many applications match, on all pages together")
+
+
+class Application(Model):
+    """One application in full."""
+
+    summary: Summary
+    sync_policy: SyncPolicyAnswer
+    defined_in: str = Field(description="file and line of its declaration")
+    unsupported: tuple[str, ...] = Field(description="fields that this version cannot honour")
+    decision: str = Field(description="what the daemon decided last, and why")
+    renderers: tuple[str, ...]
+    operation: OperationAnswer | None
+    resources: tuple[Resource, ...]
+    hooks: tuple[HookAnswer, ...]
+    children: tuple[Child, ...]
+
+    @classmethod
+    def of(cls, spec: AppSpec, status: AppStatus, children: Sequence[LiveObject]) -> Application:
+        """From the core's values; parses `children`."""
+        return cls(
+            summary=Summary.of(spec, status),
+            sync_policy=SyncPolicyAnswer.of(spec.sync_policy),
+            defined_in=str(spec.position),
+            unsupported=spec.unsupported,
+            decision=status.decision,
+            renderers=status.renderers,
+            operation=OperationAnswer.of(status.operation) if status.operation else None,
+            resources=tuple(Resource.of(item) for item in status.resources),
+            hooks=tuple(HookAnswer.of(hook) for hook in status.hooks),
+            children=tuple(Child.of(live) for live in children),
+        )
+
+
+class Refreshed(Model):
+    """A refresh: `finished` says whether a reconciliation that began after the request ended. The summary is of now."""
+
+    finished: bool
+    application: Summary

@@ -1,0 +1,110 @@
+"""Objects of an application."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gitopsd.core.appstatus import ResourceStatus, SyncCode
+from gitopsd.core.health.assess import assess
+from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.live import LiveObject
+from gitopsd.core.manifest import Hook
+from gitopsd.web.models.model import Model
+
+
+class HealthAnswer(Model):
+    """Argo CD's health code, and why."""
+
+    status: HealthStatus
+    message: str
+
+    @classmethod
+    def of(cls, health: Health) -> HealthAnswer:
+        """From the core's value."""
+        return cls(status=health.status, message=health.message)
+
+
+class Resource(Model):
+    """An object that the application manages, or that left git. `changes` are paths at which it differs from git."""
+
+    group: str
+    version: str
+    kind: str
+    namespace: str
+    name: str
+    sync: SyncCode
+    health: HealthAnswer | None = Field(description="null where nothing is known of the kind")
+    wave: int
+    requires_pruning: bool
+    changes: tuple[str, ...]
+    message: str
+
+    @classmethod
+    def of(cls, item: ResourceStatus) -> Resource:
+        """From the core's value."""
+        return cls(
+            group=item.gvk.group,
+            version=item.gvk.version,
+            kind=item.gvk.kind,
+            namespace=item.key.namespace,
+            name=item.key.name,
+            sync=item.sync,
+            health=HealthAnswer.of(item.health) if item.health else None,
+            wave=item.wave,
+            requires_pruning=item.requires_pruning,
+            changes=item.changes,
+            message=item.message,
+        )
+
+
+class Child(Model):
+    """An object below one that the application manages: a ReplicaSet, a Pod. Its names and health, no more of it."""
+
+    group: str
+    version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    owner_uids: tuple[str, ...]
+    deleting: bool
+    health: HealthAnswer | None
+
+    @classmethod
+    def of(cls, live: LiveObject) -> Child:
+        """From a live object; parses it, which takes about 50 µs."""
+        health = assess(live.document.body())
+        return cls(
+            group=live.gvk.group,
+            version=live.gvk.version,
+            kind=live.gvk.kind,
+            namespace=live.key.namespace,
+            name=live.key.name,
+            uid=live.uid,
+            owner_uids=live.owner_uids,
+            deleting=live.deleting,
+            health=HealthAnswer.of(health) if health else None,
+        )
+
+
+class HookAnswer(Model):
+    """A manifest that runs at a phase of a sync."""
+
+    group: str
+    version: str
+    kind: str
+    namespace: str
+    name: str
+    phases: tuple[str, ...]
+
+    @classmethod
+    def of(cls, hook: Hook) -> HookAnswer:
+        """From the core's value."""
+        return cls(
+            group=hook.gvk.group,
+            version=hook.gvk.version,
+            kind=hook.gvk.kind,
+            namespace=hook.namespace,
+            name=hook.name,
+            phases=hook.phases,
+        )

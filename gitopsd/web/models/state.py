@@ -1,0 +1,24 @@
+"""Small answers about the daemon itself."""
+
+from __future__ import annotations
+
+from gitopsd.web.models.model import Model
+
+
+class Alive(Model):
+    """The event loop turns."""
+
+    status: str = "ok"
+
+
+class Readiness(Model):
+    """Whether the daemon does its work; the reason is told to the unix socket alone."""
+
+    ready: bool
+    reason: str = ""
+
+
+class Version(Model):
+    """Which gitopsd this is."""
+
+    version: str

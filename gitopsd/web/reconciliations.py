@@ -1,0 +1,67 @@
+"""Waiting for an application's next reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from gitopsd.core.events import AppRemoved, Event, Reconciled
+from gitopsd.core.ids import AppName
+from gitopsd.ports.clock import Clock
+
+
+class Waiter:
+    """Somebody who waits for a reconciliation of one application that begins after `since` (monotonic seconds)."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self._over = anyio.Event()
+
+    def finish(self) -> None:
+        """It happened."""
+        self._over.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether it happened within `seconds`."""
+        with anyio.move_on_after(seconds):
+            await self._over.wait()
+        return self._over.is_set()
+
+
+class Reconciliations:
+    """Subscribe `on_event` to the bus; costs nothing while nobody waits."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiters: dict[AppName, set[Waiter]] = {}
+
+    def on_event(self, event: Event) -> None:
+        """Wake those whose reconciliation ended, or whose application is gone."""
+        match event:
+            case Reconciled():
+                waiters = self._waiters.get(event.spec.name)
+                if waiters and event.fresh:
+                    began = self._clock.monotonic() - event.seconds
+                    for waiter in waiters:
+                        if began >= waiter.since:
+                            waiter.finish()
+            case AppRemoved():
+                for waiter in self._waiters.get(event.name, ()):
+                    waiter.finish()
+            case _:
+                pass
+
+    @contextmanager
+    def awaited(self, name: AppName) -> Iterator[Waiter]:
+        """A waiter for a reconciliation of `name` that begins from now on."""
+        waiter = Waiter(self._clock.monotonic())
+        self._waiters.setdefault(name, set()).add(waiter)
+        try:
+            yield waiter
+        finally:
+            waiters = self._waiters[name]
+            waiters.discard(waiter)
+            if not waiters:
+                del self._waiters[name]

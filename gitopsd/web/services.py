@@ -1,0 +1,43 @@
+"""What the web room needs from the rest of the daemon, which wires it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gitopsd.core.app import AppSpec
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.ids import AppName
+from gitopsd.core.live import LiveObject
+from gitopsd.web.reconciliations import Reconciliations
+
+
+class Refresh(Protocol):
+    """Looks an application's repositories up and reconciles it now."""
+
+    def __call__(self, name: AppName, *, hard: bool) -> None:
+        """Ask for it; does not wait. `hard` renders without the cache. KeyError if there is no such application."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All of them are called in the event loop's thread and answer at once, `metrics` excepted.
+
+    - `applications`, `application`: what the supervisor has; None where there is no such application.
+    - `children`: live objects below those that the application manages; none while its cluster is not known.
+    - `metrics`: the Accept header in, content type and body out.
+    - `ready`: whether the daemon does its work, and if not why.
+    - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
+    """
+
+    applications: Callable[[], Mapping[AppName, tuple[AppSpec, AppStatus]]]
+    application: Callable[[AppName], tuple[AppSpec, AppStatus] | None]
+    refresh: Refresh
+    reconciliations: Reconciliations
+    children: Callable[[AppName], Sequence[LiveObject]]
+    metrics: Callable[[str], Awaitable[tuple[str, bytes]]]
+    ready: Callable[[], tuple[bool, str]]
+    version: str
+    on_bug: Callable[[str, Exception], None]
