@@ -236,7 +236,7 @@ async def test_cached_renders_count_and_have_no_duration(recorder: Recorder, scr
     assert [row["renderer"] for row in of(samples, "gitopsd_render_seconds_count")] == ["kustomize"]
 
 
-async def test_S8_no_url_in_a_label_holds_a_credential(recorder: Recorder) -> None:  # noqa: N802  # the advisory's row
+async def test_S8_no_url_in_a_label_holds_a_credential(recorder: Recorder) -> None:
     url = f"https://user:{CANARY}@git.example.org/team/app.git?token={CANARY}#{CANARY}"
     spec = replace(a_spec(), sources=(Source(url),), destination=Destination(server=url))
     recorder.on_event(changed(spec, a_status(spec), server=url))
