@@ -15,6 +15,10 @@ import (
 const actAsEngine = "GITOPSD_ENGINE_UNDER_TEST"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(actAsEngine) == "probe" {
+		probeSeal()
+		return
+	}
 	if os.Getenv(actAsEngine) != "" {
 		main()
 		return

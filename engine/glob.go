@@ -2,6 +2,7 @@ package main
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,13 +37,13 @@ func expandGlob(tree *Tree, pattern string) ([]string, error) {
 	for len(rest) > 1 && !hasGlob(rest[0]) {
 		fixed, rest = path.Join(fixed, rest[0]), rest[1:]
 	}
-	matcher, err := glob.Compile(strings.ReplaceAll(strings.Join(rest, "/"), "**/", "{,**/}"), '/')
+	matcher, err := regexp.Compile(globExpression(strings.Join(rest, "/")))
 	if err != nil {
-		return nil, faultf(codeRequest, "%q is not a valid glob: %v", pattern, err)
+		return nil, faultf(codeRequest, "%q is not a valid glob", pattern)
 	}
 	var out []string
 	err = walkFiles(tree, fixed, true, func(file, below string) error {
-		if matcher.Match(below) {
+		if matcher.MatchString(below) {
 			out = append(out, file)
 		}
 		return nil
@@ -52,6 +53,51 @@ func expandGlob(tree *Tree, pattern string) ([]string, error) {
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// globExpression writes a glob as a regular expression (which Go matches in linear time). A bracket or brace that
+// is not closed makes one that does not compile.
+func globExpression(pattern string) string {
+	var out strings.Builder
+	out.WriteString("^")
+	open := 0
+	for i := 0; i < len(pattern); i++ {
+		rest := pattern[i:]
+		switch {
+		case strings.HasPrefix(rest, "**/"):
+			out.WriteString("(?:.*/)?")
+			i += 2
+		case strings.HasPrefix(rest, "**"):
+			out.WriteString(".*")
+			i++
+		case rest[0] == '*':
+			out.WriteString("[^/]*")
+		case rest[0] == '?':
+			out.WriteString("[^/]")
+		case rest[0] == '[':
+			end := strings.IndexByte(rest, ']')
+			if end < 2 {
+				return "[" // not closed, or empty
+			}
+			class, negated := strings.CutPrefix(strings.ReplaceAll(rest[1:end], `\`, `\\`), "!")
+			if negated {
+				class = "^" + class
+			}
+			out.WriteString("[" + class + "]")
+			i += end
+		case rest[0] == '{':
+			out.WriteString("(?:")
+			open++
+		case rest[0] == '}' && open > 0:
+			out.WriteString(")")
+			open--
+		case rest[0] == ',' && open > 0:
+			out.WriteString("|")
+		default:
+			out.WriteString(regexp.QuoteMeta(rest[:1]))
+		}
+	}
+	return out.String() + "$"
 }
 
 // walkFiles calls visit for each file under dir in lexical order with its path and its path below dir.

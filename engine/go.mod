@@ -1,4 +1,4 @@
-module gitopsd.dev/engine
+module gitopsd/engine
 
 go 1.26.8
 

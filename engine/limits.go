@@ -32,7 +32,8 @@ const (
 	maxGlobLength     = 1024
 	maxMessageLength  = 8 << 10
 	maxWarnings       = 100
-	defaultDirectory  = 10 << 20 // combined size of a directory's manifests, as Argo CD's reposerver.max.combined.directory.manifests.size
+	defaultDirectory  = 10 << 20  // combined size of a directory's manifests, as Argo CD's reposerver.max.combined.directory.manifests.size
+	maxStackBytes     = 256 << 20 // of one goroutine; an endless recursion ends the process there
 	defaultDeadline   = 60 * time.Second
 	stuckGrace        = 20 * time.Millisecond
 	memorySampleEvery = 50 * time.Millisecond

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -39,7 +41,9 @@ func main() {
 		fmt.Println(string(greeting(version, "")))
 		return
 	}
+	signal.Ignore(os.Interrupt, syscall.SIGHUP) // a terminal's signals are for the daemon; its end closes our input
 	debug.SetGCPercent(gcPercent)
+	debug.SetMaxStack(maxStackBytes)
 	stderr := os.Stderr
 	sandbox := seal()
 	worker := newWorker(os.Stdin, os.Stdout, version, methods())

@@ -8,6 +8,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -305,5 +307,34 @@ func TestOnlyConfinedReadsFiles(t *testing.T) {
 				t.Errorf("%s calls %s", file, call)
 			}
 		}
+	}
+}
+
+// probeSeal is a process that seals itself and then tries what an attacker would.
+func probeSeal() {
+	sandbox := seal()
+	_, program := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
+	_, dial := net.Dial("tcp", "127.0.0.1:1")
+	_, get := http.Get("http://127.0.0.1:1/")
+	_, git := exec.LookPath("git")
+	fmt.Printf("%s|%v|%v|%v|%v|%d\n", sandbox, program, dial, get, git, len(os.Environ()))
+}
+
+func TestTheSealHoldsAgainstTheKernelItself(t *testing.T) {
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), actAsEngine+"=probe")
+	output, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(strings.TrimSpace(string(output)), "|")
+	if len(got) != 6 || !strings.Contains(got[3], "not fetched while rendering") || !strings.Contains(got[4], "not found") || got[5] != "0" {
+		t.Fatal(got)
+	}
+	if got[0] != "seccomp" {
+		t.Skipf("the kernel allows no seccomp filter here: %s", got[0])
+	}
+	if !strings.Contains(got[1], "operation not permitted") || !strings.Contains(got[2], "operation not permitted") {
+		t.Error(got)
 	}
 }
