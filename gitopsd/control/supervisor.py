@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
 from anyio import AsyncContextManagerMixin
-from anyio.abc import TaskGroup
 
 from gitopsd.control.application import Application
 from gitopsd.control.bus import Bus
@@ -26,6 +25,7 @@ from gitopsd.core.errors import GitopsdError, SpecError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName
+from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
 from gitopsd.ports.clock import Clock
@@ -98,9 +98,10 @@ class Supervisor(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Supervisor]:
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             tasks.start_soon(self._timers.run)
             tasks.start_soon(self._revisions.run)
-            tasks.start_soon(self._dispatch, tasks)
+            tasks.start_soon(self._dispatch)
             try:
                 yield self
             finally:
@@ -126,9 +127,12 @@ class Supervisor(AsyncContextManagerMixin):
                 before = known.spec
                 known.respecify(spec)
                 self._revisions.use(name, spec, before)
+                self._publish(known, known.status)
             else:
                 continue
-            self._queue.add(name, Level.GIT)
+            # Without a commit there is nothing to do yet: the first look-up wakes it.
+            if self._revisions.of(spec) is not None:
+                self._queue.add(name, Level.GIT)
 
     def tune(self, settings: SupervisorSettings) -> None:
         """Take new settings; the next waits and passes follow them."""
@@ -139,15 +143,10 @@ class Supervisor(AsyncContextManagerMixin):
         for turns in self._turns.values():
             turns.total_tokens = settings.concurrency
 
-    def rewire(self, clusters: Clusters) -> None:
+    def rewire(self) -> None:
         """The clusters of the configuration changed: every application finds its own anew."""
-        self._world = replace(self._world, clusters=clusters)
-        for _, unsubscribe in self._subscriptions.values():
-            unsubscribe()
-        self._subscriptions.clear()
-        for app in self._applications.values():
-            app.respecify(app.spec)
-            self._queue.add(app.spec.name, Level.GIT)
+        for name in self._applications:
+            self._queue.add(name, Level.LIVE)
 
     def refresh(self, name: AppName, *, hard: bool = False) -> None:
         """Look the application's repositories up and reconcile it now; `hard` renders without the cache. KeyError if
@@ -166,6 +165,17 @@ class Supervisor(AsyncContextManagerMixin):
         """One of them."""
         app = self._applications.get(name)
         return (app.spec, app.status) if app else None
+
+    def unseen(self) -> int:
+        """How many applications have not been looked at since the start; those in error count as seen."""
+        return sum(not app.looked for app in self._applications.values())
+
+    def children(self, name: AppName) -> Sequence[LiveObject]:
+        """Live objects below those that the application manages; none while its cluster was not looked at."""
+        app = self._applications.get(name)
+        if app is None or app.cluster is None:
+            return ()
+        return app.cluster.children([item.live.uid for item in app.comparison.objects.values() if item.live])
 
     def commits(self) -> Mapping[str, frozenset[str]]:
         """Repository → commits in use, for `Sources.keep`."""
@@ -192,15 +202,16 @@ class Supervisor(AsyncContextManagerMixin):
         scope = self._scopes.get(name)
         if scope is not None:
             scope.cancel()
+        self._tasks.start_soon(_leave_cluster, app)
         self._bus.publish(AppRemoved(name))
 
     # Passes
 
-    async def _dispatch(self, tasks: TaskGroup) -> None:
+    async def _dispatch(self) -> None:
         while True:
             name, level = await self._queue.get()
             await self._under_way.acquire_on_behalf_of(name)
-            tasks.start_soon(self._pass, name, level)
+            self._tasks.start_soon(self._pass, name, level)
 
     async def _pass(self, name: AppName, level: Level) -> None:
         app = self._applications.get(name)
@@ -222,7 +233,7 @@ class Supervisor(AsyncContextManagerMixin):
         server = ""
         failed = True
         try:
-            cluster = self._cluster(app.spec)
+            cluster = await self._cluster(app)
             server = cluster.server
             failed = not await self._reconcile(app, cluster, level)
         except SpecError as error:
@@ -237,7 +248,7 @@ class Supervisor(AsyncContextManagerMixin):
             )
             self._retry_later(app)
         seconds = self._world.clock.monotonic() - started
-        self._bus.publish(Reconciled(app.spec, server, seconds, failed))
+        self._bus.publish(Reconciled(app.spec, server, seconds, failed, fresh=level > Level.LIVE))
 
     async def _reconcile(self, app: Application, cluster: Cluster, level: Level) -> bool:
         """Whether the application could be compared."""
@@ -259,6 +270,7 @@ class Supervisor(AsyncContextManagerMixin):
             return False
         outcome = await reconcile(app, cluster, _request(resolutions, level), self._adapters)
         app.failures = 0
+        app.looked = True
         self._conclude(app, cluster, outcome)
         return True
 
@@ -274,13 +286,14 @@ class Supervisor(AsyncContextManagerMixin):
             self._queue.add(app.spec.name, Level.LIVE)
         if outcome.decision.act is Act.WAIT:
             self._timers.wake_after(app.spec.name, outcome.decision.seconds)
-        self._publish(app, outcome.status, cluster.server)
+        self._publish(app, outcome.status)
         if operation is not None and operation.finished_at is not None:
             seconds = (operation.finished_at - operation.started_at).total_seconds()
             self._bus.publish(OperationEnded(app.spec, cluster.server, replace(operation, plan=None), seconds))
 
     def _failed(self, app: Application, kind: ConditionType, message: str) -> None:
         """Show that the application could not be compared; what was known of its resources is kept."""
+        app.looked = True
         status = replace(
             app.status,
             sync=SyncCode.UNKNOWN,
@@ -295,20 +308,34 @@ class Supervisor(AsyncContextManagerMixin):
         wait = backoff_seconds(RECONCILE_ERROR, app.failures)
         self._timers.wake_after(app.spec.name, wait + self._world.clock.jitter(wait / 10))
 
-    def _publish(self, app: Application, status: AppStatus, server: str = "") -> None:
+    def _publish(self, app: Application, status: AppStatus) -> None:
+        """Tell everybody, if there is anything to tell but the moment of the last look."""
         app.status = status
-        shown = replace(
-            status, reconciled_at=None, operation=replace(status.operation, plan=None) if status.operation else None
+        operation = replace(status.operation, plan=None) if status.operation else None
+        shown = StatusChanged(
+            spec=app.spec,
+            status=replace(status, reconciled_at=None, operation=operation),
+            previous=None,
+            server=app.cluster.server if app.cluster is not None else app.spec.destination.server,
         )
-        if shown == app.published:
-            return
-        previous, app.published = app.published, shown
-        self._bus.publish(StatusChanged(app.spec, replace(shown, reconciled_at=status.reconciled_at), previous, server))
+        before, app.published = app.published, shown
+        if shown != before:
+            told = replace(shown.status, reconciled_at=status.reconciled_at)
+            self._bus.publish(replace(shown, status=told, previous=before.status if before else None))
 
-    def _cluster(self, spec: AppSpec) -> Cluster:
-        cluster = self._world.clusters.find(server=spec.destination.server, name=spec.destination.name)
-        if cluster.name not in self._subscriptions:
+    async def _cluster(self, app: Application) -> Cluster:
+        """The cluster that the application's destination names now; one that it left is told so."""
+        destination = app.spec.destination
+        cluster = self._world.clusters.find(server=destination.server, name=destination.name)
+        known = self._subscriptions.get(cluster.name)
+        if known is None or known[0] is not cluster:
+            if known is not None:
+                known[1]()
             self._subscriptions[cluster.name] = (cluster, cluster.subscribe(self._live_changed))
+        if app.cluster is not cluster:
+            await _leave_cluster(app)
+            app.start_over()
+            app.cluster = cluster
         return cluster
 
     def _turn(self, cluster: str) -> anyio.CapacityLimiter:
@@ -329,6 +356,11 @@ class Supervisor(AsyncContextManagerMixin):
             if self._scopes:
                 with anyio.move_on_after(_STOP_SECONDS):
                     await self._idle.wait()
+
+
+async def _leave_cluster(app: Application) -> None:
+    if app.cluster is not None:
+        await app.cluster.forget(app.spec.name, {key.group_kind for key in app.comparison.objects})
 
 
 def _request(resolutions: tuple[Resolution, ...], level: Level) -> Request:

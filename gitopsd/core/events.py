@@ -25,12 +25,16 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """One reconciliation of an application ended. `failed`: it could not be compared."""
+    """One reconciliation of an application ended. `failed`: it could not be compared.
+
+    `fresh`: it began from what its repositories hold now, not only from a change in the cluster.
+    """
 
     spec: AppSpec
     server: str
     seconds: float
     failed: bool
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)

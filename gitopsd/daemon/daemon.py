@@ -11,7 +11,6 @@ import anyio
 import anyio.to_thread
 import structlog
 from anyio import AsyncContextManagerMixin
-from anyio.abc import TaskGroup
 
 from gitopsd import __version__
 from gitopsd.config import Config, changes, load
@@ -23,10 +22,12 @@ from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.daemon.clock import SystemClock
+from gitopsd.daemon.doors import Address, open_doors, report_bug
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
 from gitopsd.store.writer import StatusWriter
+from gitopsd.web import Reconciliations, Services
 
 _KEEP_SECONDS: Final = 300.0
 SOCKET_NAME: Final = "gitopsd.sock"
@@ -57,8 +58,14 @@ class Daemon(AsyncContextManagerMixin):
         self._reloading = anyio.Lock()
         self._rooms: Rooms | None = None
         self._supervisor: Supervisor | None = None
-        self._address: tuple[str, int] | None = None
-        for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
+        self._address: Address | None = None
+        self._reconciliations = Reconciliations(self.clock)
+        for subscriber in (
+            self.recorder.on_event,
+            EventLog().on_event,
+            self._reconciliations.on_event,
+            *subscribers,
+        ):
             self.bus.subscribe(subscriber)
 
     @property
@@ -69,8 +76,8 @@ class Daemon(AsyncContextManagerMixin):
         return self._supervisor
 
     @property
-    def address(self) -> tuple[str, int] | None:
-        """Host and port of the public door; None without doors."""
+    def address(self) -> Address | None:
+        """Where it listens; None without doors."""
         return self._address
 
     @property
@@ -99,7 +106,8 @@ class Daemon(AsyncContextManagerMixin):
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
                     if self._doors:
-                        await self._open(tasks)
+                        services = self._services(supervisor)
+                        self._address = await open_doors(services, self.config.server, self.socket_path, tasks)
                     yield self
             finally:
                 self._supervisor = None
@@ -136,9 +144,9 @@ class Daemon(AsyncContextManagerMixin):
         return tuple(status for _, status in self.supervisor.applications().values())
 
     def ready(self) -> tuple[bool, str]:
-        """Whether every application was looked at once, and if not how many were."""
-        seen = [status.reconciled_at is not None for _, status in self.supervisor.applications().values()]
-        return all(seen), f"{sum(seen)} of {len(seen)} applications looked at"
+        """Whether every application was looked at since the start, and if not how many were not."""
+        unseen = self.supervisor.unseen()
+        return not unseen, f"{unseen} applications not looked at yet" if unseen else ""
 
     async def _swap(self, config: Config) -> None:
         rooms = self._rooms
@@ -148,7 +156,7 @@ class Daemon(AsyncContextManagerMixin):
         rooms.sources.reconfigure(config.repositories)
         clusters_changed = config.clusters != before.clusters
         if clusters_changed:
-            pass
+            await rooms.clusters.reconfigure(config.clusters)
         self.config = config
         self._warn(config)
         for key, old, new in _fixed_at_start(before, config):
@@ -157,21 +165,24 @@ class Daemon(AsyncContextManagerMixin):
         self.supervisor.tune(_settings(config))
         self.supervisor.configure(config.applications)
         if clusters_changed:
-            self.supervisor.rewire(rooms.clusters)
+            self.supervisor.rewire()
 
     def _reloaded(self, error: str) -> None:
         self.recorder.reload(ok=not error, when=self.clock.now())
         self.bus.publish(ConfigReloaded(error))
 
-    def _connection_changed(self, server: str, name: str, up: bool, why: str) -> None:
-        self.recorder.cluster_up(server, name, up)
-        if up:
-            _log.info("cluster connected", cluster=name, server=server)
-        else:
-            _log.error("cluster lost", cluster=name, server=server, why=why)
-
-    async def _open(self, tasks: TaskGroup) -> None:
-        return
+    def _services(self, supervisor: Supervisor) -> Services:
+        return Services(
+            applications=supervisor.applications,
+            application=supervisor.application,
+            refresh=supervisor.refresh,
+            reconciliations=self._reconciliations,
+            children=supervisor.children,
+            metrics=self.recorder.exposition,
+            ready=self.ready,
+            version=__version__,
+            on_bug=report_bug,
+        )
 
     async def _keep_house(self) -> None:
         """Now and then forget snapshots and mirrors that nobody uses any more."""

@@ -13,12 +13,14 @@ from anyio import AsyncContextManagerMixin
 from gitopsd import __version__
 from gitopsd.config import Config
 from gitopsd.core.errors import StoreError
-from gitopsd.core.ids import AppName
+from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
 from gitopsd.metrics import Recorder
 from gitopsd.plugin.manager import PluginManager
 from gitopsd.ports.clock import Clock
+from gitopsd.ports.cluster import Connection
 from gitopsd.render.cache import RenderCache
 from gitopsd.render.engine import identity, locate
 from gitopsd.render.limits import Limits
@@ -65,7 +67,13 @@ class OpenRooms(AsyncContextManagerMixin):
                 on_request=self._git_request,
             ) as sources,
             self._renderer(sources) as renderer,
-            KubeClusters(config.clusters, clock=self._clock, on_request=self._kube_request) as clusters,
+            KubeClusters(
+                config.clusters,
+                clock=self._clock,
+                on_request=self._kube_request,
+                on_warning=_kube_warning,
+                on_connection=self._connection,
+            ) as clusters,
         ):
             yield Rooms(sources, renderer, clusters, store)
 
@@ -108,6 +116,13 @@ class OpenRooms(AsyncContextManagerMixin):
     def _git_request(self, request: GitRequest) -> None:
         self._recorder.git_request(request.repo, request.kind, request.seconds, request.ok)
 
+    def _connection(self, cluster: KubeCluster, connection: Connection) -> None:
+        self._recorder.cluster_up(cluster.server, cluster.name, connection.up, connection.version)
+        if connection.up:
+            _log.info("cluster connected", cluster=cluster.name, server=cluster.server, version=connection.version)
+        else:
+            _log.error("cluster lost", cluster=cluster.name, server=cluster.server, error=connection.error)
+
     def _kube_request(self, request: RequestMade) -> None:
         self._recorder.kube_request(request.server, request.verb, request.kind, request.code, request.seconds)
 
@@ -122,6 +137,10 @@ def load_plugins() -> PluginManager:
 
 def _git_limits(config: Config) -> GitLimits:
     return GitLimits(lookup_seconds=config.git.timeout_seconds, fetch_seconds=config.git.fetch_timeout_seconds)
+
+
+def _kube_warning(key: ObjectKey, message: str) -> None:
+    _log.warning("the API server warns", object=str(key), warning=message)
 
 
 def _unreadable(name: AppName, why: str) -> None:

@@ -43,7 +43,8 @@ async def _serve(path: str, environ: Mapping[str, str]) -> None:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)
         count = len(config.applications)
-        listen = ":".join(map(str, daemon.address or ()))
+        address = daemon.address
+        listen = f"{address.host}:{address.port}" if address else ""
         _log.info("ready", applications=count, listen=listen, socket=str(daemon.socket_path))
         await _until_told(notifier, f"{count} applications")
         notifier.stopping()
