@@ -49,9 +49,9 @@ def _install() -> None:
         only_uv = Path(folder) / "uv.lock"
         only_uv.write_text(locked("uv"), encoding="utf-8")
         _pip("--require-hashes", "-r", only_uv)
-    # Compiled ahead: where Python may not write bytecode, every start would compile all libraries anew (a second or two).
-    sync = ["pip", "sync", "--quiet", "--compile-bytecode", "--python", PYTHON, "--require-hashes", LOCK]
-    synced = subprocess.run([VENV / "bin" / "uv", *sync], check=False)
+    # Compiled ahead: where Python may not write bytecode, every start would compile all libraries anew.
+    sync = ("pip", "sync", "--quiet", "--compile-bytecode", "--python", str(PYTHON), "--require-hashes", str(LOCK))
+    synced = subprocess.run([str(VENV / "bin" / "uv"), *sync], check=False)
     if synced.returncode != 0:
         print("setup: uv could not; pip installs the same lock, which takes longer", flush=True)
         _pip("--require-hashes", "-r", LOCK)

@@ -154,7 +154,7 @@ def test_the_seed_itself_is_good() -> None:
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
-def test_Z2_each_field_survives_each_odd_value(odd: Any) -> None:  # noqa: N802  # the row's own name
+def test_Z2_each_field_survives_each_odd_value(odd: Any) -> None:  # the row's own name
     # Each value meets every fourth field, so that all together meet all.
     for number in range(ODD.index(odd) % 4, len(places(MAIN)), 4):
         mutated = copy.deepcopy(MAIN)
@@ -179,7 +179,7 @@ def check(outcome: Config | ConfigErrors) -> None:
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_Z2_cut_and_mixed_text_gives_errors_and_no_crash(chance: random.Random, times: int) -> None:  # noqa: N802  # the row's own name
+def test_Z2_cut_and_mixed_text_gives_errors_and_no_crash(chance: random.Random, times: int) -> None:  # the row's own name
     text = (Path(__file__).parents[2] / "config" / "gitopsd.example.yaml").read_text()
     for _ in range(times):
         start, end = sorted((chance.randrange(len(text)), chance.randrange(len(text))))
@@ -208,12 +208,12 @@ def test_Z2_cut_and_mixed_text_gives_errors_and_no_crash(chance: random.Random, 
 
 @given(st.binary(max_size=300))
 @settings(max_examples=200, deadline=None)
-def test_Z2_bytes_give_errors_and_no_crash(data: bytes) -> None:  # noqa: N802  # the row's own name
+def test_Z2_bytes_give_errors_and_no_crash(data: bytes) -> None:  # the row's own name
     with contextlib.suppress(ConfigErrors):
         parse(data, "f.yaml")
 
 
-def test_D7_a_bad_application_hides_no_other_and_is_named() -> None:  # noqa: N802  # the row's own name
+def test_D7_a_bad_application_hides_no_other_and_is_named() -> None:  # the row's own name
     entry = MAIN["applications"][0]
     listed = [{**entry, "name": f"app-{number}"} for number in range(100)]
     listed[17] = {**listed[17], "syncPolicy": {"retry": {"backoff": {"duration": "9e999h"}}}}

@@ -39,7 +39,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("address", HOSTILE)
 @pytest.mark.parametrize("included", [False, True])
-def test_G4_hostile_addresses_are_refused(tmp_path: Path, address: str, included: bool) -> None:  # noqa: N802  # the row's own name
+def test_G4_hostile_addresses_are_refused(tmp_path: Path, address: str, included: bool) -> None:  # the row's own name
     entry = json.dumps([{"name": "a", "source": {"repoURL": address}, "destination": {"name": "local"}}])
     main = LOCAL + "git: {localRoots: [/srv/git]}\n"
     main += "include: ['*.list']\n" if included else f"applications: {entry}\n"
@@ -50,7 +50,7 @@ def test_G4_hostile_addresses_are_refused(tmp_path: Path, address: str, included
 
 
 @pytest.mark.parametrize("address", ["javascript://x%0aalert(1)//y", "vbscript:x", "//git.example.org/a"])
-def test_X2_repositories_have_one_of_our_schemes(tmp_path: Path, address: str) -> None:  # noqa: N802  # the row's own name
+def test_X2_repositories_have_one_of_our_schemes(tmp_path: Path, address: str) -> None:  # the row's own name
     with pytest.raises(ConfigErrors):
         loaded(tmp_path, f"repositories: [{{url: '{address}'}}]")
 
@@ -78,12 +78,12 @@ def test_remote_addresses_stay_as_they_are_written(tmp_path: Path, address: str)
     assert url_of(tmp_path, address) == address
 
 
-def test_G4_relative_paths_of_the_main_file_are_the_administrators_word(tmp_path: Path) -> None:  # noqa: N802  # the row's own name
+def test_G4_relative_paths_of_the_main_file_are_the_administrators_word(tmp_path: Path) -> None:  # the row's own name
     assert url_of(tmp_path, "../repos/a.git") == f"file://{tmp_path.parent}/repos/a.git"
     assert url_of(tmp_path, "./with space") == f"file://{tmp_path}/with%20space"
 
 
-def test_G4_other_local_paths_lie_below_a_root(tmp_path: Path) -> None:  # noqa: N802  # the row's own name
+def test_G4_other_local_paths_lie_below_a_root(tmp_path: Path) -> None:  # the row's own name
     roots = f"git: {{localRoots: ['{tmp_path}/repos']}}\n"
     wanted = f"file://{tmp_path}/repos/a.git"
     assert url_of(tmp_path, f"{tmp_path}/repos/a.git", main=roots) == wanted
@@ -94,14 +94,14 @@ def test_G4_other_local_paths_lie_below_a_root(tmp_path: Path) -> None:  # noqa:
             url_of(tmp_path, outside, main=roots)
 
 
-def test_G4_other_local_paths_may_be_declared(tmp_path: Path) -> None:  # noqa: N802  # the row's own name
+def test_G4_other_local_paths_may_be_declared(tmp_path: Path) -> None:  # the row's own name
     declared = "repositories: [{url: ./repos/a.git}]\n"
     assert url_of(tmp_path, "../repos/a.git", main=declared, included=True) == f"file://{tmp_path}/repos/a.git"
     with pytest.raises(ConfigErrors):
         url_of(tmp_path, "../repos/b.git", main=declared, included=True)
 
 
-def test_G4_a_link_below_a_root_does_not_lead_out(tmp_path: Path) -> None:  # noqa: N802  # the row's own name
+def test_G4_a_link_below_a_root_does_not_lead_out(tmp_path: Path) -> None:  # the row's own name
     (tmp_path / "repos").mkdir()
     (tmp_path / "secret.git").mkdir()
     os.symlink(tmp_path / "secret.git", tmp_path / "repos" / "a.git")

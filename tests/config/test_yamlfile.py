@@ -83,13 +83,13 @@ def test_positions_count_from_one_and_fall_back_to_what_is_around() -> None:
 @pytest.mark.parametrize(
     "tag", ["!!python/object/apply:os.system", "!!python/name:os.system", "!!binary", "!!set", "!x"]
 )
-def test_U2_tags_are_refused_by_name(tag: str) -> None:  # noqa: N802  # the row's own name
+def test_U2_tags_are_refused_by_name(tag: str) -> None:  # the row's own name
     shown = tag.replace("!!", "tag:yaml.org,2002:") if "python" in tag else tag
     kind = "[id]" if "python" in tag else "id"
     assert f"the tag {shown} is not allowed" in error(f"a: {tag} {kind}")
 
 
-def test_C3_duplicate_keys_are_refused_with_both_places() -> None:  # noqa: N802  # the row's own name
+def test_C3_duplicate_keys_are_refused_with_both_places() -> None:  # the row's own name
     text = error("kind: A\nspec:\n  b: 1\n  b: 2\nkind: B\n")
     assert text.splitlines() == [
         "f.yaml:4:3: the key b stands here twice: it is at line 3, column 3 too",
@@ -121,13 +121,13 @@ BOMB = "a: &a [lol,lol,lol,lol,lol,lol,lol,lol,lol]\n" + "".join(
     ],
     ids=range(12),
 )
-def test_D8_what_grows_when_it_is_walked_is_refused_at_once(text: str, message: str) -> None:  # noqa: N802  # the row's own name
+def test_D8_what_grows_when_it_is_walked_is_refused_at_once(text: str, message: str) -> None:  # the row's own name
     before = time.process_time()
     assert message in error(text)
     assert time.process_time() - before < 1
 
 
-def test_D8_a_huge_file_is_refused_unread(tmp_path: Path) -> None:  # noqa: N802  # the row's own name
+def test_D8_a_huge_file_is_refused_unread(tmp_path: Path) -> None:  # the row's own name
     assert "the file is too large: expected at most 10 MiB" in error(b"a: " + b"x" * MAX_BYTES)
     with open(tmp_path / "big.list", "wb") as file:
         file.truncate(50 * 1024 * 1024)
