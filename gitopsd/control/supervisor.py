@@ -20,14 +20,14 @@ from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.decide import Act, Attempt
+from gitopsd.core.decide import Act, next_attempt
 from gitopsd.core.errors import GitopsdError, SpecError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
-from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
+from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.renderer import Renderer
@@ -282,7 +282,7 @@ class Supervisor(AsyncContextManagerMixin):
         app.operation = operation if operation is not None and not operation.phase.done else None
         if operation is not None and operation.phase.done:
             succeeded = operation.phase is Phase.SUCCEEDED
-            app.attempt = _attempt(app.attempt, operation.digest, now, succeeded=succeeded)
+            app.attempt = next_attempt(app.attempt, operation.digest, now, succeeded=succeeded)
             self._queue.add(app.spec.name, Level.LIVE)
         if outcome.decision.act is Act.WAIT:
             self._timers.wake_after(app.spec.name, outcome.decision.seconds)
@@ -370,14 +370,3 @@ def _request(resolutions: tuple[Resolution, ...], level: Level) -> Request:
         if item.error
     )
     return Request(tuple(item.commit for item in resolutions), level, warnings)
-
-
-def _attempt(before: Attempt | None, digest: str, now: float, *, succeeded: bool) -> Attempt:
-    """The attempt that just ended; it counts on from the one before where that was of the same kind."""
-    if before is None or before.digest != digest:
-        return Attempt(digest, succeeded, 0 if succeeded else 1, now)
-    if before.succeeded != succeeded:
-        return Attempt(digest, succeeded, 0 if succeeded else 1, now)
-    if succeeded and now - before.ended > SELF_HEAL_QUIET_SECONDS:
-        return Attempt(digest, succeeded, 1, now)
-    return Attempt(digest, succeeded, before.count + 1, now)

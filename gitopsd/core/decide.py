@@ -9,7 +9,7 @@ from gitopsd.core.app import AppSpec, RetryPolicy
 from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.conditions import Condition
 from gitopsd.core.manifest import Desired
-from gitopsd.core.schedule import SELF_HEAL, Backoff, backoff_seconds
+from gitopsd.core.schedule import SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,15 @@ class Attempt:
     succeeded: bool
     count: int
     ended: float
+
+
+def next_attempt(before: Attempt | None, digest: str, now: float, *, succeeded: bool) -> Attempt:
+    """The attempt that ended just now; it counts on from the one `before` where that was of the same kind."""
+    if before is None or (before.digest, before.succeeded) != (digest, succeeded):
+        return Attempt(digest, succeeded, 0 if succeeded else 1, now)
+    if succeeded and now - before.ended > SELF_HEAL_QUIET_SECONDS:
+        return Attempt(digest, succeeded, 1, now)
+    return Attempt(digest, succeeded, before.count + 1, now)
 
 
 class Act(enum.StrEnum):

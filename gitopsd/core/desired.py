@@ -48,7 +48,7 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
         if one.key in found:
             warnings.append(f"{one.key} appears more than once; the last one, {one.origin}, counts")
         found[one.key] = one
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(f"{spec.destination}\n".encode(), digest_size=16)
     for key in sorted(found):
         digest.update(f"{key}\n{found[key].gvk.version}\n{found[key].digest}\n".encode())
     return Desired(

@@ -101,7 +101,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All objects that one application wants. `digest` is equal if and only if the objects are.
+    """All objects that one application wants. `digest` is equal if and only if the objects and their cluster are.
 
     `defines` are the kinds that CustomResourceDefinitions among the objects will bring; `problems` are manifests that
     cannot be applied at all (no name, no kind), each as a sentence: with one of them nothing is synced.
