@@ -25,7 +25,7 @@ class Refresh(Protocol):
 class Services:
     """All of them are called in the event loop's thread and answer at once, `metrics` excepted.
 
-    - `applications`, `application`: what the supervisor has; None where there is no such application.
+    - `applications`: what the supervisor has now, a copy that a thread may read; `application`: one of them, or None.
     - `children`: live objects below those that the application manages; none while its cluster is not known.
     - `metrics`: the Accept header in, content type and body out.
     - `ready`: whether the daemon does its work, and if not why.

@@ -67,11 +67,10 @@ def add_application_routes(app: FastAPI, services: Services) -> None:
         """Summaries, sorted by name, a page at a time."""
         wanted = Filter(query.project, frozenset(query.sync), frozenset(query.health), query.search)
         applications = services.applications()
-        page = select(applications, wanted, query.limit, query.continue_)
-        chosen = [applications[name] for name in page.names]
 
         def write() -> bytes:
-            items = tuple(Summary.of(spec, status) for spec, status in chosen)
+            page = select(applications, wanted, query.limit, query.continue_)
+            items = tuple(Summary.of(*applications[name]) for name in page.names)
             return encoded(Page(items=items, continue_=page.continue_, total=page.total))
 
         return answer(await anyio.to_thread.run_sync(write, limiter=encoders))
