@@ -70,6 +70,14 @@ _REASONS: Final[Mapping[FailureKind, _Reason]] = {
     FailureKind.MISSING: _Reason(
         "the repository does not hold an object that it should", "check the repository with git fsck", retryable=True
     ),
+    FailureKind.GONE: _Reason(
+        "the repository does not hold this commit any more",
+        "name a branch or tag that exists, or push the commit again",
+        retryable=False,
+    ),
+    FailureKind.NO_COMMIT: _Reason(
+        "this id is not a commit's", "name a branch, a tag or a commit's full id", retryable=False
+    ),
     FailureKind.DEADLINE: _Reason(
         "git took too long and was stopped",
         "check the server, or raise the deadline; it is tried again",

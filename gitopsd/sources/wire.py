@@ -33,6 +33,8 @@ class FailureKind(enum.StrEnum):
     DISK = "disk"
     MIRROR = "mirror"
     MISSING = "missing"
+    GONE = "gone"
+    NO_COMMIT = "no-commit"
     DEADLINE = "deadline"
     DIED = "died"
     INTERNAL = "internal"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -28,7 +29,7 @@ async def test_a_server_that_hangs_meets_the_deadline_and_the_next_call_works(
     tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, server: GitServer
 ) -> None:
     url = server.url(repo.path.name)
-    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(lookup_seconds=1)))
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(lookup_seconds=3)))
     server.faults.hang = True
     with pytest.raises(SourceError) as caught:
         await sources.refs(url, fresh=True)
@@ -43,7 +44,7 @@ async def test_a_fetch_that_hangs_is_killed_at_its_deadline_and_the_next_call_wo
     tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, server: GitServer
 ) -> None:
     url = server.url(repo.path.name)
-    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(fetch_seconds=0.5)))
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(fetch_seconds=3)))
     await sources.refs(url, fresh=True)
     server.faults.hang = True
     with pytest.raises(SourceError, match="took too long"):
@@ -172,6 +173,41 @@ async def test_a_worker_ends_when_the_daemon_is_killed(tmp_path: Path, repo: Git
     done = await anyio.run_process([sys.executable, "-c", script, str(tmp_path), repo.url], check=False)
     pid = int(done.stdout)
     await until(lambda: not runs(pid))
+
+
+async def test_a_commit_that_no_branch_holds_any_more_says_so(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo
+) -> None:
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path))
+    await sources.refs(repo.url, fresh=True)
+    with pytest.raises(SourceError, match="does not hold this commit any more"):
+        await sources.snapshot(repo.url, "0123456789" * 4)
+
+
+async def test_D9_a_worker_is_bounded_by_the_system(tmp_path: Path, stack: AsyncExitStack, repo: GitRepo) -> None:
+    limits = GitLimits(memory_bytes=1 << 30, pack_bytes=1 << 20, snapshot_bytes=1 << 20)
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=limits))
+    await sources.refs(repo.url, fresh=True)
+    (pid,) = sources.workers()
+    assert resource.prlimit(pid, resource.RLIMIT_AS)[1] == 1 << 30
+    assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[1] == 1 << 20
+    assert resource.prlimit(pid, resource.RLIMIT_CORE)[1] == 0
+
+
+async def test_a_cancelled_fetch_leaves_nothing_in_the_way(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, server: GitServer
+) -> None:
+    url = server.url(repo.path.name)
+    async with GitSources(folder=tmp_path) as sources:
+        await sources.refs(url, fresh=True)
+        server.faults.hang = True
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sources.commit, url, "main")
+            await _hangs(server)
+            tasks.cancel_scope.cancel()
+    server.faults.hang = False
+    again = await stack.enter_async_context(GitSources(folder=tmp_path))
+    assert await again.commit(url, "main") == repo.git("rev-parse", "main")
 
 
 async def test_a_worker_that_cannot_start_says_why(tmp_path: Path, stack: AsyncExitStack, repo: GitRepo) -> None:

@@ -81,7 +81,7 @@ def test_G5_nothing_in_the_room_calls_revparse() -> None:
 
 async def test_the_id_of_a_tree_is_no_commit(sources: GitSources, repo: GitRepo) -> None:
     await sources.commit(repo.url, "main")
-    with pytest.raises(SourceError, match="is not a commit") as caught:
+    with pytest.raises(SourceError, match="is not a commit's") as caught:
         await sources.commit(repo.url, repo.git("rev-parse", "main^{tree}"))
     assert "tree" in caught.value.why
 

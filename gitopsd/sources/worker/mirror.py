@@ -73,7 +73,7 @@ def tidy(request: JsonObject) -> Mapping[str, JsonValue]:
 
 
 def commit(request: JsonObject) -> Mapping[str, JsonValue]:
-    """`mirror`, `id` (7 to 40 digits) → `{"commit": full id}`, peeled, or `{"missing": true}`, or `{"not": why}`."""
+    """`mirror`, `id` (7 to 40 digits) → `{"commit": full id}`, tags peeled, or `{"missing": true}`."""
     wanted = text(request, "id")
     if not 7 <= len(wanted) <= 40 or not _HEX.issuperset(wanted):
         raise Failure(FailureKind.REFUSED, "this is not a commit id")
@@ -82,14 +82,14 @@ def commit(request: JsonObject) -> Mapping[str, JsonValue]:
         found = repository.get(wanted)
     except ValueError as error:
         if "ambiguous" in str(error).lower():
-            return {"not": "the beginning of more than one object's id"}
+            raise Failure(FailureKind.NO_COMMIT, f"{wanted} begins the ids of several objects") from None
         raise
     if found is None:
         return {"missing": True}
     try:
         peeled = found.peel(ObjectType.COMMIT)
     except (pygit2.GitError, ValueError):
-        return {"not": f"the id of a {found.type_str}"}
+        raise Failure(FailureKind.NO_COMMIT, f"{wanted} is the id of a {found.type_str}") from None
     return {"commit": str(peeled.id)}
 
 
