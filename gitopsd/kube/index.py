@@ -229,26 +229,24 @@ class Index:
     def _abandon(self, uid: str) -> None:
         """Nothing is behind `uid` any more: children that were kept for its sake alone become strangers."""
         for key in list(self._children.get(uid, ())):
-            live = self.get(key)
-            if live is not None and key in self._reduced:
-                self._estrange(live)
-
-    def _estrange(self, live: LiveObject) -> None:
-        """Keep only the name of an object that is neither tracked nor wanted, unless another owner of it is known."""
-        if any(uid in self._by_uid for uid in live.owner_uids):
-            return
-        self._take_out(live.key, live.owner_uids)
-        self._strangers.add(live.key, live.owner_uids)
-        self._abandon(live.uid)
+            self._review(key)
 
     def _unwant(self, key: ObjectKey, app: AppName) -> None:
         apps = self._wanted.get(key, set())
         apps.discard(app)
         if not apps:
             self._wanted.pop(key, None)
-            live = self.get(key)
-            if live is not None and not live.owner:
-                self._estrange(live)
+            self._review(key)
+
+    def _review(self, key: ObjectKey) -> None:
+        """Keep only the name of an object that nobody wants, and that neither an application nor a kept object owns."""
+        live = self.get(key)
+        if live is None or key in self._wanted or (live.owner and not (live.copied and live.owner_uids)):
+            return
+        if not any(uid in self._by_uid for uid in live.owner_uids):
+            self._take_out(key, live.owner_uids)
+            self._strangers.add(key, live.owner_uids)
+            self._abandon(live.uid)
 
     def _concerned(self, live: LiveObject) -> Apps:
         return frozenset(self._apps_above(live, _DEEPEST))

@@ -1,0 +1,259 @@
+"""The index against a model that keeps everything and computes each answer from scratch."""
+
+import tracemalloc
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitopsd.core.annotations import TRACKING_ID, tracking_id
+from gitopsd.core.document import canonical
+from gitopsd.core.ids import GVK, AppName, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject, JsonValue
+from gitopsd.kube.index import Index, is_newer
+from gitopsd.kube.lines import LineSplitter
+from gitopsd.kube.objects import from_raw
+
+KINDS = (GVK("apps", "v1", "Deployment"), GVK("apps", "v1", "ReplicaSet"), GVK("", "v1", "Pod"))
+NAMES = ("a", "b")
+APPS = (AppName("shop"), AppName("bank"))
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object as the cluster has it."""
+
+    gvk: GVK
+    name: str
+    uid: str
+    version: int
+    app: str = ""
+    copied: bool = False
+    owner: str = ""
+
+    @property
+    def key(self) -> ObjectKey:
+        return ObjectKey(self.gvk.group, self.gvk.kind, "default", self.name)
+
+    @property
+    def body(self) -> JsonObject:
+        metadata: dict[str, JsonValue] = {
+            "name": self.name,
+            "namespace": "default",
+            "uid": self.uid,
+            "resourceVersion": str(self.version),
+        }
+        if self.app:
+            tracked = self.key._replace(name="elsewhere") if self.copied else self.key
+            metadata["annotations"] = {TRACKING_ID: tracking_id(AppName(self.app), tracked, "")}
+        if self.owner:
+            metadata["ownerReferences"] = [{"uid": self.owner}]
+        return {"apiVersion": self.gvk.api_version, "kind": self.gvk.kind, "metadata": metadata}
+
+
+@dataclass
+class World:
+    """The cluster, the index that follows it, and what applications want."""
+
+    things: dict[ObjectKey, Thing] = field(default_factory=dict)
+    wants: dict[AppName, frozenset[ObjectKey]] = field(default_factory=dict)
+    asked: list[ObjectKey] = field(default_factory=list)
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        self.index = Index(self.asked.extend)
+        for gvk in KINDS:
+            self.index.begin(gvk.group_kind)
+            self.index.end(gvk.group_kind)
+
+    def put(self, thing: Thing) -> None:
+        self.things[thing.key] = thing
+        self.index.put(canonical(thing.body), thing.body, thing.gvk)
+        self.settle()
+
+    def remove(self, key: ObjectKey) -> None:
+        thing = self.things.pop(key, None)
+        if thing is not None:
+            self.index.remove(thing.body, thing.gvk)
+        self.settle()
+
+    def want(self, app: AppName, keys: Collection[ObjectKey]) -> None:
+        self.wants[app] = frozenset(keys)
+        self.asked.extend(self.index.want(app, keys))
+        self.settle()
+
+    def list_again(self, kind: GVK) -> None:
+        self.index.begin(kind.group_kind)
+        for thing in self.things.values():
+            if thing.gvk == kind:
+                self.index.put(canonical(thing.body), thing.body, kind)
+        self.index.end(kind.group_kind)
+        self.settle()
+
+    def settle(self) -> None:
+        """Read what the index asks for, as the cluster does a moment later."""
+        while self.asked:
+            thing = self.things.get(self.asked.pop())
+            if thing is not None:
+                self.index.fill(thing.key, canonical(thing.body), thing.body, thing.gvk)
+
+    def kept(self) -> set[ObjectKey]:
+        wanted = {key for keys in self.wants.values() for key in keys}
+        kept = {
+            key
+            for key, thing in self.things.items()
+            if key in wanted or (thing.app and not (thing.copied and thing.owner))
+        }
+        while True:
+            uids = {self.things[key].uid for key in kept}
+            more = {key for key, thing in self.things.items() if thing.owner in uids and key not in kept}
+            if not more:
+                return kept
+            kept |= more
+
+    def below(self, uid: str) -> set[ObjectKey]:
+        found: set[ObjectKey] = set()
+        waiting = [uid]
+        while waiting:
+            owner = waiting.pop()
+            for key in self.kept() - found:
+                if self.things[key].owner == owner:
+                    found.add(key)
+                    waiting.append(self.things[key].uid)
+        return found
+
+    def check(self) -> None:
+        kept = self.kept()
+        for gvk in KINDS:
+            for name in NAMES:
+                key = ObjectKey(gvk.group, gvk.kind, "default", name)
+                live = self.index.get(key)
+                assert (live is not None) == (key in kept), key
+                if live is not None:
+                    assert live.uid == self.things[key].uid
+                    assert live.resource_version == str(self.things[key].version)
+                    assert {child.key for child in self.index.children([live.uid])} == self.below(live.uid)
+        for app in APPS:
+            keys = self.wants.get(app, frozenset())
+            own = {key for key in kept if self.things[key].app == app and not self.things[key].owner}
+            assert set(self.index.of(app, keys)) == own | (keys & self.things.keys())
+
+
+def all_keys() -> Iterator[ObjectKey]:
+    for gvk in KINDS:
+        for name in NAMES:
+            yield ObjectKey(gvk.group, gvk.kind, "default", name)
+
+
+KEYS = st.sampled_from(list(all_keys()))
+STEPS = st.one_of(
+    st.tuples(
+        st.just("put"),
+        st.sampled_from(KINDS),
+        st.sampled_from(NAMES),
+        st.sampled_from(("", *APPS)),
+        st.booleans(),
+        st.sampled_from([None, *all_keys()]),
+    ),
+    st.tuples(st.just("remove"), KEYS),
+    st.tuples(st.just("want"), st.sampled_from(APPS), st.sets(KEYS, max_size=3)),
+    st.tuples(st.just("list"), st.sampled_from(KINDS)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, max_size=25))
+def test_whatever_happens_the_index_answers_like_a_full_scan(steps: list[tuple]) -> None:  # type: ignore[type-arg]  # of four shapes
+    world = World()
+    for step in steps:
+        if step[0] == "put":
+            put(world, *step[1:])
+        elif step[0] == "remove":
+            world.remove(step[1])
+        elif step[0] == "want":
+            world.want(step[1], step[2])
+        else:
+            world.list_again(step[1])
+        world.check()
+
+
+def put(world: World, gvk: GVK, name: str, app: str, copied: bool, owner: ObjectKey | None) -> None:  # noqa: PLR0917 - a row
+    """Change or make an object; its owner, if it has one, is one of a kind above it."""
+    world.version += 1
+    key = ObjectKey(gvk.group, gvk.kind, "default", name)
+    before = world.things.get(key)
+    above = {gvk.kind for gvk in KINDS[: KINDS.index(gvk)]}
+    parent = world.things.get(owner) if owner is not None and owner.kind in above else None
+    uid = before.uid if before is not None else f"00000000-0000-0000-0000-{world.version:012d}"
+    world.put(Thing(gvk, name, uid, world.version, app, copied, parent.uid if parent is not None else ""))
+
+
+def test_an_event_that_an_apply_of_ours_explains_is_no_news() -> None:
+    world = World()
+    thing = Thing(KINDS[0], "a", "u1", 5, "shop")
+    world.index.hold(thing.key)
+    assert world.index.put(canonical(thing.body), thing.body, thing.gvk) == frozenset()
+    applied = from_raw(canonical(thing.body), thing.gvk)
+    assert world.index.release(thing.key, applied, thing.body) == frozenset()
+    assert world.index.get(thing.key) == applied
+
+
+def test_an_event_that_came_after_our_apply_is_told_when_it_ends() -> None:
+    world = World()
+    ours = Thing(KINDS[0], "a", "u1", 5, "shop")
+    theirs = Thing(KINDS[0], "a", "u1", 6, "shop")
+    world.index.hold(ours.key)
+    world.index.put(canonical(theirs.body), theirs.body, theirs.gvk)
+    applied = from_raw(canonical(ours.body), ours.gvk)
+    assert world.index.release(ours.key, applied, ours.body) == {"shop"}
+    assert (live := world.index.get(ours.key)) is not None
+    assert live.resource_version == "6"
+
+
+def test_an_object_that_was_deleted_under_our_apply_does_not_come_back() -> None:
+    world = World()
+    thing = Thing(KINDS[0], "a", "u1", 5, "shop")
+    deleted = Thing(KINDS[0], "a", "u1", 6, "shop")
+    world.index.hold(thing.key)
+    world.index.put(canonical(thing.body), thing.body, thing.gvk)
+    world.index.remove(deleted.body, thing.gvk)
+    assert world.index.release(thing.key, from_raw(canonical(thing.body), thing.gvk), thing.body) == {"shop"}
+    assert world.index.get(thing.key) is None
+
+
+def test_strangers_cost_little() -> None:
+    """At most 200 bytes for each object of a watched kind that is nobody's, whatever its size."""
+
+    index = Index()
+    kind = GVK("", "v1", "ConfigMap")
+    index.begin(kind.group_kind)
+    tracemalloc.start()
+    for number in range(5_000):
+        metadata = {"name": f"settings-{number:06d}", "namespace": "default", "resourceVersion": str(number)}
+        body = {"metadata": {**metadata, "uid": f"00000000-0000-0000-0000-{number:012d}"}, "data": {"a": "x" * 2_000}}
+        index.put(orjson.dumps(body), body, kind)
+    index.end(kind.group_kind)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used / 5_000 <= 200
+
+
+def test_versions_are_compared_as_numbers_where_they_are() -> None:
+    assert is_newer("10", "9")
+    assert not is_newer("9", "10")
+    assert not is_newer("9", "9")
+    assert is_newer("b", "a")
+
+
+@given(st.lists(st.binary(min_size=1).filter(lambda line: b"\n" not in line), max_size=8), st.data())
+def test_lines_come_out_whole_however_the_bytes_are_cut(lines: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(line + b"\n" for line in lines)
+    splitter = LineSplitter(1_000_000)
+    found: list[bytes] = []
+    while stream:
+        cut = data.draw(st.integers(1, len(stream)))
+        found += splitter.feed(stream[:cut])
+        stream = stream[cut:]
+    assert found == lines
