@@ -35,12 +35,17 @@ class GitLimits:
 
 @dataclass(frozen=True, slots=True)
 class GitRequest:
-    """One ended request to a git server: `repo` as it may be shown, `kind` `ls-remote` or `fetch`, and how it went."""
+    """One ended request to a git server.
+
+    `repo` as it may be shown, `kind` `ls-remote` or `fetch`, how long it took, whether it went well, and how many refs were
+    left out because their names are outside git's grammar.
+    """
 
     repo: str
     kind: str
     seconds: float
     ok: bool
+    skipped_refs: int = 0
 
 
 OnRequest = Callable[[GitRequest], None]

@@ -10,7 +10,7 @@ import anyio
 import anyio.abc
 
 from gitopsd.core.errors import SourceError, shown_url
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, sequence, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, mapping, sequence, text
 from gitopsd.core.manifest import Read
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot
 from gitopsd.sources.folders import Folders, digest_of
@@ -187,7 +187,7 @@ class Repository:
     ) -> JsonObject:
         """One request on the network, told to whoever counts them."""
         started = anyio.current_time()
-        ok = False
+        answer: JsonObject | None = None
 
         def begun() -> None:
             nonlocal started
@@ -197,10 +197,10 @@ class Repository:
         trust = self._access.ca if self.url.scheme == "https" else ""
         try:
             answer = await self._pool.remote(request, seconds, trust=trust, begin=begun)
-            ok = True
             return answer
         finally:
-            self._on_request(GitRequest(self._shown, kind, anyio.current_time() - started, ok))
+            seconds, skipped = anyio.current_time() - started, integer(answer, "skipped")
+            self._on_request(GitRequest(self._shown, kind, seconds, answer is not None, skipped))
 
     async def _told(self, work: Awaitable[Result]) -> Result:
         try:

@@ -158,7 +158,7 @@ class GitServer:
 
     def __enter__(self) -> Self:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_owner": self}))
+        self._http = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_owner": self}))
         self._http.daemon_threads = True
         if self.certificate:
             self.context.load_cert_chain(self.certificate)
@@ -186,6 +186,11 @@ class GitServer:
         """The URL of a repository; `user` may be `name:password`."""
         scheme = "https" if self.certificate else "http"
         return f"{scheme}://{user + '@' if user else ''}{host}:{self.port}/{name}"
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: clients that go away in the middle are what many tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -361,18 +361,21 @@ async def test_D9_a_pack_beyond_the_limit_is_refused(
 async def test_G7_odd_names_that_a_server_advertises_are_skipped_and_no_file_is_named_so(
     tmp_path: Path, stack: AsyncExitStack, server: GitServer, repo: GitRepo
 ) -> None:
+    asked: list[GitRequest] = []
     early = repo.git("rev-parse", "main")
     tip = repo.commit({"app/b.yaml": "b"})
     odd = ["refs/heads/../../config", "refs/heads/../../../evil", "refs/tags/a..b", "refs/heads/x.lock", "config"]
     server.faults.body = advertisement([("HEAD", tip), ("refs/heads/main", tip), *((name, tip) for name in odd)])
     pack = (await anyio.run_process(["git", "-C", str(repo.path), "pack-objects", "--all", "--stdout", "-q"])).stdout
     server.faults.fetch_body = b"0008NAK\n" + pack
-    sources = await stack.enter_async_context(GitSources(folder=tmp_path))
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, on_request=asked.append))
     url = server.url(repo.path.name)
 
+    asked.clear()
     refs = await sources.refs(url, fresh=True)
 
     assert set(refs.commits) == {"HEAD", "refs/heads/main"}
+    assert [request.skipped_refs for request in asked] == [len(odd)]
     assert await sources.commit(url, early) == early
     assert not any("evil" in path.name for path in files_with("", tmp_path))
     assert any(path.name == "config" for path in files_with("followRedirects", tmp_path))
