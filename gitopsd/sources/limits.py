@@ -37,8 +37,8 @@ class GitLimits:
 class GitRequest:
     """One ended request to a git server.
 
-    `repo` as it may be shown, `kind` `ls-remote` or `fetch`, how long it took, whether it went well, and how many refs were
-    left out because their names are outside git's grammar.
+    `repo` as it may be shown, `kind` `ls-remote` or `fetch`, how long it took, whether it went well, and how many refs
+    were left out because their names are outside git's grammar.
     """
 
     repo: str
