@@ -21,7 +21,6 @@ from gitopsd.core.ids import AppName
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
-_SKIP_RECONCILE = "argocd.argoproj.io/skip-reconcile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,6 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
     sync_policy = _sync_policy(spec.sync_policy, place, unsupported)
     if spec.ignore_differences:
         unsupported.append("ignoreDifferences is not supported yet")
-    if metadata.annotations.get(_SKIP_RECONCILE) == "true":
-        unsupported.append(f"the annotation {_SKIP_RECONCILE} keeps the application as it is")
     return AppSpec(
         name=AppName(metadata.name),
         sources=sources,

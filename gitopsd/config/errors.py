@@ -47,8 +47,13 @@ class Problems:
         """Note something that works and should be looked at."""
         self._warnings.append(f"{position}: {sentence}")
 
-    def __bool__(self) -> bool:
-        return bool(self._errors)
+    def __len__(self) -> int:
+        return len(self._errors)
+
+    @property
+    def errors(self) -> tuple[ConfigError, ...]:
+        """All that was noted, files in the order of their reading."""
+        return tuple(self._ordered())
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -56,9 +61,9 @@ class Problems:
         return tuple(dict.fromkeys(self._warnings))
 
     def raise_if_any(self) -> None:
-        """Raise `ConfigErrors` with all that was noted, files in the order of their reading."""
+        """Raise `ConfigErrors` with all that was noted."""
         if self._errors:
-            raise ConfigErrors(tuple(self._ordered()))
+            raise ConfigErrors(self.errors)
 
     def _ordered(self) -> Iterator[ConfigError]:
         files = {position.file: index for index, (position, _) in reversed(list(enumerate(self._errors)))}

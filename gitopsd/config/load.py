@@ -49,12 +49,14 @@ M = TypeVar("M", bound=BaseModel)
 _LISTS = ("clusters", "repositories", "applications")
 
 
-def load(path: str, *, environ: Mapping[str, str]) -> Config:
+def load(path: str, *, environ: Mapping[str, str], keep_going: bool = False) -> Config:
     """The configuration in the file at `path` and the files it names; `environ` is what `${NAME}` looks into.
 
-    Blocks on the disk: call it in a thread. Raises `ConfigErrors` with everything that is wrong, and nothing else.
+    Blocks on the disk: call it in a thread. Raises `ConfigErrors` with everything that is wrong, and nothing else. With
+    `keep_going` what is wrong with single applications is in the answer's `errors`, and these applications are not
+    (advisory D7: one bad object must not keep the others from work when the daemon starts).
     """
-    return _Loading(path, environ).config()
+    return _Loading(path, environ, keep_going=keep_going).config()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ class _Found:
 class _Loading:
     """One run of `load`."""
 
-    def __init__(self, path: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, path: str, environ: Mapping[str, str], *, keep_going: bool) -> None:
         self._path = path
+        self._keep_going = keep_going
         self._folder = os.path.dirname(os.path.abspath(path)) if "\0" not in path else ""
         self._problems = Problems()
         self._files = Files()
@@ -80,10 +83,13 @@ class _Loading:
         document = self._main_document()
         settings = self._settings(document)
         found = self._accesses(document)
+        if self._keep_going:
+            self._problems.raise_if_any()
         includes = Includes(document, self._path, self._files, self._problems)
         around = self._surroundings(settings, found)
         applications = tuple(self._applications(document, includes, around))
-        self._problems.raise_if_any()
+        if not self._keep_going:
+            self._problems.raise_if_any()
         return self._assembled(settings, found, applications, includes.globs)
 
     def _main_document(self) -> Document:
@@ -184,6 +190,7 @@ class _Loading:
                 administrator,
                 self._problems,
             )
+            errors_before = len(self._problems)
             app = app_spec(written.metadata, written.spec, place, around)
             if app.name in first:
                 name = shown_path((*written.metadata_path, "name"))
@@ -193,7 +200,8 @@ class _Loading:
                     why=f"it stands at {first[app.name]}",
                 )
             first.setdefault(app.name, app.position)
-            yield app
+            if len(self._problems) == errors_before:
+                yield app
 
     def _written(
         self, document: Document, includes: Includes, patterns: Sequence[str]
@@ -237,6 +245,7 @@ class _Loading:
             applications=applications,
             globs=tuple(globs),
             warnings=self._problems.warnings,
+            errors=self._problems.errors,
             digest=self._files.digest,
             stamps=self._files.stamps,
         )

@@ -17,7 +17,7 @@ class SyncOption:
 
 
 KNOWN = {
-    "ApplyOutOfSyncOnly": SyncOption(_TRUE_OR_FALSE, ("false",)),
+    "ApplyOutOfSyncOnly": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "ClientSideApplyMigration": SyncOption(_TRUE_OR_FALSE, ("true",)),
     "CreateNamespace": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "Delete": SyncOption(("true", "false", "confirm"), ("true",)),
@@ -31,7 +31,11 @@ KNOWN = {
     "Replace": SyncOption(_TRUE_OR_FALSE, ("false",)),
     "RespectIgnoreDifferences": SyncOption(_TRUE_OR_FALSE, ("false",)),
     "ServerSideApply": SyncOption(_TRUE_OR_FALSE, ("true",)),
-    "SkipDryRunOnMissingResource": SyncOption(_TRUE_OR_FALSE, ("false",)),
-    "Validate": SyncOption(_TRUE_OR_FALSE, ("true",)),
+    "SkipDryRunOnMissingResource": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
+    "Validate": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
 }
-"""Values that are Argo CD's default and change nothing count as honoured."""
+"""Values that are Argo CD's default and change nothing count as honoured.
+
+So do three that say what happens here anyway: only objects that differ are applied, no dry-run stands before a kind
+that is not there yet, and unknown fields are warnings of the API server.
+"""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gitopsd.config.files import Stamp
 from gitopsd.core.app import AppSpec
+from gitopsd.core.errors import ConfigError
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sources import RepositoryAccess
 
@@ -71,9 +72,10 @@ class LogSettings:
 class Config:
     """All that the files say. `path` is the main file; paths are absolute.
 
-    `files` were read (main, included, secret and kubeconfig files), `stamps` say how they looked then, `globs`
-    are the include patterns: together they are what to watch. `warnings` are sentences with their places (insecure
-    switches, ignored manifests). `digest` is equal if and only if all files' names and contents are.
+    `files` were read (main, included, secret and kubeconfig files), `stamps` say how they looked then, `globs` are the
+    include patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
+    ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`).
+    `digest` is equal if and only if all files' names and contents are.
     """
 
     path: str
@@ -91,6 +93,7 @@ class Config:
     warnings: tuple[str, ...]
     digest: str
     stamps: Mapping[str, Stamp] = field(repr=False)
+    errors: tuple[ConfigError, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.daemon.clock import SystemClock
-from gitopsd.daemon.doors import Address, open_doors, report_bug
+from gitopsd.daemon.doors import Address, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
@@ -88,17 +88,19 @@ class Daemon(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Daemon]:
         self._warn(self.config)
-        self.recorder.reload(ok=True, when=self.clock.now())
+        self.recorder.reload(ok=not self.config.errors, when=self.clock.now())
+        for error in self.config.errors:
+            _log.error("application left out until its definition is corrected; its objects stay", error=str(error))
         async with (
             OpenRooms(self.config, self._environ, self.clock, self.recorder) as rooms,
-            StatusWriter(rooms.store, _store_trouble) as writer,
+            StatusWriter(rooms.store, self._store_trouble) as writer,
             anyio.create_task_group() as tasks,
         ):
             self._rooms = rooms
             self.bus.subscribe(writer.on_event)
             world = World(rooms.sources, rooms.renderer, rooms.clusters, self.clock)
             try:
-                async with Supervisor(world, self.bus, _settings(self.config), _bug) as supervisor:
+                async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
                     self._supervisor = supervisor
                     remembered = await rooms.store.statuses()
                     supervisor.configure(self.config.applications, remembered)
@@ -157,6 +159,8 @@ class Daemon(AsyncContextManagerMixin):
         clusters_changed = config.clusters != before.clusters
         if clusters_changed:
             await rooms.clusters.reconfigure(config.clusters)
+            for name in {access.name for access in before.clusters} - {access.name for access in config.clusters}:
+                self.recorder.cluster_removed(name)
         self.config = config
         self._warn(config)
         for key, old, new in _fixed_at_start(before, config):
@@ -181,8 +185,23 @@ class Daemon(AsyncContextManagerMixin):
             metrics=self.recorder.exposition,
             ready=self.ready,
             version=__version__,
-            on_bug=report_bug,
+            on_bug=self._route_bug,
         )
+
+    def _bug(self, name: AppName, error: Exception) -> None:
+        self.recorder.internal_error("control")
+        _log.error("internal error; the other applications go on", application=name, exc_info=error)
+
+    def _route_bug(self, route: str, error: Exception) -> None:
+        self.recorder.internal_error("web")
+        _log.error("internal error while answering a request", route=route, exc_info=error)
+
+    def _store_trouble(self, error: StoreError | None) -> None:
+        if error is None:
+            _log.info("status can be saved again")
+        else:
+            self.recorder.store_failed()
+            _log.error("status not saved; tried again", error=str(error))
 
     async def _keep_house(self) -> None:
         """Now and then forget snapshots and mirrors that nobody uses any more."""
@@ -222,14 +241,3 @@ def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object
     yield "git", before.git, after.git
     yield "render", before.render, after.render
     yield "log", before.log, after.log
-
-
-def _bug(name: AppName, error: Exception) -> None:
-    _log.error("internal error; the other applications go on", application=name, exc_info=error)
-
-
-def _store_trouble(error: StoreError | None) -> None:
-    if error is None:
-        _log.info("status can be saved again")
-    else:
-        _log.error("status not saved; tried again", error=str(error))

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from anyio.abc import TaskGroup
 
-from gitopsd import __version__
 from gitopsd.config import ServerSettings
 from gitopsd.web import Door, Services, TcpAddress, UnixSocket, create_app, serve
-
-_log = structlog.get_logger("gitopsd.web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +25,3 @@ async def open_doors(services: Services, server: ServerSettings, socket: Path, t
     public = await tasks.start(serve, create_app(services, Door.PUBLIC), TcpAddress(server.host, server.port))
     await tasks.start(serve, create_app(services, Door.LOCAL), UnixSocket(socket))
     return Address(public.host, public.port, socket)
-
-
-def report_bug(where: str, error: Exception) -> None:
-    """Log what nobody foresaw in a request."""
-    _log.error("internal error while answering a request", route=where, version=__version__, exc_info=error)

@@ -38,7 +38,7 @@ def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress:
 
 async def _serve(path: str, environ: Mapping[str, str]) -> None:
     notifier = Notifier(environ)
-    config = await _load(path, environ)
+    config = await _load(path, environ, keep_going=True)
     async with Daemon(config, environ) as daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)
@@ -62,8 +62,8 @@ async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progre
         return await rest.wait(timeout)
 
 
-async def _load(path: str, environ: Mapping[str, str]) -> Config:
-    config = await anyio.to_thread.run_sync(lambda: load(path, environ=environ))
+async def _load(path: str, environ: Mapping[str, str], *, keep_going: bool = False) -> Config:
+    config = await anyio.to_thread.run_sync(lambda: load(path, environ=environ, keep_going=keep_going))
     configure_log(config.log.level, config.log.format)
     return config
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio import AsyncContextManagerMixin
@@ -17,6 +17,9 @@ from gitopsd.kube.cluster import KubeCluster, KubeSettings
 from gitopsd.kube.credentials import IN_CLUSTER_SERVER
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess, Clusters, Connection
+
+# Argo CD's own name of the cluster that it runs in.
+IN_CLUSTER_NAME: Final = "in-cluster"
 
 OnConnection = Callable[[KubeCluster, Connection], None]
 
@@ -102,6 +105,8 @@ class KubeClusters(AsyncContextManagerMixin):
         for cluster in self.all:
             if (name and cluster.name == name) or (server and _is_at(cluster, server)):
                 return cluster
+        if name == IN_CLUSTER_NAME:
+            return self.find(server=IN_CLUSTER_SERVER)
         known = ", ".join(sorted(cluster.name for cluster in self.all)) or "none"
         raise SpecError(
             f"no cluster {name or server!r} is configured",

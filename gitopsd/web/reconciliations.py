@@ -38,14 +38,16 @@ class Reconciliations:
         self._waiters: dict[AppName, set[Waiter]] = {}
 
     def on_event(self, event: Event) -> None:
-        """Wake those whose reconciliation ended, or whose application is gone."""
+        """Wake those whose reconciliation ended, or whose application is gone.
+
+        A reconciliation that looked at the cluster alone does not count: it may know an older commit.
+        """
         match event:
             case Reconciled():
                 waiters = self._waiters.get(event.spec.name)
                 if waiters and event.fresh:
-                    began = self._clock.monotonic() - event.seconds
                     for waiter in waiters:
-                        if began >= waiter.since:
+                        if event.began >= waiter.since:
                             waiter.finish()
             case AppRemoved():
                 for waiter in self._waiters.get(event.name, ()):

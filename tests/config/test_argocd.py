@@ -56,7 +56,6 @@ def test_the_others_say_why_not(config: Config) -> None:
             "sources[1].ref is not supported yet",
         ),
         "payments-prod": (
-            "syncOptions: ApplyOutOfSyncOnly=true is not supported yet",
             "syncOptions: RespectIgnoreDifferences=true is not supported yet",
             "ignoreDifferences is not supported yet",
         ),

@@ -179,7 +179,9 @@ def check(outcome: Config | ConfigErrors) -> None:
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_Z2_cut_and_mixed_text_gives_errors_and_no_crash(chance: random.Random, times: int) -> None:  # the row's own name
+def test_Z2_cut_and_mixed_text_gives_errors_and_no_crash(
+    chance: random.Random, times: int
+) -> None:  # the row's own name
     text = (Path(__file__).parents[2] / "config" / "gitopsd.example.yaml").read_text()
     for _ in range(times):
         start, end = sorted((chance.randrange(len(text)), chance.randrange(len(text))))

@@ -363,14 +363,6 @@ def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, rend
             "sourceHydrator is not supported yet",
         ),
         (f"{SOURCE}\nsyncPolicy: {{syncOptions: [Replace=true]}}", "syncOptions: Replace=true is not supported yet"),
-        (
-            f"{SOURCE}\nsyncPolicy: {{syncOptions: [Validate=false]}}",
-            "syncOptions: Validate=false is not supported yet",
-        ),
-        (
-            f"{SOURCE}\nannotations: {{argocd.argoproj.io/skip-reconcile: 'true'}}",
-            "the annotation argocd.argoproj.io/skip-reconcile keeps the application as it is",
-        ),
     ],
 )
 def test_what_cannot_be_honoured_yet_is_said_and_no_error(tmp_path: Path, text: str, sentence: str) -> None:
@@ -380,7 +372,8 @@ def test_what_cannot_be_honoured_yet_is_said_and_no_error(tmp_path: Path, text: 
 def test_what_changes_nothing_is_accepted(tmp_path: Path) -> None:
     app = application(
         tmp_path,
-        f"{SOURCE}\ninfo: [{{name: a}}]\nrevisionHistoryLimit: 0\nsyncPolicy: {{syncOptions: [Validate=true]}}",
+        f"{SOURCE}\ninfo: [{{name: a}}]\nrevisionHistoryLimit: 0\n"
+        "syncPolicy: {syncOptions: [Validate=false, ApplyOutOfSyncOnly=true, SkipDryRunOnMissingResource=true]}",
     )
     assert app.unsupported == ()
 
@@ -463,3 +456,23 @@ def example(folder: Path) -> Config:
     (folder / "home" / ".kube" / "config").write_text(KUBECONFIG)
     environ = {"HOME": f"{folder}/home", "STAGING_HOST": "10.0.0.9", "GIT_PASSWORD": "p"}
     return load(str(folder / "gitopsd.example.yaml"), environ=environ)
+
+
+def test_D7_one_bad_application_keeps_no_other_from_the_start(tmp_path: Path) -> None:
+    (tmp_path / "apps.yaml").write_text("- {name: broken, source: {repoURL: 7}}\n- {name: [}\n")
+    path = tmp_path / "gitopsd.yaml"
+    good = "{repoURL: https://git.example.org/a.git, path: a}"
+    place = "{name: local, namespace: a}"
+    path.write_text(
+        "clusters: [{name: local, server: https://127.0.0.1:6443, token: t}]\n"
+        "include: [apps.yaml]\n"
+        "applications:\n"
+        f"  - {{name: first, source: {good}, destination: {place}}}\n"
+        f"  - {{name: second, source: {good}, destination: {{name: nowhere}}}}\n"
+        f"  - {{name: third, source: {good}, destination: {place}}}\n"
+    )
+    config = load(str(path), environ={}, keep_going=True)
+    assert [app.name for app in config.applications] == ["first", "third"]
+    assert [error.where.rpartition("/")[2] for error in config.errors] == ["gitopsd.yaml:5:99", "apps.yaml:2:11"]
+    with pytest.raises(ConfigErrors):
+        load(str(path), environ={})

@@ -57,7 +57,7 @@ def feed(recorder: Recorder) -> None:
     """Make something of everything happen."""
     spec = a_spec()
     recorder.on_event(changed(spec, a_status(spec, ConditionType.SYNC_ERROR)))
-    recorder.on_event(Reconciled(spec, SERVER, 0.3, failed=True))
+    recorder.on_event(Reconciled(spec, SERVER, 0.0, 0.3, failed=True))
     recorder.on_event(OperationEnded(spec, SERVER, an_operation(Phase.SUCCEEDED), 2.5))
     recorder.on_event(ConfigReloaded())
     recorder.git_request("https://git.example.org/team/app.git", "ls-remote", 0.1, ok=False)
@@ -241,7 +241,7 @@ async def test_S8_no_url_in_a_label_holds_a_credential(recorder: Recorder) -> No
     spec = replace(a_spec(), sources=(Source(url),), destination=Destination(server=url))
     recorder.on_event(changed(spec, a_status(spec), server=url))
     recorder.on_event(changed(spec, a_status(spec), server=""))
-    recorder.on_event(Reconciled(spec, "", 1.0, failed=True))
+    recorder.on_event(Reconciled(spec, "", 0.0, 1.0, failed=True))
     recorder.on_event(OperationEnded(spec, url, an_operation(Phase.ERROR), 1.0))
     recorder.git_request(url, "fetch", 1.0, ok=False)
     recorder.git_request(f"{CANARY}@git.example.org:team/app.git", "ls-remote", 1.0, ok=True)

@@ -70,9 +70,11 @@ class Daemon:
         del self.apps[AppName(name)]
         self.reconciliations.on_event(AppRemoved(AppName(name)))
 
-    def reconciled(self, name: str, *, seconds: float) -> None:
+    def reconciled(self, name: str, *, seconds: float, fresh: bool = True) -> None:
         """A reconciliation that began `seconds` ago ends."""
-        self.reconciliations.on_event(Reconciled(self.apps[AppName(name)][0], "", seconds, failed=False))
+        began = self.clock.monotonic() - seconds
+        spec = self.apps[AppName(name)][0]
+        self.reconciliations.on_event(Reconciled(spec, "", began, seconds, failed=False, fresh=fresh))
 
     def services(self) -> Services:
         """Return what the app is made with."""

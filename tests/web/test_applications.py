@@ -283,6 +283,7 @@ async def test_waiting_ends_with_the_reconciliation_that_began_after_the_request
             daemon.clock.seconds += 2.0
             daemon.reconciled("guestbook", seconds=3.0)
             daemon.reconciled("other", seconds=1.0)
+            daemon.reconciled("guestbook", seconds=1.0, fresh=False)
             await anyio.wait_all_tasks_blocked()
             assert answers == []
             daemon.put(spec, replace(unknown_status(spec.name), sync=SyncCode.SYNCED))
