@@ -67,6 +67,8 @@ class FaultProxy:
         self._open: list[tuple[web.BaseRequest, ProxiedRequest]] = []
         self._port = 0
         self.requests: list[ProxiedRequest] = []
+        self.forces: dict[str, str] = {}
+        """Request headers (names in lower case) that the API server gets instead of the client's."""
 
     async def __aenter__(self) -> Self:
         self._server, context = await anyio.to_thread.run_sync(_upstream, self._kubeconfig)
@@ -163,7 +165,9 @@ class FaultProxy:
         )
 
     async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
+        headers |= self.forces
         body = await request.read()
         async with self._session.request(
             request.method,

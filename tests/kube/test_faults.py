@@ -20,7 +20,6 @@ from tests.cluster_fixture import ApiServer
 from tests.contracts.cluster_contract import CONFIG_MAP, DEADLINE_SECONDS, Changes, apply, desired
 from tests.kube.conftest import Opening, RealClock
 
-SHOP = AppName("shop")
 BUSY = (
     b'{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too many","reason":"TooManyRequests","code":429}'
 )
@@ -35,8 +34,14 @@ def watches(plural: str) -> Callable[[ProxiedRequest], bool]:
     return lambda request: request.is_watch and request.path.endswith(f"/{plural}")
 
 
-def a_map(namespace: str, name: str = "settings", **data: str) -> DesiredObject:
-    return desired(a_config_map(name, data or None, namespace=namespace), "shop")
+@pytest.fixture
+def shop(namespace: str) -> AppName:
+    """Give an application of this test's own: earlier tests' namespaces are still going away."""
+    return AppName(f"shop-{namespace}")
+
+
+def a_map(namespace: str, name: str = "settings") -> DesiredObject:
+    return desired(a_config_map(name, namespace=namespace), f"shop-{namespace}")
 
 
 def change_behind(api_server: ApiServer, namespace: str, name: str = "settings") -> None:
@@ -86,16 +91,16 @@ async def test_a_connection_that_breaks_under_a_write_is_tried_again(
 
 
 async def test_a_dropped_watch_resumes_where_it_was(
-    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
 ) -> None:
     wanted = a_map(namespace)
-    await behind_proxy.observe(SHOP, [wanted.key], [CONFIG_MAP])
+    await behind_proxy.observe(shop, [wanted.key], [CONFIG_MAP])
     await apply(behind_proxy, wanted)
     changes = Changes(behind_proxy)
     assert proxy.drop() == 1
     change_behind(api_server, namespace)
-    await changes.until(lambda: changes.named(SHOP) > 0)
-    live = await behind_proxy.observe(SHOP, [wanted.key], [CONFIG_MAP])
+    await changes.until(lambda: changes.named(shop) > 0)
+    live = await behind_proxy.observe(shop, [wanted.key], [CONFIG_MAP])
     assert live.objects[wanted.key].document.body()["data"] == {"colour": "red"}
     resumed = [request for request in proxy.requests if watches("configmaps")(request)][-1]
     assert "resourceVersion" in resumed.query
@@ -103,11 +108,11 @@ async def test_a_dropped_watch_resumes_where_it_was(
 
 
 async def test_410_gone_lists_anew_and_notices_what_was_missed(
-    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
 ) -> None:
     kept, deleted = a_map(namespace, "kept"), a_map(namespace, "deleted")
     keys = [kept.key, deleted.key]
-    await behind_proxy.observe(SHOP, keys, [CONFIG_MAP])
+    await behind_proxy.observe(shop, keys, [CONFIG_MAP])
     await apply(behind_proxy, kept)
     await apply(behind_proxy, deleted)
     changes = Changes(behind_proxy)
@@ -118,68 +123,68 @@ async def test_410_gone_lists_anew_and_notices_what_was_missed(
     api_server.do("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/deleted")
     proxy.heal()
     proxy.answer(410, matching=lambda request: "resourceVersion" in request.query, body=GONE)
-    live = await until_observed(behind_proxy, changes, keys, lambda live: deleted.key not in live.objects)
+    live = await until_observed(behind_proxy, changes, shop, keys, lambda live: deleted.key not in live.objects)
     assert live.objects[kept.key].document.body()["data"] == {"colour": "red"}
     assert watches("configmaps")(proxy.requests[-1])
     assert proxy.requests[-1].query["sendInitialEvents"] == "true"
 
 
 async def until_observed(
-    cluster: KubeCluster, changes: Changes, keys: Sequence[ObjectKey], condition: Callable[[Live], bool]
+    cluster: KubeCluster, changes: Changes, app: AppName, keys: Sequence[ObjectKey], condition: Callable[[Live], bool]
 ) -> Live:
     """Look again after each change until the objects are as expected; a cluster that is down now may come up."""
     with anyio.fail_after(DEADLINE_SECONDS):
         while True:
             seen = len(changes.heard)
             with contextlib.suppress(ClusterError):
-                live = await cluster.observe(SHOP, keys, [CONFIG_MAP])
+                live = await cluster.observe(app, keys, [CONFIG_MAP])
                 if condition(live):
                     return live
             await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound now
 
 
 async def test_a_server_without_streaming_lists_is_listed_in_pages(
-    behind_proxy: KubeCluster, proxy: FaultProxy, namespace: str
+    behind_proxy: KubeCluster, proxy: FaultProxy, namespace: str, shop: AppName
 ) -> None:
     proxy.answer(400, times=1000, matching=lambda request: "sendInitialEvents" in request.query)
     wanted = a_map(namespace)
     await apply(behind_proxy, wanted)
-    live = await behind_proxy.observe(SHOP, [wanted.key], [CONFIG_MAP])
+    live = await behind_proxy.observe(shop, [wanted.key], [CONFIG_MAP])
     found = live.objects[wanted.key].document.body()
     assert (found["apiVersion"], found["kind"]) == ("v1", "ConfigMap")
     changes = Changes(behind_proxy)
     await behind_proxy.delete(permit_object(an_app(), wanted.key), live.objects[wanted.key])
-    await changes.until_live(behind_proxy, "shop", wanted.key, there=False)
+    await changes.until_live(behind_proxy, shop, wanted.key, there=False)
 
 
 async def test_a_cluster_that_is_down_at_start_is_entered_and_found_when_it_comes_up(
-    proxy: FaultProxy, clock: RealClock, namespace: str
+    proxy: FaultProxy, clock: RealClock, namespace: str, shop: AppName
 ) -> None:
     await proxy.stop()
     async with KubeCluster(ClusterAccess("late", server=proxy.url), clock=clock) as cluster:
         with pytest.raises(ClusterDown) as down:
-            await cluster.observe(SHOP, [], [CONFIG_MAP])
+            await cluster.observe(shop, [], [CONFIG_MAP])
         assert "late" in down.value.where
         assert not cluster.connection().up
         assert cluster.connection().error
         changes = Changes(cluster)
         await proxy.start()
         await changes.until(lambda: cluster.connection().up)
-        assert changes.named(SHOP) == 1
-        await cluster.observe(SHOP, [], [CONFIG_MAP])
+        assert changes.named(shop) == 1
+        await cluster.observe(shop, [], [CONFIG_MAP])
 
 
 async def test_a_cluster_that_goes_down_says_so_once_and_recovers(
-    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
 ) -> None:
     wanted = a_map(namespace)
-    await behind_proxy.observe(SHOP, [wanted.key], [CONFIG_MAP])
+    await behind_proxy.observe(shop, [wanted.key], [CONFIG_MAP])
     await apply(behind_proxy, wanted)
     changes = Changes(behind_proxy)
     await proxy.stop()
     await changes.until(lambda: not behind_proxy.connection().up)
     with pytest.raises(ClusterDown):
-        await behind_proxy.observe(SHOP, [wanted.key], [CONFIG_MAP])
+        await behind_proxy.observe(shop, [wanted.key], [CONFIG_MAP])
     with pytest.raises(ClusterDown):
         await apply(behind_proxy, wanted)
     assert behind_proxy.connection().since > 0
@@ -189,13 +194,14 @@ async def test_a_cluster_that_goes_down_says_so_once_and_recovers(
     await until_observed(
         behind_proxy,
         changes,
+        shop,
         [wanted.key],
         lambda live: live.objects[wanted.key].document.body()["data"] == {"colour": "red"},
     )
 
 
 async def test_a_forbidden_kind_hurts_only_those_that_need_it(
-    api_server: ApiServer, namespace: str, open_cluster: Opening
+    api_server: ApiServer, namespace: str, shop: AppName, open_cluster: Opening
 ) -> None:
     user = f"limited-{namespace}"
     grant(api_server, user, {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]})
@@ -203,7 +209,7 @@ async def test_a_forbidden_kind_hurts_only_those_that_need_it(
         await cluster.observe(AppName("allowed"), [], [CONFIG_MAP])
         secret = CONFIG_MAP._replace(kind="Secret")
         with pytest.raises(ClusterError) as refused:
-            await cluster.observe(SHOP, [], [secret])
+            await cluster.observe(shop, [], [secret])
         assert refused.value.status == 403
         assert "Secret" in str(refused.value)
         assert 'apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch"]' in refused.value.hint
@@ -212,8 +218,8 @@ async def test_a_forbidden_kind_hurts_only_those_that_need_it(
         grant(
             api_server, user, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}, "more"
         )
-        await changes.until(lambda: changes.named(SHOP) > 0)
-        await cluster.observe(SHOP, [], [secret])
+        await changes.until(lambda: changes.named(shop) > 0)
+        await cluster.observe(shop, [], [secret])
         assert changes.named("allowed") == 0
 
 
@@ -229,12 +235,12 @@ async def test_a_forbidden_write_names_the_missing_rule(
 
 
 async def test_children_that_may_not_be_listed_do_not_keep_their_owner_back(
-    api_server: ApiServer, namespace: str, open_cluster: Opening
+    api_server: ApiServer, namespace: str, shop: AppName, open_cluster: Opening
 ) -> None:
     user = f"owner-{namespace}"
     grant(api_server, user, {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list", "watch"]})
     async with open_cluster(api_server.user(user)) as cluster:
-        live = await cluster.observe(SHOP, [], [CONFIG_MAP._replace(group="apps", kind="Deployment")])
+        live = await cluster.observe(shop, [], [CONFIG_MAP._replace(group="apps", kind="Deployment")])
     assert live.objects == {}
 
 
