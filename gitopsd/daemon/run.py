@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import anyio
@@ -13,6 +14,7 @@ import uvloop
 from anyio.abc import TaskStatus
 
 from gitopsd.config import Config, load
+from gitopsd.core.errors import GitopsdError
 from gitopsd.daemon.daemon import Daemon
 from gitopsd.daemon.log import configure_log
 from gitopsd.daemon.notify import Notifier
@@ -25,7 +27,8 @@ _log = structlog.get_logger("gitopsd.daemon")
 
 def run_daemon(path: str, environ: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT. Raises `GitopsdError` (a `ConfigErrors` for the file) if it cannot start."""
-    anyio.run(_serve, path, environ, backend_options=_BACKEND_OPTIONS)
+    with _plain_errors():
+        anyio.run(_serve, path, environ, backend_options=_BACKEND_OPTIONS)
 
 
 def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
@@ -33,7 +36,24 @@ def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress:
 
     `on_progress` gets the statuses of all applications whenever one of them changes. Raises as `run_daemon`.
     """
-    return anyio.run(_once, path, environ, timeout, on_progress, backend_options=_BACKEND_OPTIONS)
+    with _plain_errors():
+        return anyio.run(_once, path, environ, timeout, on_progress, backend_options=_BACKEND_OPTIONS)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """An error of ours that task groups wrapped on its way out is raised as it was."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        ours, others = group.split(GitopsdError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _serve(path: str, environ: Mapping[str, str]) -> None:
