@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.decide import Attempt
 from gitopsd.core.events import StatusChanged
+from gitopsd.core.ids import GroupKind
 from gitopsd.core.manifest import Desired, Rendered
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.ports.cluster import Cluster
@@ -18,8 +19,10 @@ from gitopsd.ports.cluster import Cluster
 class Application:
     """One application at work.
 
-    `cluster` is where its last pass looked. `rendered` is kept only while kinds among it are unknown to the cluster;
-    `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
+    `cluster` is where its last pass looked, `kinds` what it ever looked at there. `rendered` is kept only while kinds
+    among it are unknown to the cluster; `failures` counts passes in a row that could not compare. `looked`: a pass
+    ended since the daemon started. `writing`: steps of a sync are under way. `disturbed`: a live change came during the
+    pass; before `rest_until` (monotonic clock) live changes wake nobody.
     """
 
     spec: AppSpec
@@ -27,6 +30,7 @@ class Application:
     published: StatusChanged | None = None
     looked: bool = False
     cluster: Cluster | None = None
+    kinds: set[GroupKind] = field(default_factory=set)
     commits: tuple[str, ...] = ()
     renderers: tuple[str, ...] = ()
     rendered: Rendered | None = None
@@ -35,6 +39,9 @@ class Application:
     operation: Operation | None = None
     attempt: Attempt | None = None
     failures: int = 0
+    writing: bool = False
+    disturbed: bool = False
+    rest_until: float = 0.0
 
     @classmethod
     def begin(cls, spec: AppSpec, remembered: AppStatus | None, now: float) -> Application:
@@ -47,13 +54,22 @@ class Application:
             attempt = Attempt(last.digest, succeeded, 0 if succeeded else last.retries + 1, now)
         return cls(spec, status, attempt=attempt)
 
-    def respecify(self, spec: AppSpec) -> None:
-        """Its owner changed it: what was made from the old spec is void; what the cluster was last given stays true."""
-        self.spec = spec
-        self.start_over()
+    def respecified(self, spec: AppSpec) -> Application:
+        """Its owner changed it: what was made from the old spec is void; what the cluster was last given stays true.
 
-    def start_over(self) -> None:
-        """Forget what was fetched, rendered and compared."""
+        A new object, so that a pass that still works by the old spec cannot mix the two.
+        """
+        return Application(
+            spec, self.status, self.published, self.looked, self.cluster, self.kinds, attempt=self.attempt
+        )
+
+    def move(self, cluster: Cluster) -> None:
+        """Look at another cluster from now on; what was synced into the old one says nothing of this one."""
+        if self.cluster is not None and self.cluster.server != cluster.server:
+            self.attempt = None
+            self.status = replace(self.status, resources=())
+        self.cluster = cluster
+        self.kinds = set()
         self.commits = ()
         self.rendered = None
         self.desired = None

@@ -5,7 +5,7 @@ Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import anyio
@@ -14,11 +14,11 @@ from gitopsd.control.application import Application
 from gitopsd.control.queue import Level
 from gitopsd.control.sync import run_stage, waiting_for, with_results
 from gitopsd.core.appstatus import AppStatus, overall_health, overall_sync, resource_statuses
-from gitopsd.core.compare import Comparison, ObjectComparison, Verdict, compare
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, Decision, decide, wipes_out
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
@@ -81,6 +81,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     """One pass over one application. Raises `GitopsdError` where it cannot even be compared."""
     wanted = await want(app, cluster, request, adapters)
     async with adapters.turns(cluster.name):
+        app.comparison = _reconsidered(app.comparison, request.level)
         view = await look(app, cluster, wanted, request.warnings)
         now = adapters.clock.monotonic()
         decision = decide(
@@ -104,6 +105,8 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
     if app.desired is not None and fresh and app.rendered is None:
         return app.desired
     rendered = app.rendered
+    if request.level is Level.HARD:
+        app.commits = ()  # should the render fail, the next pass must not take the old one for good
     if rendered is None or not fresh:
         target = await cluster.target()
         use_cache = request.level < Level.HARD
@@ -122,13 +125,16 @@ async def look(app: Application, cluster: Cluster, wanted: Desired, warnings: tu
     """What the cluster has, compared with what git wants; a dry-run is asked only where ownership cannot tell."""
     namespace = managed_namespace(app.spec, wanted)
     every = (*wanted.objects, namespace) if namespace else wanted.objects
-    live = await cluster.observe(app.spec.name, [item.key for item in every], {item.gvk for item in every})
-    comparison = compare(wanted, live, previous=app.comparison)
+    kinds = _kinds(app, every)
+    app.kinds |= {gvk.group_kind for gvk in kinds}
+    live = await cluster.observe(app.spec.name, [item.key for item in every], kinds)
+    ours = _without(live, namespace)
+    comparison = compare(wanted, ours, previous=app.comparison)
     doubtful = [(item.desired, item.live) for item in comparison.undecided if item.desired]
     if doubtful:
         answers = await cluster.predict(doubtful)
         predictions = {item.key: answer for (item, _), answer in zip(doubtful, answers, strict=True)}
-        comparison = compare(wanted, live, predictions, previous=app.comparison)
+        comparison = compare(wanted, ours, predictions, previous=app.comparison)
     app.comparison = comparison
     conditions = (*_conditions(app, wanted, comparison), *warnings)
     return View(wanted, namespace, live, comparison, conditions, warnings)
@@ -144,6 +150,8 @@ def begin(app: Application, view: View, decision: Decision, adapters: Adapters) 
     if decision.act not in (Act.SYNC, Act.HEAL):
         return None
     steps = plan(view.wanted, view.comparison, plan_options(app), _compare_namespace(view))
+    if steps.empty and decision.act is Act.HEAL:
+        return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
     same = app.attempt is not None and app.attempt.digest == view.wanted.digest
     return Operation(
         digest=view.wanted.digest,
@@ -166,7 +174,11 @@ async def advance(
     while steps is not None and not operation.phase.done and operation.stage < len(steps.stages):
         stage = steps.stages[operation.stage]
         if not operation.applied:
-            results = await run_stage(cluster, app.spec, stage, adapters.stopping)
+            app.writing = True
+            try:
+                results = await run_stage(cluster, app.spec, stage, adapters.stopping)
+            finally:
+                app.writing = False
             if adapters.stopping():
                 return replace(operation, results={**operation.results, **results}), view
             operation = with_results(operation, results)
@@ -186,7 +198,8 @@ def plan_options(app: Application) -> PlanOptions:
     """What a sync of this application may do without being asked."""
     policy = app.spec.sync_policy
     propagation = policy.options.get("PrunePropagationPolicy", "foreground").capitalize()
-    prune = policy.automated is not None and policy.automated.prune
+    allowed = policy.options.get("Prune", "true") == "true"
+    prune = allowed and policy.automated is not None and policy.automated.prune
     return PlanOptions(prune=prune, prune_last=policy.enabled("PruneLast"), propagation=propagation)
 
 
@@ -198,6 +211,32 @@ def _ended(operation: Operation, adapters: Adapters) -> Operation:
     return replace(
         operation, phase=Phase.SUCCEEDED, finished_at=finished, message=f"{synced} objects written", applied=False
     )
+
+
+def _kinds(app: Application, wanted: Iterable[DesiredObject]) -> set[GVK]:
+    """The kinds to look at: what git wants, and what was there the last time, since it may have left git meanwhile."""
+    kinds = {item.gvk for item in wanted}
+    known = {gvk.group_kind for gvk in kinds}
+    return kinds | {item.gvk for item in app.status.resources if item.gvk.group_kind not in known}
+
+
+def _reconsidered(comparison: Comparison, level: Level) -> Comparison:
+    """The verdicts that still stand: a refusal may have been cured elsewhere, so whoever asks gets a new dry-run."""
+    if level is Level.LIVE:
+        return comparison
+    if level is Level.HARD:
+        return NOTHING_COMPARED
+    return replace(
+        comparison,
+        objects={key: item for key, item in comparison.objects.items() if item.verdict is not Verdict.REFUSED},
+    )
+
+
+def _without(live: Live, namespace: DesiredObject | None) -> Live:
+    """The namespace of `CreateNamespace` belongs to no application, or to another one: it is never left over."""
+    if namespace is None:
+        return live
+    return Live({key: item for key, item in live.objects.items() if key != namespace.key})
 
 
 def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:
@@ -233,9 +272,10 @@ def _status(
     app: Application, view: View, decision: Decision, operation: Operation | None, adapters: Adapters
 ) -> AppStatus:
     resources = resource_statuses(view.comparison, {item.key: item for item in app.status.resources})
-    last = operation or app.operation or app.status.operation
+    last = operation or _abandoned(app.operation or app.status.operation, view, adapters)
     conditions = view.conditions
-    if last is not None and last.phase in (Phase.FAILED, Phase.ERROR) and last.digest == view.wanted.digest:
+    failed = last is not None and last.phase in (Phase.FAILED, Phase.ERROR) and last.digest == view.wanted.digest
+    if last is not None and failed and not view.comparison.synced:
         conditions = (*conditions, Condition(ConditionType.SYNC_ERROR, last.message))
     return AppStatus(
         name=app.spec.name,
@@ -250,3 +290,16 @@ def _status(
         decision=decision.reason,
         reconciled_at=adapters.clock.now(),
     )
+
+
+def _abandoned(last: Operation | None, view: View, adapters: Adapters) -> Operation | None:
+    """The last operation; one that nobody works on any more is over: git moved on, or a restart interrupted it."""
+    if last is None or last.phase.done:
+        return last
+    if last.digest != view.wanted.digest:
+        phase, message = Phase.FAILED, "superseded by newer manifests"
+    elif view.comparison.synced:
+        phase, message = Phase.SUCCEEDED, last.message
+    else:
+        phase, message = Phase.FAILED, "interrupted before its end"
+    return replace(last, phase=phase, message=message, finished_at=adapters.clock.now(), plan=None)

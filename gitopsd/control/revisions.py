@@ -4,7 +4,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -56,12 +56,14 @@ class Revisions:
         interval: float,
         jitter: float,
         changed: Callable[[AppName], None],
+        on_bug: Callable[[AppName, Exception], None],
     ) -> None:
         self._sources = sources
         self._clock = clock
         self.interval = interval
         self.jitter = jitter
         self._changed = changed
+        self._on_bug = on_bug
         self._repositories: dict[str, _Repository] = {}
         self._tasks: TaskGroup | None = None
 
@@ -78,17 +80,18 @@ class Revisions:
 
     def use(self, app: AppName, spec: AppSpec | None, before: AppSpec | None) -> None:
         """`app` now has the sources of `spec` (None: none any more) instead of those of `before`."""
-        for source in before.sources if before else ():
-            self._leave(app, source.repo_url, source.target_revision)
-        for source in spec.sources if spec else ():
-            repository = self._repositories.get(source.repo_url)
+        wanted = _places(spec)
+        for url, revision in wanted:
+            repository = self._repositories.get(url)
             if repository is None:
-                repository = self._repositories[source.repo_url] = _Repository()
-                self._start(source.repo_url, repository)
-            users = repository.users.setdefault(source.target_revision, set())
-            users.add(app)
-            if source.target_revision not in repository.known:
+                repository = self._repositories[url] = _Repository()
+                self._start(url, repository)
+            repository.users.setdefault(revision, set()).add(app)
+            if revision not in repository.known:
                 repository.news.set()
+        for url, revision in _places(before):
+            if (url, revision) not in wanted:
+                self._leave(app, url, revision)
 
     def refresh(self, app: AppName, spec: AppSpec) -> None:
         """Look the application's repositories up now; `changed` is called for it even if nothing moved."""
@@ -123,7 +126,6 @@ class Revisions:
             return
         users = repository.users.get(revision, set())
         users.discard(app)
-        repository.requested.discard(app)
         if not users:
             repository.users.pop(revision, None)
             repository.known.pop(revision, None)
@@ -137,7 +139,16 @@ class Revisions:
             while True:
                 repository.news = anyio.Event()
                 asked, repository.requested = repository.requested, set()
-                await self._look_up(url, repository, asked, fresh=fresh or bool(asked))
+                fresh = fresh or bool(asked or repository.failures)
+                try:
+                    woken = await self._look_up(url, repository, fresh=fresh)
+                # A bug that one repository's answer meets must not end the look-ups of the others (Z2).
+                except Exception as error:  # noqa: BLE001
+                    woken = self._failed(repository, f"internal error: {type(error).__name__}; the log has the details")
+                    for app in sorted(set().union(*repository.users.values()))[:1]:
+                        self._on_bug(app, error)
+                for app in woken | asked:
+                    self._changed(app)
                 fresh = await self._wait(repository)
 
     async def _wait(self, repository: _Repository) -> bool:
@@ -150,28 +161,33 @@ class Revisions:
             return False
         return True
 
-    async def _look_up(self, url: str, repository: _Repository, asked: Collection[AppName], *, fresh: bool) -> None:
-        woken = set(asked)
+    async def _look_up(self, url: str, repository: _Repository, *, fresh: bool) -> set[AppName]:
+        """Resolve every revision in use; the applications for which it is another one now."""
         try:
             repository.refs = await self._sources.refs(url, fresh=fresh)
         except GitopsdError as error:
-            repository.failures += 1
-            for revision in tuple(repository.users):
+            return self._failed(repository, str(error))
+        woken: set[AppName] = set()
+        failed = False
+        for revision in tuple(repository.users):
+            try:
+                resolution = Resolution(await self._sources.commit(url, revision))
+            except GitopsdError as error:
+                failed = failed or error.retryable
                 before = repository.known.get(revision, Resolution())
-                woken |= self._note(repository, revision, Resolution(before.commit, str(error)))
-        else:
-            failed = False
-            for revision in tuple(repository.users):
-                try:
-                    resolution = Resolution(await self._sources.commit(url, revision))
-                except GitopsdError as error:
-                    failed = failed or error.retryable
-                    before = repository.known.get(revision, Resolution())
-                    resolution = Resolution(before.commit if error.retryable else "", str(error))
-                woken |= self._note(repository, revision, resolution)
-            repository.failures = repository.failures + 1 if failed else 0
-        for app in woken:
-            self._changed(app)
+                resolution = Resolution(before.commit if error.retryable else "", str(error))
+            woken |= self._note(repository, revision, resolution)
+        repository.failures = repository.failures + 1 if failed else 0
+        return woken
+
+    def _failed(self, repository: _Repository, message: str) -> set[AppName]:
+        """The last known commits stay, beside the message."""
+        repository.failures += 1
+        woken: set[AppName] = set()
+        for revision in tuple(repository.users):
+            before = repository.known.get(revision, Resolution())
+            woken |= self._note(repository, revision, Resolution(before.commit, message))
+        return woken
 
     @staticmethod
     def _note(repository: _Repository, revision: str, resolution: Resolution) -> set[AppName]:
@@ -180,3 +196,8 @@ class Revisions:
             return set()
         repository.known[revision] = resolution
         return set(repository.users[revision])
+
+
+def _places(spec: AppSpec | None) -> set[tuple[str, str]]:
+    """(repository, target revision) of each source."""
+    return {(source.repo_url, source.target_revision) for source in spec.sources} if spec else set()

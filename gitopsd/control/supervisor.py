@@ -21,7 +21,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, next_attempt
-from gitopsd.core.errors import GitopsdError, SpecError
+from gitopsd.core.errors import ClusterDown, GitopsdError, SpecError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName
@@ -36,6 +36,8 @@ from gitopsd.ports.sources import Sources
 _STOP_SECONDS: Final = 8.0
 _PASSES_UNDER_WAY: Final = 512
 _RENDERS_UNDER_WAY: Final = 16
+_REST_SECONDS: Final = 0.05
+_LONGEST_REST_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class World:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A pass under way."""
+
+    app: Application
+    scope: anyio.CancelScope
+
+
 class Supervisor(AsyncContextManagerMixin):
     """Owns the applications and everything that runs for them; `async with` runs it."""
 
@@ -76,6 +86,7 @@ class Supervisor(AsyncContextManagerMixin):
             interval=settings.interval,
             jitter=settings.jitter,
             changed=self._revision_changed,
+            on_bug=on_bug,
         )
         self._hard: set[AppName] = set()
         self._turns: dict[str, anyio.CapacityLimiter] = {}
@@ -83,7 +94,8 @@ class Supervisor(AsyncContextManagerMixin):
         self._self_heal = settings.self_heal
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
-        self._scopes: dict[AppName, anyio.CancelScope] = {}
+        self._passes: dict[AppName, _Pass] = {}
+        self._cut_off: dict[str, set[AppName]] = {}
         self._stopping = False
         self._idle = anyio.Event()
         self._adapters = Adapters(
@@ -125,7 +137,8 @@ class Supervisor(AsyncContextManagerMixin):
                 self._publish(known, known.status)
             elif known.spec != spec:
                 before = known.spec
-                known.respecify(spec)
+                known = self._applications[name] = known.respecified(spec)
+                self._cancel(name)
                 self._revisions.use(name, spec, before)
                 self._publish(known, known.status)
             else:
@@ -189,8 +202,21 @@ class Supervisor(AsyncContextManagerMixin):
         self._queue.add(name, Level.HARD if hard else Level.GIT)
 
     def _live_changed(self, change: LiveChange) -> None:
-        for name in change.apps:
-            if name in self._applications:
+        """Whoever is concerned looks again: at once, or after a rest where changes come without an end."""
+        cut_off: set[AppName] = set()
+        known = self._subscriptions.get(change.cluster)
+        if known is not None and known[0].connection().up:
+            cut_off = self._cut_off.pop(change.cluster, cut_off)
+        now = self._world.clock.monotonic()
+        for name in change.apps | cut_off:
+            app = self._applications.get(name)
+            if app is None:
+                continue
+            if name in self._passes:
+                app.disturbed = True
+            elif app.rest_until > now:
+                self._timers.wake_after(name, app.rest_until - now)
+            else:
                 self._queue.add(name, Level.LIVE)
 
     def _remove(self, name: AppName) -> None:
@@ -199,11 +225,15 @@ class Supervisor(AsyncContextManagerMixin):
         self._queue.discard(name)
         self._timers.forget(name)
         self._hard.discard(name)
-        scope = self._scopes.get(name)
-        if scope is not None:
-            scope.cancel()
+        self._cancel(name)
         self._tasks.start_soon(_leave_cluster, app)
         self._bus.publish(AppRemoved(name))
+
+    def _cancel(self, name: AppName) -> None:
+        """What the application's pass works by is void."""
+        under_way = self._passes.get(name)
+        if under_way is not None:
+            under_way.scope.cancel()
 
     # Passes
 
@@ -218,18 +248,19 @@ class Supervisor(AsyncContextManagerMixin):
         try:
             if app is not None and not self._stopping:
                 with anyio.CancelScope() as scope:
-                    self._scopes[name] = scope
+                    self._passes[name] = _Pass(app, scope)
                     await self._guarded(app, level)
         finally:
-            self._scopes.pop(name, None)
+            self._passes.pop(name, None)
             self._under_way.release_on_behalf_of(name)
             self._queue.done(name)
-            if self._stopping and not self._scopes:
+            if self._stopping and not self._passes:
                 self._idle.set()
 
     async def _guarded(self, app: Application, level: Level) -> None:
         """One pass, with whatever goes wrong turned into a condition of this application alone (advisory Z2)."""
         started = self._world.clock.monotonic()
+        app.disturbed = False
         server = ""
         failed = True
         try:
@@ -239,6 +270,8 @@ class Supervisor(AsyncContextManagerMixin):
         except SpecError as error:
             self._failed(app, ConditionType.INVALID_SPEC_ERROR, str(error))
         except GitopsdError as error:
+            if isinstance(error, ClusterDown) and app.cluster is not None:
+                self._cut_off.setdefault(app.cluster.name, set()).add(app.spec.name)
             self._failed(app, ConditionType.COMPARISON_ERROR, str(error))
             self._retry_later(app)
         except Exception as error:  # noqa: BLE001  # a bug met by one application's input must not end the daemon
@@ -247,8 +280,17 @@ class Supervisor(AsyncContextManagerMixin):
                 app, ConditionType.UNKNOWN_ERROR, f"internal error: {type(error).__name__}; the log has the details"
             )
             self._retry_later(app)
-        seconds = self._world.clock.monotonic() - started
-        self._bus.publish(Reconciled(app.spec, server, seconds, failed, fresh=level > Level.LIVE))
+        now = self._world.clock.monotonic()
+        seconds = now - started
+        self._rest(app, seconds, now)
+        self._bus.publish(Reconciled(app.spec, server, started, seconds, failed, fresh=level > Level.LIVE))
+
+    def _rest(self, app: Application, seconds: float, now: float) -> None:
+        """Space the looks at live changes: an object that flaps costs its application a few looks a second, no more."""
+        rest = min(max(_REST_SECONDS, seconds), _LONGEST_REST_SECONDS)
+        app.rest_until = now + rest
+        if app.disturbed:
+            self._timers.wake_after(app.spec.name, rest)
 
     async def _reconcile(self, app: Application, cluster: Cluster, level: Level) -> bool:
         """Whether the application could be compared."""
@@ -310,6 +352,8 @@ class Supervisor(AsyncContextManagerMixin):
 
     def _publish(self, app: Application, status: AppStatus) -> None:
         """Tell everybody, if there is anything to tell but the moment of the last look."""
+        if self._applications.get(app.spec.name) is not app:
+            return
         app.status = status
         operation = replace(status.operation, plan=None) if status.operation else None
         shown = StatusChanged(
@@ -334,8 +378,7 @@ class Supervisor(AsyncContextManagerMixin):
             self._subscriptions[cluster.name] = (cluster, cluster.subscribe(self._live_changed))
         if app.cluster is not cluster:
             await _leave_cluster(app)
-            app.start_over()
-            app.cluster = cluster
+            app.move(cluster)
         return cluster
 
     def _turn(self, cluster: str) -> anyio.CapacityLimiter:
@@ -353,14 +396,17 @@ class Supervisor(AsyncContextManagerMixin):
             self._stopping = True
             for _, unsubscribe in self._subscriptions.values():
                 unsubscribe()
-            if self._scopes:
+            for under_way in self._passes.values():
+                if not under_way.app.writing:
+                    under_way.scope.cancel()
+            if self._passes:
                 with anyio.move_on_after(_STOP_SECONDS):
                     await self._idle.wait()
 
 
 async def _leave_cluster(app: Application) -> None:
     if app.cluster is not None:
-        await app.cluster.forget(app.spec.name, {key.group_kind for key in app.comparison.objects})
+        await app.cluster.forget(app.spec.name, app.kinds)
 
 
 def _request(resolutions: tuple[Resolution, ...], level: Level) -> Request:
