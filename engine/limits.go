@@ -37,4 +37,5 @@ const (
 	defaultDeadline   = 60 * time.Second
 	stuckGrace        = 20 * time.Millisecond
 	memorySampleEvery = 50 * time.Millisecond
+	memoryReturnAfter = 3 * time.Second
 )

@@ -47,14 +47,12 @@ func main() {
 	stderr := os.Stderr
 	sandbox := seal()
 	worker := newWorker(os.Stdin, os.Stdout, version, methods())
-	if *memoryLimit > 0 {
-		go watchMemory(*memoryLimit, func() {
-			worker.failAll(faultf(codeMemory, "rendering used more memory than the limit of %d bytes", *memoryLimit).
-				hint("look for unbounded loops or very large values in the source, or raise the memory limit"))
-			worker.outMu.Lock() // no frame is cut in two
-			os.Exit(exitMemory)
-		})
-	}
+	go watchMemory(worker, *memoryLimit, func() {
+		worker.failAll(faultf(codeMemory, "rendering used more memory than the limit of %d bytes", *memoryLimit).
+			hint("look for unbounded loops or very large values in the source, or raise the memory limit"))
+		worker.outMu.Lock() // no frame is cut in two
+		os.Exit(exitMemory)
+	})
 	go warmKustomize()
 	if err := worker.Run(sandbox); err != nil {
 		fmt.Fprintln(stderr, "gitopsd-engine: input broke the protocol:", err)

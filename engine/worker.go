@@ -41,6 +41,7 @@ type Worker struct {
 	methods map[string]method
 	version string
 	slots   chan struct{}
+	woken   chan struct{} // has an item when a request came since somebody looked
 
 	outMu sync.Mutex
 	out   *bufio.Writer
@@ -55,8 +56,16 @@ func newWorker(in io.Reader, out io.Writer, version string, methods map[string]m
 	return &Worker{
 		in: bufio.NewReaderSize(in, 64<<10), out: bufio.NewWriterSize(out, 64<<10), version: version, methods: methods,
 		slots:   make(chan struct{}, 2*max(2, runtime.GOMAXPROCS(0))),
+		woken:   make(chan struct{}, 1),
 		pending: map[uint64]context.CancelCauseFunc{},
 	}
+}
+
+// busy tells whether requests are waiting, running, or running on although they were answered.
+func (w *Worker) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.pending) > 0 || len(w.slots) > 0
 }
 
 // Run greets and serves until the input ends (nil) or breaks the framing (an error).
@@ -114,6 +123,10 @@ func (w *Worker) register(id uint64, cancel context.CancelCauseFunc) bool {
 		return false
 	}
 	w.pending[id] = cancel
+	select {
+	case w.woken <- struct{}{}:
+	default:
+	}
 	return true
 }
 
