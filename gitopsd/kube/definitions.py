@@ -41,13 +41,14 @@ class Definitions:
         self._catalog = catalog
         self._on_change = on_change
         self._group = group
+        self._started = False
         self._expected: dict[str, dict[str, bool]] = {}
 
     def start(self) -> None:
         """Follow from now on; called again it does nothing."""
-        if self._catalog.is_followed:
+        if self._started:
             return
-        self._catalog.is_followed = True
+        self._started = True
         for resource, sink in ((_DEFINITIONS, _Plurals(self, self._catalog)), (_API_SERVICES, _Versions(self))):
             follower = Follower(self._source, resource, sink, accept=_METADATA_ONLY)
             self._group.start_soon(follower.run)
@@ -113,6 +114,7 @@ class _Plurals(_Names):
     def end(self) -> None:
         """What vanished between two lists cannot be told by name."""
         super().end()
+        self._catalog.is_followed = True
         if not self._first:
             self._catalog.forget()
         self._first = False

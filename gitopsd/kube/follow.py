@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import anyio
+import anyio.lowlevel
 import orjson
 
 from gitopsd.core.errors import ClusterDown, ClusterError
@@ -59,8 +60,8 @@ class Sink(Protocol):
 class Link(Protocol):
     """The state of the connection that watches share."""
 
-    async def wait_up(self) -> None:
-        """Return when the API server answers."""
+    async def wait_up(self) -> bool:
+        """Return when the API server answers: whether that took waiting."""
         ...
 
 
@@ -114,7 +115,8 @@ class Follower:
                     backoff = self._denied if error.status in _DENIED else self._resume
                     delay = backoff.next(error.retry_after)
             await anyio.sleep(delay)
-            await self._link.wait_up()
+            if await self._link.wait_up():
+                self._resume.reset()
 
     async def tried(self) -> None:
         """Wait until the sink holds all objects, or it is known that it cannot now, or nobody follows any more."""

@@ -58,10 +58,12 @@ class ClusterLink:
         if not self.state.up:
             raise self._down()
 
-    async def wait_up(self) -> None:
-        """Return when the server answers."""
+    async def wait_up(self) -> bool:
+        """Return when the server answers: whether that took waiting."""
+        waited = not self.state.up
         while not self.state.up:
             await self._changed.wait()
+        return waited
 
     async def _probe(self) -> bool:
         try:

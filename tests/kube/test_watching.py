@@ -9,7 +9,7 @@ from gitopsd.core.permit import permit_object
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.ports.cluster import ClusterAccess
-from gitopsd.testing.builders import a_config_map, a_deployment, an_app
+from gitopsd.testing.builders import a_config_map, a_deployment, an_app, an_object
 from tests.cluster_fixture import ApiServer
 from tests.contracts.cluster_contract import CONFIG_MAP, DEPLOYMENT, Changes, apply, desired
 from tests.kube.conftest import Opening, RealClock
@@ -146,6 +146,16 @@ async def test_a_watch_that_nobody_needs_is_closed_after_the_grace(
         await anyio.wait_all_tasks_blocked()
         assert cluster.watched() == frozenset()
         assert wanted.key in (await cluster.observe(shop, [wanted.key], [CONFIG_MAP])).objects
+
+
+async def test_what_the_api_server_warns_of_is_told(api_server: ApiServer, namespace: str, clock: RealClock) -> None:
+    told: list[tuple[ObjectKey, str]] = []
+    access = ClusterAccess("warned", kubeconfig=str(api_server.kubeconfig))
+    async with KubeCluster(access, clock=clock, on_warning=lambda *warning: told.append(warning)) as cluster:
+        old = desired(an_object("Endpoints", "old", namespace=namespace))
+        await apply(cluster, old)
+    assert [key for key, _ in told] == [old.key]
+    assert "deprecated" in told[0][1]
 
 
 async def test_leaving_is_quick_and_leaves_no_task(
