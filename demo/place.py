@@ -114,6 +114,9 @@ def make_repository(place: Place) -> None:
         "remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*",
     }.items():
         _git(tree, "config", key, text)
+    # What `sed -i.old` leaves behind.
+    (tree / ".git" / "info").mkdir(exist_ok=True)
+    (tree / ".git" / "info" / "exclude").write_text("*.old\n", encoding="utf-8")
     _git(tree, "add", "--all")
     _git(tree, "commit", "--quiet", "--message", "The samples")
     _git(tree, "push", "--quiet", "origin", "main")

@@ -55,8 +55,8 @@ async def ask(socket: Path) -> list[Row]:
     """The applications of the running daemon; none while it does not answer."""
     transport = httpx.AsyncHTTPTransport(uds=str(socket))
     try:
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://gitopsd{_PATH}", timeout=5) as client:
-            found = rows((await client.get("")).raise_for_status().content)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gitopsd", timeout=5) as client:
+            found = rows((await client.get(_PATH)).raise_for_status().content)
             return [await _explained(row, client) for row in found]
     except (httpx.HTTPError, ValueError):
         return []
@@ -66,7 +66,7 @@ async def _explained(row: Row, client: httpx.AsyncClient) -> Row:
     """With what the resources say, which is not in the list."""
     if row.health in ("Healthy", "Unknown"):
         return row
-    answer = await client.get(f"/{row.name}")
+    answer = await client.get(f"{_PATH}/{row.name}")
     return _row(orjson.loads(answer.content)) if answer.status_code == 200 else row
 
 
@@ -84,7 +84,8 @@ def table(found: Sequence[Row], samples: Mapping[str, Sample]) -> Table:
         made.add_column(heading, overflow="fold" if heading == "MESSAGE" else "ellipsis")
     for name, sample in samples.items():
         row = by_name.get(name, Row(name))
-        good = row.is_as_expected(sample)
+        # Who mends what is broken on purpose has done well.
+        good = row.is_as_expected(sample) or (row.sync, row.health) == ("Synced", "Healthy")
         mark = Text("✓", "green") if good else Text("…", "dim")
         made.add_row(
             mark, name, Text(sample.shows, "dim"), _coloured(row.sync), _coloured(row.health), Text(row.message)
