@@ -106,6 +106,12 @@ class FakeCluster:
             self._kinds.add(gvk, namespaced=text(spec, "scope") != "Cluster")
         self._tell({app for app, needed in self._needs.items() if kind in needed})
 
+    def restart_client(self) -> None:
+        """gitopsd starts anew: nothing is watched, nobody listens; the objects stay."""
+        self._needs.clear()
+        self._wants.clear()
+        self._listeners.clear()
+
     # Faults
 
     def go_down(self, error: str = "connection refused") -> None:
@@ -140,6 +146,10 @@ class FakeCluster:
     def body(self, key: ObjectKey) -> JsonObject | None:
         """The object as it is now; None if it is not there."""
         return self._objects.bodies.get(key)
+
+    def has(self, key: ObjectKey) -> bool:
+        """Whether the object is there."""
+        return key in self._objects.bodies
 
     def keys(self, kind: str = "") -> list[ObjectKey]:
         """All objects, or those of a kind, in the order of their creation."""

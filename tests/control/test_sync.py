@@ -80,7 +80,7 @@ async def test_an_object_that_says_prune_false_stays_and_nobody_tries_for_ever(w
     world.git(a_config_map("kept"), a_config_map("gone", annotations=PRUNE_FALSE))
     async with world.running(an_app(prune=True, self_heal=True)):
         await world.push(a_config_map("kept"))
-        assert config_map_key("gone") in world.cluster.keys()
+        assert world.cluster.has(config_map_key("gone"))
         ended, passes = len(world.operations()), world.passes()
         await world.clock.advance(3600)
         assert len(world.operations()) == ended
@@ -119,7 +119,7 @@ async def test_drift_is_healed_where_self_heal_is_on(world: GivenWorld) -> None:
         assert fields_of(world, deployment_key(), "spec")["replicas"] == 2  # type: ignore[index]  # a dict
         world.cluster.remove(deployment_key())
         await world.settle(10)
-        assert deployment_key() in world.cluster.keys()
+        assert world.cluster.has(deployment_key())
         assert world.status().sync is SyncCode.SYNCED
 
 
@@ -291,7 +291,7 @@ async def test_a_git_that_renders_nothing_prunes_nothing_unless_it_is_allowed(wo
     world.git(a_config_map())
     async with world.running(an_app(prune=True)):
         await world.push()
-        assert config_map_key() in world.cluster.keys()
+        assert world.cluster.has(config_map_key())
         assert "allowEmpty" in world.condition(ConditionType.SYNC_ERROR)
         await world.configure(an_app(prune=True, allow_empty=True))
         assert world.cluster.keys("ConfigMap") == []
@@ -338,7 +338,7 @@ async def test_create_namespace_makes_it_first_and_never_prunes_it(world: GivenW
         assert world.status().sync is SyncCode.SYNCED
         await world.push()
         assert world.writes()[2:] == ["delete settings"]
-        assert ObjectKey("", "Namespace", "", "shop") in world.cluster.keys()
+        assert world.cluster.has(ObjectKey("", "Namespace", "", "shop"))
 
 
 async def test_a_namespace_that_another_application_manages_is_never_pruned(world: GivenWorld) -> None:

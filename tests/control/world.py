@@ -67,6 +67,7 @@ class GivenWorld:
         self, *specs: AppSpec, remembered: Mapping[AppName, AppStatus] | None = None, settle: bool = True
     ) -> AsyncIterator["GivenWorld"]:
         """Run a supervisor over these applications."""
+        self.cluster.restart_client()
         world = World(self.sources, self.renderer, FakeClusters(self.cluster, self.other_cluster), self.clock)
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:
