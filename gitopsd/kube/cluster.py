@@ -264,9 +264,11 @@ class KubeCluster:
 
     def _notify(self, apps: Apps) -> None:
         known = apps & self._apps
-        if not known:
-            return
-        change = LiveChange(self.name, frozenset(known))
+        if known:
+            self._tell(known)
+
+    def _tell(self, apps: Apps) -> None:
+        change = LiveChange(self.name, frozenset(apps))
         for listener in list(self._listeners.values()):
             listener(change)
 
@@ -277,7 +279,7 @@ class KubeCluster:
         if state.up:
             self._catalog.forget()
         self._tell_connection(self, state)
-        self._notify(frozenset(self._apps))
+        self._tell(frozenset(self._apps))
 
     def _on_kinds(self, kinds: Collection[GroupKind]) -> None:
         """Definitions changed: watches of versions that are gone end; who needs the kinds looks again."""

@@ -119,7 +119,7 @@ class Cluster(Protocol):
         """Call `listener` (quick, never awaiting) at each change of an application's live objects; returns how to stop.
 
         When the connection goes down or comes up, all applications of the cluster that were ever observed are named
-        once.
+        once; the call comes even if there are none.
         """
         ...
 
