@@ -96,9 +96,9 @@ class FakeKubelet:
             for node in self._nodes.values():
                 await self._api.register(_node_object(node, port, self._now()))
             await self._tasks.start(self._follow)
-        except BaseException as error:
+        except BaseException:
             self._tasks.cancel_scope.cancel()
-            await self._group.__aexit__(type(error), error, error.__traceback__)
+            await self._group.__aexit__(None, None, None)  # as no part of a group, the error itself is raised
             raise
         return self
 

@@ -86,8 +86,17 @@ async def running_kubelet(
     api_server: ApiServer, kubeconfig: Path, *nodes: FakeNode, delay: float = 0.02, backoff: float = 0.05
 ) -> AsyncIterator[FakeKubelet]:
     """A fake kubelet with short delays, for as long as the block lasts."""
-    clock = SystemClock()
     access = ClusterAccess("kubelet", kubeconfig=str(kubeconfig))
+    async with kubelet_at(access, api_server, *nodes, delay=delay, backoff=backoff) as kubelet:
+        yield kubelet
+
+
+@asynccontextmanager
+async def kubelet_at(
+    access: ClusterAccess, api_server: ApiServer, *nodes: FakeNode, delay: float = 0.02, backoff: float = 0.05
+) -> AsyncIterator[FakeKubelet]:
+    """A fake kubelet that reaches the API server by `access`."""
+    clock = SystemClock()
     async with (
         KubeHttp(access, clock=clock) as client,
         FakeKubelet(
