@@ -22,7 +22,7 @@ from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
-from gitopsd.kube.definitions import Definitions
+from gitopsd.kube.definitions import DEFINITION, Definitions
 from gitopsd.kube.follow import Source
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
@@ -192,6 +192,9 @@ class KubeCluster:
             applied = live_object(look(body, desired.gvk.group, desired.gvk.kind), desired.gvk, raw)
         finally:
             self._notify(self._index.release(desired.key, applied, body))
+        if desired.key.group_kind == DEFINITION:
+            plural, _, group = desired.key.name.partition(".")
+            self._definitions.touched(group, plural)
         return applied
 
     async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
@@ -238,7 +241,10 @@ class KubeCluster:
         return self._watches.resource(kind)
 
     async def _known(self, gvk: GVK, key: ObjectKey) -> Resource:
+        """Waits for a kind whose definition has just come: the API server takes a moment to serve it."""
         resource = await self._resource(gvk)
+        while resource is None and await self._definitions.looked(gvk.group):
+            resource = await self._resource(gvk)
         if resource is None or not resource.served:
             raise ClusterError(
                 f"the cluster does not serve {gvk}",

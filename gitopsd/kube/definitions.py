@@ -18,10 +18,9 @@ from gitopsd.kube.resource import Resource
 from gitopsd.kube.retry import Backoff
 
 _METADATA_ONLY: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 _VERBS: Final = frozenset({"list", "watch"})
-_DEFINITIONS: Final = Resource(
-    GVK("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), "customresourcedefinitions", False, _VERBS
-)
+_DEFINITIONS: Final = Resource(GVK(DEFINITION.group, "v1", DEFINITION.kind), "customresourcedefinitions", False, _VERBS)
 _API_SERVICES: Final = Resource(GVK("apiregistration.k8s.io", "v1", "APIService"), "apiservices", False, _VERBS)
 _DEBOUNCE_SECONDS: Final = 0.05
 _TRIES: Final = 12
@@ -43,6 +42,7 @@ class Definitions:
         self._group = group
         self._started = False
         self._expected: dict[str, dict[str, bool]] = {}
+        self._looked = anyio.Event()
 
     def start(self) -> None:
         """Follow from now on; called again it does nothing."""
@@ -62,6 +62,13 @@ class Definitions:
         if not running:
             self._group.start_soon(self._refresh, group)
 
+    async def looked(self, group: str) -> bool:
+        """Wait for the next look at a group that something was announced of; False if there will be none."""
+        if group not in self._expected:
+            return False
+        await self._looked.wait()
+        return True
+
     async def _refresh(self, group: str) -> None:
         """Ask until all that was announced is so: the API server takes a moment to serve a new definition."""
         backoff = Backoff(self._source.clock, first=0.1, longest=2.0)
@@ -74,11 +81,17 @@ class Definitions:
                 changed = frozenset()
             if changed:
                 self._on_change(changed)
+            self._tell_looked()
             expected = self._expected[group]
             if attempt and all(self._catalog.has_plural(name, group) == served for name, served in expected.items()):
                 break
             await anyio.sleep(backoff.next())
         del self._expected[group]
+        self._tell_looked()
+
+    def _tell_looked(self) -> None:
+        self._looked.set()
+        self._looked = anyio.Event()
 
 
 class _Names:

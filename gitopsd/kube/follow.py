@@ -26,6 +26,9 @@ _SILENCE_SECONDS: Final = 600.0  # API servers send a bookmark each minute
 _LIST_END: Final = "k8s.io/initial-events-end"
 # What a server says that was restored from a backup, or that is another one than before.
 _TOO_NEW: Final = "Too large resource version"
+# A server that is busy for a moment (the storage of a new kind is "(re)initializing") is no news to anybody.
+_BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_STUMBLES: Final = 4
 _DENIED: Final = frozenset({401, 403, 404, 405})
 
 
@@ -92,6 +95,7 @@ class Follower:
         self._changed = anyio.Event()
         self._resume = Backoff(source.clock, first=0.02, longest=10.0)
         self._denied = Backoff(source.clock, first=2.0, longest=60.0)
+        self._stumbles = 0
         self.resource = resource
         self.listed = False
         self.ended = False
@@ -109,6 +113,9 @@ class Follower:
             except ClusterError as error:
                 if error.status == 410 or (error.status == 504 and self.listed and _TOO_NEW in error.why):
                     self._version = ""
+                    delay = self._resume.next(error.retry_after)
+                elif error.status in _BUSY and self._stumbles < _STUMBLES:
+                    self._stumbles += 1
                     delay = self._resume.next(error.retry_after)
                 else:
                     self._fail(error)
@@ -249,6 +256,7 @@ class Follower:
 
     def _recovered(self) -> None:
         self._denied.reset()
+        self._stumbles = 0
         failed, self.error = self.error is not None, None
         self.listed = True
         self._sink.flush()
