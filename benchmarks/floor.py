@@ -32,8 +32,8 @@ class FloorError(Exception):
     """A floor could not be measured; the text says what was refused."""
 
 
-Work = Callable[[aiohttp.ClientSession, str], Awaitable[int]]
-"""Does what is measured on a session to the API server at a URL; returns the count of objects."""
+Work = Callable[[aiohttp.ClientSession], Awaitable[int]]
+"""Does what is measured on a session to the API server; returns the count of objects."""
 
 
 def in_fresh_process(module: str, cluster: Path, *arguments: str) -> Floor:
@@ -43,6 +43,22 @@ def in_fresh_process(module: str, cluster: Path, *arguments: str) -> Floor:
     if done.returncode:
         raise FloorError(f"{module}: {done.stderr.strip()[-2000:]}")
     return Floor(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def open_session(cluster: Path) -> aiohttp.ClientSession:
+    """A session to the API server of a localcluster's folder, as its administrator; to be closed by the caller."""
+    server = json.loads((cluster / "ready.json").read_text(encoding="utf-8"))["server"]
+    pki = cluster / "pki"
+    context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+    context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+    return aiohttp.ClientSession(
+        server,
+        connector=aiohttp.TCPConnector(limit=0, ssl=context),
+        headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "bench"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        read_bufsize=2**18,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+    )
 
 
 def measure(cluster: Path, work: Work) -> Floor:
@@ -64,15 +80,7 @@ async def ensure_done(response: aiohttp.ClientResponse, allowed: Sequence[int] =
 
 
 async def _measure(cluster: Path, work: Work) -> Floor:
-    server = json.loads((cluster / "ready.json").read_text(encoding="utf-8"))["server"]
-    pki = cluster / "pki"
-    context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-    context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    connector = aiohttp.TCPConnector(limit=0, ssl=context)
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "floor"}
-    async with aiohttp.ClientSession(
-        connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
+    async with open_session(cluster) as session:
         started, cpu = time.perf_counter(), time.process_time()
-        count = await work(session, server)
+        count = await work(session)
         return Floor(count, time.perf_counter() - started, time.process_time() - cpu)

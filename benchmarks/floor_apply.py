@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ import anyio
 from benchmarks.floor import Floor, ensure_done, in_fresh_process, measure, print_floor
 
 IN_FLIGHT: Final = 32
-_QUERY: Final = "fieldManager=floor&force=true"
+APPLY: Final = "application/apply-patch+yaml"
+# As gitopsd asks.
+QUERY: Final = "fieldManager=gitopsd&force=true&fieldValidation=Warn"
 # (apiVersion, kind) → plural, of what the benchmark's applications are made of.
 _PLURALS: Final = {
     ("v1", "Namespace"): "namespaces",
@@ -36,9 +38,9 @@ def floor_apply(cluster: Path, objects: Path, in_flight: int = IN_FLIGHT) -> Flo
     return in_fresh_process("benchmarks.floor_apply", cluster, str(objects), str(in_flight))
 
 
-def write_objects(path: Path, objects: Iterable[dict[str, Any]]) -> None:
-    """The input of `floor_apply`."""
-    path.write_text("".join(f"{json.dumps(each)}\n" for each in objects), encoding="utf-8")
+def write_objects(path: Path, objects: Iterable[bytes]) -> None:
+    """The input of `floor_apply`, from objects as JSON without line breaks."""
+    path.write_bytes(b"".join(b"%s\n" % each for each in objects))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,28 +48,26 @@ def main(arguments: Sequence[str]) -> int:
     cluster, objects = Path(arguments[0]), Path(arguments[1])
     in_flight = int(arguments[2]) if len(arguments) > 2 else IN_FLIGHT
     requests = _requests(objects)
-    namespaces = [_request(_namespace(name)) for name in sorted({namespace for namespace, _, _ in requests} - {""})]
+    namespaces = [_namespace(name) for name in sorted({namespace for namespace, _, _ in requests} - {""})]
     others = [(path, body) for _, path, body in requests]
 
-    async def work(session: aiohttp.ClientSession, server: str) -> int:
-        await _apply_all(session, server, namespaces, in_flight)
-        await _apply_all(session, server, others, in_flight)
+    async def work(session: aiohttp.ClientSession) -> int:
+        await _apply_all(session, namespaces, in_flight)
+        await _apply_all(session, others, in_flight)
         return len(namespaces) + len(others)
 
     print_floor(measure(cluster, work))
     return 0
 
 
-async def _apply_all(
-    session: aiohttp.ClientSession, server: str, requests: Iterable[tuple[str, bytes]], in_flight: int
-) -> None:
+async def _apply_all(session: aiohttp.ClientSession, requests: Iterable[tuple[str, bytes]], in_flight: int) -> None:
     """As many workers as requests may be in flight, all taking from one iterator."""
     left = iter(requests)
-    headers = {"Content-Type": "application/apply-patch+yaml"}
+    headers = {"Content-Type": APPLY}
 
     async def work() -> None:
         for path, body in left:
-            async with session.patch(f"{server}{path}?{_QUERY}", data=body, headers=headers) as response:
+            async with session.patch(f"{path}?{QUERY}", data=body, headers=headers) as response:
                 await ensure_done(response)
 
     async with anyio.create_task_group() as tasks:
@@ -78,23 +78,24 @@ async def _apply_all(
 def _requests(objects: Path) -> list[tuple[str, str, bytes]]:
     """(namespace, path, body) of each object."""
     found = []
-    for line in objects.read_text(encoding="utf-8").splitlines():
+    for line in objects.read_bytes().splitlines():
         parsed = json.loads(line)
-        path, body = _request(parsed)
-        found.append((parsed["metadata"].get("namespace", ""), path, body))
+        found.append((parsed["metadata"].get("namespace", ""), path_of(parsed), line))
     return found
 
 
-def _request(parsed: dict[str, Any]) -> tuple[str, bytes]:
+def path_of(parsed: Mapping[str, Any]) -> str:
+    """The path of a parsed object at the API server."""
     version, metadata = parsed["apiVersion"], parsed["metadata"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     space = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
     plural = _PLURALS[version, parsed["kind"]]
-    return f"{root}{space}/{plural}/{metadata['name']}", json.dumps(parsed).encode()
+    return f"{root}{space}/{plural}/{metadata['name']}"
 
 
-def _namespace(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+def _namespace(name: str) -> tuple[str, bytes]:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return path_of(body), json.dumps(body, separators=(",", ":")).encode()
 
 
 if __name__ == "__main__":

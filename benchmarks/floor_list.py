@@ -34,11 +34,11 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     cluster, paths = Path(arguments[0]), arguments[1:] or PATHS
 
-    async def work(session: aiohttp.ClientSession, server: str) -> int:
+    async def work(session: aiohttp.ClientSession) -> int:
         counts: list[int] = []
 
         async def list_one(path: str) -> None:
-            async with session.get(server + path) as response:
+            async with session.get(path) as response:
                 counts.append(len(orjson.loads(await ensure_done(response))["items"]))
 
         async with anyio.create_task_group() as tasks:

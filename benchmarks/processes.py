@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
+import anyio
+import anyio.to_thread
+
+_LOOK_SECONDS: Final = 0.25
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -22,6 +29,50 @@ def memory_bytes(pid: int) -> int:
 def cpu_seconds(pid: int) -> float:
     """CPU time that the family has used so far, ended children included."""
     return sum(_cpu(each) for each in family(pid))
+
+
+def busy_seconds() -> float:
+    """CPU time that the whole machine has used since its start."""
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / _TICKS
+
+
+class Others:
+    """How much of the machine programs used that do not belong to this one, from `begin` to `cores`."""
+
+    def __init__(self) -> None:
+        self._busy, self._own, self._began = busy_seconds(), cpu_seconds(os.getpid()), time.monotonic()
+
+    def cores(self) -> float:
+        """In cores, on average; near 0 when the machine was ours."""
+        busy = busy_seconds() - self._busy - (cpu_seconds(os.getpid()) - self._own)
+        return max(0.0, busy / (time.monotonic() - self._began))
+
+
+class PeakMemory:
+    """The most memory (`bytes`) that a family of processes had within `async with`, looked at four times a second."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._tasks = anyio.create_task_group()
+        self.bytes = 0
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._look)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, trace)
+
+    async def _look(self) -> None:
+        while True:
+            self.bytes = max(self.bytes, await anyio.to_thread.run_sync(memory_bytes, self._pid))
+            await anyio.sleep(_LOOK_SECONDS)
 
 
 def _children(pid: int) -> Iterator[int]:

@@ -59,6 +59,12 @@ def push(workload: Workload, message: str) -> None:
     _git(workload.tree, "push", "--quiet", "origin", "main")
 
 
+def commit(workload: Workload) -> str:
+    """The commit that was pushed last."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=workload.tree, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def set_value(workload: Workload, name: str, value: str) -> None:
     """Make the first ConfigMap of `name` hold `value` under the key `value`."""
     target = {
@@ -69,6 +75,11 @@ def set_value(workload: Workload, name: str, value: str) -> None:
     path = workload.tree / name / target
     lines = path.read_text().splitlines()
     path.write_text("".join(f"{_replaced(line, value)}\n" for line in lines))
+
+
+def holders(workload: Workload, name: str) -> list[tuple[str, str]]:
+    """Namespace and name of the ConfigMaps that hold what `set_value` sets: all of a chart's, else the first."""
+    return [(name, f"{name}-{number}") for number in range(7 if workload.kind(name) == "helm" else 1)]
 
 
 def write_config(workload: Workload, path: Path, kubeconfig: Path, state: Path) -> None:

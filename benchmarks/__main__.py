@@ -1,0 +1,96 @@
+"""`make bench`: measure everything in one run, print it, and write `.bench/result.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import anyio
+import uvloop
+
+from benchmarks import micro
+from benchmarks.figures import Figure, table
+from benchmarks.floors import measure_floors
+from benchmarks.measure import Settings, chosen, measure
+from benchmarks.processes import Others
+from benchmarks.report import HEAD, figures
+from benchmarks.workload import OBJECTS_PER_APPLICATION, make_workload
+
+_RESULT: Final = Path(__file__).resolve().parent.parent / ".bench" / "result.json"
+_QUIET_CORES: Final = 0.1
+
+
+def main() -> None:
+    """Measure as the arguments say. Always exits 0: an aim that is missed is told, not punished."""
+    arguments = _arguments()
+    settings = Settings(Path(arguments.program), arguments.rounds, arguments.idle)
+    others = Others()
+    found = anyio.run(_run, arguments.applications, settings, backend_options={"loop_factory": uvloop.new_event_loop})
+    small = micro.figures()
+    cores = others.cores()
+    count = arguments.applications
+    objects = f"{count * OBJECTS_PER_APPLICATION:,}"
+    print(f"\n{count} applications, {objects} objects, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(table([HEAD, *(figure.row() for figure in found)]))
+    print()
+    print(table([("Per object", "Time"), *(figure.row()[:2] for figure in small)]))
+    missed = [figure.name for figure in found if figure.met is False]
+    print(f"\nMissed: {'; '.join(missed) or 'nothing'}.")
+    if cores > _QUIET_CORES:
+        print(f"Other programs used {cores:.1f} cores meanwhile: all times are longer than on a machine of one's own.")
+    _write([*found, *small], arguments, cores)
+
+
+async def _run(count: int, settings: Settings) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="gitopsd-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        for part in ("workload", "floors", "daemon"):
+            (folder / part).mkdir()
+        _say(f"making {count} applications")
+        workload = make_workload(folder / "workload", count)
+        _say("floors")
+        floors = await measure_floors(workload, folder / "floors", chosen(workload, settings.rounds, 3))
+        measured = await measure(workload, folder / "daemon", settings, floors.objects, _say)
+        return figures(floors, measured)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--applications", type=int, default=200, help="ten objects each (default: 200)")
+    parser.add_argument("--rounds", type=int, default=20, help="pushes, and drifts (default: 20)")
+    parser.add_argument("--idle", type=float, default=60, help="seconds of idleness (default: 60)")
+    beside = Path(sys.executable).parent / "gitopsd"
+    parser.add_argument("--program", default=str(beside), help="the gitopsd to measure (default: the environment's)")
+    return parser.parse_args()
+
+
+def _write(found: list[Figure], arguments: argparse.Namespace, cores: float) -> None:
+    result = {
+        "applications": arguments.applications,
+        "rounds": arguments.rounds,
+        "idle_seconds": arguments.idle,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg(),
+        "cores_used_by_others": cores,
+        "figures": [figure.record() for figure in found],
+    }
+    _RESULT.parent.mkdir(exist_ok=True)
+    _RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _say(text: str) -> None:
+    print(f"[{time.monotonic() - _BEGAN:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+_BEGAN: Final = time.monotonic()
+
+if __name__ == "__main__":
+    main()
