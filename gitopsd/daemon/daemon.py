@@ -22,12 +22,11 @@ from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.daemon.clock import SystemClock
-from gitopsd.daemon.doors import Address, open_doors
+from gitopsd.daemon.doors import Address, Behind, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
 from gitopsd.store.writer import StatusWriter
-from gitopsd.web import Reconciliations, Services
 
 _KEEP_SECONDS: Final = 300.0
 SOCKET_NAME: Final = "gitopsd.sock"
@@ -59,13 +58,7 @@ class Daemon(AsyncContextManagerMixin):
         self._rooms: Rooms | None = None
         self._supervisor: Supervisor | None = None
         self._address: Address | None = None
-        self._reconciliations = Reconciliations(self.clock)
-        for subscriber in (
-            self.recorder.on_event,
-            EventLog().on_event,
-            self._reconciliations.on_event,
-            *subscribers,
-        ):
+        for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
             self.bus.subscribe(subscriber)
 
     @property
@@ -108,8 +101,8 @@ class Daemon(AsyncContextManagerMixin):
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
                     if self._doors:
-                        services = self._services(supervisor)
-                        self._address = await open_doors(services, self.config.server, self.socket_path, tasks)
+                        behind = Behind(supervisor, self.recorder, self.bus, self.clock, self.ready, self._route_bug)
+                        self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self
             finally:
                 self._supervisor = None
@@ -174,19 +167,6 @@ class Daemon(AsyncContextManagerMixin):
     def _reloaded(self, error: str) -> None:
         self.recorder.reload(ok=not error, when=self.clock.now())
         self.bus.publish(ConfigReloaded(error))
-
-    def _services(self, supervisor: Supervisor) -> Services:
-        return Services(
-            applications=supervisor.applications,
-            application=supervisor.application,
-            refresh=supervisor.refresh,
-            reconciliations=self._reconciliations,
-            children=supervisor.children,
-            metrics=self.recorder.exposition,
-            ready=self.ready,
-            version=__version__,
-            on_bug=self._route_bug,
-        )
 
     def _bug(self, name: AppName, error: Exception) -> None:
         self.recorder.internal_error("control")
