@@ -32,6 +32,10 @@ setup: venv ## Make everything ready: Python environment, render engine, local c
 demo: setup ## Run six sample applications on a local cluster (ONCE=1: until all are as expected, then end)
 	@$(PYTHON) demo/run.py $(if $(ONCE),--once)
 
+.PHONY: dev
+dev: setup ## Run the demo's cluster with gitopsd in front, started anew whenever its code changes
+	@$(PYTHON) demo/dev.py
+
 .PHONY: test
 test: setup ## Run every test: Go, then Python up to the real API server
 	@$(PYTHON) -m tools.gocheck test

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -50,11 +50,11 @@ async def cluster(place: Place) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def daemon(place: Place) -> AsyncIterator[Process]:
-    """`gitopsd run`, as a service runs it."""
+async def daemon(place: Place, log: IO[bytes] | None = None) -> AsyncIterator[Process]:
+    """`gitopsd run`, as a service runs it; it logs to `log`, or to a file of the demo's."""
     command = [str(GITOPSD), "run", "--config", str(place.config)]
-    with place.log("gitopsd").open("wb") as log:
-        async with _child(command, stdout=log, stderr=log) as process:
+    with nullcontext(log) if log else place.log("gitopsd").open("wb") as out:
+        async with _child(command, stdout=out, stderr=out) as process:
             yield process
 
 
