@@ -58,6 +58,16 @@ def _first(error: BaseException) -> BaseException:
 
 async def _serve(path: str, environ: Mapping[str, str]) -> None:
     notifier = Notifier(environ)
+    told = anyio.Event()
+    async with anyio.create_task_group() as signals:
+        # Before anything else, so that a signal while it starts ends it as cleanly as one later.
+        await signals.start(_tell_end, told)
+        await _run(path, environ, notifier, told)
+        signals.cancel_scope.cancel()
+    _log.info("stopped")
+
+
+async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: anyio.Event) -> None:
     config = await _load(path, environ, keep_going=True)
     async with Daemon(config, environ) as daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
@@ -66,11 +76,11 @@ async def _serve(path: str, environ: Mapping[str, str]) -> None:
         address = daemon.address
         listen = f"{address.host}:{address.port}" if address else ""
         _log.info("ready", applications=count, listen=listen, socket=str(daemon.socket_path))
-        await _until_told(notifier, f"{count} applications")
+        notifier.ready(f"{count} applications")
+        await told.wait()
         notifier.stopping()
         _log.info("stopping")
         tasks.cancel_scope.cancel()
-    _log.info("stopped")
 
 
 async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
@@ -88,12 +98,12 @@ async def _load(path: str, environ: Mapping[str, str], *, keep_going: bool = Fal
     return config
 
 
-async def _until_told(notifier: Notifier, status: str) -> None:
-    """Say that all is ready, then wait for the signal to end."""
+async def _tell_end(told: anyio.Event, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+    """Set `told` at the signal to end."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        notifier.ready(status)
+        task_status.started()
         async for _ in signals:
-            return
+            told.set()
 
 
 async def _reload_on_signal(
