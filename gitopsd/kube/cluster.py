@@ -16,7 +16,7 @@ import orjson
 from gitopsd.core.document import Document
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
@@ -37,6 +37,8 @@ from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, 
 from gitopsd.ports.renderer import RenderTarget
 
 _LOG: Final = logging.getLogger(__name__)
+# A dry-run is made again where the object changes while it is under way; somebody who writes on and on gets the last.
+_REHEARSALS_OF_ONE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +261,30 @@ class KubeCluster:
         version = live.resource_version if live is not None else ""
         try:
             resource = await self._known(desired.gvk, desired.key)
-            raw = await self._writer.rehearse(resource, desired)
+            raw, current = await self._rehearse(resource, desired, live)
         except ClusterDown:
             raise
         except ClusterError as error:
             if error.status in (401, 429) or error.status >= 500:
                 raise
             return Prediction(desired.digest, version, None, str(error))
-        return Prediction(desired.digest, version, Document(raw, orjson.loads))
+        before = Document(current, orjson.loads) if current else None
+        return Prediction(desired.digest, version, Document(raw, orjson.loads), current=before)
+
+    async def _rehearse(
+        self, resource: Resource, desired: DesiredObject, live: LiveObject | None
+    ) -> tuple[bytes, bytes]:
+        """A dry-run, and what it stood on where that is not `live`: another version, or changed in the meantime."""
+        raw = current = b""
+        for _ in range(_REHEARSALS_OF_ONE):
+            raw = await self._writer.rehearse(resource, desired)
+            stood_on = _resource_version(raw)
+            if live is None or (live.gvk == desired.gvk and live.resource_version == stood_on):
+                return raw, b""
+            current = await self._reader.fetch(resource, desired.key)
+            if _resource_version(current) == stood_on:
+                break
+        return raw, current
 
     def _notify(self, apps: Apps) -> None:
         known = apps & self._apps
@@ -311,6 +329,10 @@ class KubeCluster:
             _LOG.warning("children could not be read: %s", error)
         finally:
             self._adopting -= keys
+
+
+def _resource_version(raw: bytes) -> str:
+    return text(orjson.loads(raw), "metadata", "resourceVersion") if raw else ""
 
 
 if TYPE_CHECKING:

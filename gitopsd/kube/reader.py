@@ -52,6 +52,15 @@ class Reader:
             raise failed[0]
         return Apps().union(*found)
 
+    async def fetch(self, resource: Resource, key: ObjectKey) -> bytes:
+        """The JSON of one object as it is now, past the index; empty if it is gone. Raises `ClusterError`."""
+        answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
+        if answer.status == 404:
+            return b""
+        if not answer.ok:
+            raise refused(Asked(self._http.cluster, "get", key.kind, key), answer)
+        return answer.body.strip()
+
     async def _get(self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[ClusterError]) -> None:
         try:
             async with self._limiter:
