@@ -97,7 +97,7 @@ def test_hooks_are_set_apart(mark: str, text: str, phases: tuple[str, ...]) -> N
 
 
 def test_a_hook_may_have_a_generated_name() -> None:
-    hook = {
+    hook: JsonObject = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"generateName": "migrate-", "annotations": {HOOK: "PreSync"}},
@@ -146,7 +146,7 @@ def test_a_manifest_that_cannot_be_applied_is_a_problem_with_its_place(body: Jso
 
 
 def test_what_only_a_server_sets_is_left_out() -> None:
-    exported = {
+    exported: JsonObject = {
         **a_config_map(),
         "metadata": {
             "name": "settings",
@@ -162,7 +162,7 @@ def test_what_only_a_server_sets_is_left_out() -> None:
     assert set(body_of(want(exported))["metadata"]) == {"name", "namespace", "labels", "annotations"}
     assert (
         want(exported).digest
-        == want({**a_config_map(), "metadata": {"name": "settings", "labels": {"team": "blue"}}}).digest
+        == want(an_object("ConfigMap", "settings", labels={"team": "blue"}, data={"colour": "green"})).digest
     )
 
 
@@ -231,7 +231,7 @@ def test_neither_the_order_of_manifests_nor_of_keys_changes_the_digest(order: li
 
 def test_all_kinds_are_wanted_those_of_hooks_and_lists_too() -> None:
     hook = an_object("Job", "migrate", api_version="batch/v1", annotations={HOOK: "PreSync"})
-    listed = {"apiVersion": "v1", "kind": "List", "items": [a_deployment()]}
+    listed: JsonObject = {"apiVersion": "v1", "kind": "List", "items": [a_deployment()]}
     assert wanted_kinds(manifests(a_config_map(), hook, listed)) == {
         GVK("", "v1", "ConfigMap"),
         GVK("batch", "v1", "Job"),
