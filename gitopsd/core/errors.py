@@ -15,7 +15,11 @@ An error's texts never hold a secret: URLs come through `shown_url`, objects are
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class GitopsdError(Exception):
@@ -101,9 +105,10 @@ def shown_url(url: str) -> str:
 
     Understands scp-like addresses (`git@host:path`), which lose their user too.
     """
-    if "://" not in url:
-        head, separator, tail = url.partition("@")
-        shown = tail if separator and "/" not in head else url
+    if not _SCHEME.match(url):
+        head, _, tail = url.rpartition("@")
+        is_path = "/" in head and ":" not in head and not head.startswith("//")
+        shown = url if is_path else tail
         return shown.split("?", 1)[0].split("#", 1)[0]
     try:
         parts = urlsplit(url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Final
 
 from gitopsd.core.app import AppSpec
@@ -19,10 +19,10 @@ class Permit:
 
     app: str
     key: ObjectKey
-    seal: object
+    seal: InitVar[object]  # kept nowhere, so that a permit cannot be copied into one for another object
 
-    def __post_init__(self) -> None:
-        if self.seal is not _SEAL:
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
             raise TypeError("a Permit comes from permit_object()")
 
 
