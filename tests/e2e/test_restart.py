@@ -60,7 +60,7 @@ async def test_drift_that_happened_while_it_was_down_is_left_alone_without_self_
 async def test_killed_in_the_middle_of_fifty_syncs_all_end_synced_and_a_further_restart_writes_nothing(
     world: World,
 ) -> None:
-    files = {}
+    files: dict[str, str] = {}
     for name in FIFTY:
         files |= {f"{name}/{number}.yaml": config_map(f"map-{number}", wave=str(number // 4)) for number in range(8)}
         world.application(name, prune=True, self_heal=True)

@@ -109,11 +109,10 @@ class World:
         return self.path
 
     @asynccontextmanager
-    async def daemon(self) -> AsyncIterator[Running]:
-        """A daemon in this process, from the configuration as it is now."""
-        self.write()
-        path = str(self.path)
-        config = await anyio.to_thread.run_sync(lambda: load(path, environ=self.environ))
+    async def daemon(self, path: Path | None = None) -> AsyncIterator[Running]:
+        """A daemon in this process, from the configuration as it is now, or from the file at `path`."""
+        path = path or self.write()
+        config = await anyio.to_thread.run_sync(lambda: load(str(path), environ=self.environ))
         running = Running(self)
         async with Daemon(config, self.environ, subscribers=(running.on_event,)) as daemon:
             running.daemon = daemon
@@ -224,6 +223,15 @@ class Running:
     async def _next(self) -> None:
         self._news = anyio.Event()
         await self._news.wait()
+
+
+@asynccontextmanager
+async def watching(running: Running) -> AsyncIterator[None]:
+    """The daemon notices by itself when its files change, as `gitopsd run` does."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(running.daemon.watch_files)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def environment() -> dict[str, str]:
