@@ -75,6 +75,14 @@ class Sources(Protocol):
         """
         ...
 
+    async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
+        """The paths at which two commits differ; None where paths alone cannot tell (links, too many, a commit gone).
+
+        Files that were added, removed or changed; folders that came, went, or whose entries' names or kinds are others
+        (the root is "."). A read of any other path gives the same at both commits. Asking again costs nothing.
+        """
+        ...
+
     async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
         """The commit as a folder, made if it is not there yet."""
         ...

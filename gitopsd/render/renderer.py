@@ -20,7 +20,7 @@ from gitopsd.render.border import Border, Job, Outcome
 from gitopsd.render.cache import RenderCache
 from gitopsd.render.entry import Entry
 from gitopsd.render.environment import build_environment, lasting, names_the_commit
-from gitopsd.render.evidence import Evidence, Fingerprints, Moment, gather
+from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Moment, gather
 from gitopsd.render.failures import Failures
 from gitopsd.render.limits import Limits
 
@@ -110,7 +110,7 @@ class RenderRoom:
         """The source's entry, and the outcome if it was rendered just now."""
         began = self._clock.monotonic()
         key = ask.key(self._identity)
-        moment = Moment(ask.commit, ask.target_digest(), self._fingerprints(ask))
+        moment = Moment(ask.commit, ask.target_digest(), self._fingerprints(ask), self._changes(ask))
         try:
             if use_cache:
                 entry = await self._cache.find(key, moment)
@@ -145,6 +145,15 @@ class RenderRoom:
     def _fingerprints(self, ask: _Ask) -> Fingerprints:
         async def look(reads: Sequence[Read]) -> Sequence[str]:
             return await self._sources.fingerprints(ask.source.repo_url, ask.commit, reads)
+
+        return look
+
+    def _changes(self, ask: _Ask) -> Changes:
+        async def look(before: str) -> frozenset[str] | None:
+            try:
+                return await self._sources.changes(ask.source.repo_url, before, ask.commit)
+            except SourceError:
+                return None  # the fingerprints will tell, or say why not
 
         return look
 

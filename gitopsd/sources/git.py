@@ -82,6 +82,10 @@ class GitSources(anyio.AsyncContextManagerMixin):
         """See the port."""
         return await self._repository(repo_url).fingerprints(commit, reads)
 
+    async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
+        """See the port."""
+        return await self._repository(repo_url).changes(before, after)
+
     async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
         """See the port."""
         return await self._repository(repo_url).snapshot(commit)

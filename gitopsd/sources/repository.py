@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import anyio
 import anyio.abc
@@ -25,6 +25,9 @@ from gitopsd.sources.urls import NormalisedUrl, check_url
 from gitopsd.sources.wire import Failure
 
 Result = TypeVar("Result")
+
+
+_KEPT_CHANGES: Final = 16
 
 
 class _MovedError(Exception):
@@ -59,6 +62,8 @@ class Repository:
         self._looking = anyio.Lock()
         self._lookups: SharedCalls[Refs] = SharedCalls(tasks)
         self._commits: SharedCalls[str] = SharedCalls(tasks)
+        self._differences: SharedCalls[frozenset[str] | None] = SharedCalls(tasks)
+        self._changes: dict[tuple[str, str], frozenset[str] | None] = {}
         self._mirror = Mirror(
             self.digest, folders=folders, pool=pool, most_packs=limits.mirror_packs, fetch=self._fetch
         )
@@ -98,6 +103,21 @@ class Repository:
         pairs: list[JsonValue] = [[read.path, read.kind.value] for read in reads]
         answer = await self._told(self._read({"op": "fingerprints", "commit": commit, "reads": pairs}, commit))
         return [str(item) for item in sequence(answer, "texts")]
+
+    async def changes(self, before: str, after: str) -> frozenset[str] | None:
+        """See the port. All applications of the repository ask the same at each commit: one answer serves them."""
+        pair = (before, after)
+        if pair not in self._changes:
+            answer = await self._differences.call(pair, partial(self._difference, before, after))
+            self._changes[pair] = answer
+            while len(self._changes) > _KEPT_CHANGES:
+                del self._changes[next(iter(self._changes))]
+        return self._changes.get(pair)
+
+    async def _difference(self, before: str, after: str, _: Callable[[], None]) -> frozenset[str] | None:
+        answer = await self._told(self._read({"op": "changes", "before": before, "after": after}, after))
+        paths = answer.get("paths")
+        return frozenset(str(path) for path in paths) if isinstance(paths, list) else None
 
     async def snapshot(self, commit: str) -> Snapshot:
         """See the port."""

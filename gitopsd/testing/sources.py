@@ -97,6 +97,12 @@ class FakeSources:
         files = self._files(repo_url, commit)
         return [_fingerprint(files, read) for read in reads]
 
+    async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
+        """The paths at which two commits differ."""
+        await self.gate.passing(repo_url)
+        old, new = (_nodes(self._files(repo_url, commit)) for commit in (before, after))
+        return frozenset(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+
     async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
         """The commit as a folder below `folder`."""
         await self.gate.passing(repo_url)
@@ -130,6 +136,19 @@ def _write(root: Path, files: Mapping[str, str]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     root.mkdir(parents=True, exist_ok=True)
+
+
+def _nodes(files: Mapping[str, str]) -> Mapping[str, object]:
+    """Path → content for files, → names and kinds of the entries for folders."""
+    found: dict[str, object] = dict(files)
+    for name in files:
+        parts = name.split("/")
+        for depth in range(len(parts)):
+            folder = "/".join(parts[:depth]) or "."
+            entries = found.setdefault(folder, set())
+            if isinstance(entries, set):
+                entries.add((parts[depth], depth < len(parts) - 1))
+    return found
 
 
 def _fingerprint(files: Mapping[str, str], read: Read) -> str:

@@ -30,7 +30,10 @@ def moment(commit: str, fingerprint: str = "", target: str = "") -> Moment:
         assert fingerprint, "nobody should look"
         return [fingerprint for _ in reads]
 
-    return Moment(commit, target, look)
+    async def nobody_can_tell(before: str) -> frozenset[str] | None:
+        return None
+
+    return Moment(commit, target, look, nobody_can_tell)
 
 
 async def opened(folder: Path, **limits: int) -> RenderCache:
@@ -167,3 +170,45 @@ async def test_a_cache_in_a_place_that_is_a_file_is_an_error_with_a_hint(tmp_pat
 def test_a_manifest_that_is_not_json_is_refused() -> None:
     with pytest.raises(TypeError, match="bytes"):
         pack_manifests([Manifest({"data": b"x"}, Position("a"))])
+
+
+async def test_a_commit_that_changed_other_paths_is_found_without_fingerprints(tmp_path: Path) -> None:
+    cache = await opened(tmp_path)
+    await cache.store(entry())
+    asked: list[str] = []
+
+    async def nobody_looks(reads: Sequence[Read]) -> Sequence[str]:
+        raise AssertionError("the paths tell enough")
+
+    async def elsewhere(before: str) -> frozenset[str] | None:
+        asked.append(before)
+        return frozenset({"elsewhere", "."})
+
+    assert await cache.find("k", Moment("c2", "", nobody_looks, elsewhere)) is not None
+    assert asked == ["c1"]
+
+
+async def test_a_commit_that_changed_a_path_that_was_read_is_judged_by_fingerprints(tmp_path: Path) -> None:
+    cache = await opened(tmp_path)
+    await cache.store(entry())
+
+    async def here(before: str) -> frozenset[str] | None:
+        return frozenset({READS[0].path})
+
+    async def another(reads: Sequence[Read]) -> Sequence[str]:
+        return ["f2" for _ in reads]
+
+    assert await cache.find("k", Moment("c2", "", another, here)) is None
+
+
+async def test_a_read_through_a_link_is_judged_by_fingerprints(tmp_path: Path) -> None:
+    cache = await opened(tmp_path)
+    await cache.store(entry(fingerprint="0123|100644:1"))
+
+    async def elsewhere(before: str) -> frozenset[str] | None:
+        return frozenset({"where/the/link/leads"})
+
+    async def another(reads: Sequence[Read]) -> Sequence[str]:
+        return ["0123|100644:2" for _ in reads]
+
+    assert await cache.find("k", Moment("c2", "", another, elsewhere)) is None

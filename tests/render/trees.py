@@ -44,6 +44,9 @@ class Trees:
         files = self._files(commit)
         return [self._fingerprint(files, read) for read in reads]
 
+    async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
+        return None
+
     async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
         self.snapshots.append(commit)
         return await anyio.to_thread.run_sync(self._write, repo_url, commit)

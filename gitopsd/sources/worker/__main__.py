@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, text
 from gitopsd.sources.wire import HEADER, MAX_FRAME, Failure, FailureKind, encode, failed
-from gitopsd.sources.worker import fingerprint, lookup, mirror, remote, snapshot, tame
+from gitopsd.sources.worker import difference, fingerprint, lookup, mirror, remote, snapshot, tame
 
 Operation = Callable[[JsonObject], Mapping[str, JsonValue]]
 
@@ -25,6 +25,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "tidy": mirror.tidy,
     "commit": mirror.commit,
     "fingerprints": fingerprint.fingerprints,
+    "changes": difference.changes,
     "snapshot": snapshot.snapshot,
 }
 
