@@ -1,0 +1,199 @@
+"""One look-up for each repository, whoever uses it, and nobody's repository is another's trouble."""
+
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from gitopsd.control.revisions import Resolution, Revisions
+from gitopsd.core.app import AppSpec
+from gitopsd.core.errors import SourceError
+from gitopsd.core.ids import AppName
+from gitopsd.testing.builders import an_app
+from gitopsd.testing.clock import FakeClock
+from gitopsd.testing.sources import FakeSources
+
+ONE, TWO = "https://git.example.org/one.git", "https://git.example.org/two.git"
+
+
+class Running:
+    """Revisions under way over two repositories, and whom they woke."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.sources = FakeSources()
+        self.commits = {url: self.sources.repository(url).commit({"a": url}) for url in (ONE, TWO)}
+        self.woken: list[str] = []
+        self.bugs: list[str] = []
+        self.revisions = Revisions(
+            self.sources,
+            self.clock,
+            interval=100,
+            jitter=0,
+            changed=self.woken.append,
+            on_bug=lambda app, _: self.bugs.append(app),
+        )
+
+    async def use(self, spec: AppSpec, before: AppSpec | None = None) -> None:
+        self.revisions.use(spec.name, spec, before)
+        await self.settle()
+
+    async def settle(self, seconds: float = 0.01) -> None:
+        await self.clock.advance(seconds)
+
+    def of(self, spec: AppSpec) -> tuple[Resolution, ...] | None:
+        return self.revisions.of(spec)
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    running = Running()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(running.revisions.run)
+        await running.settle()
+        yield running
+        tasks.cancel_scope.cancel()
+
+
+def app(name: str, repo: str = ONE, revision: str = "main") -> AppSpec:
+    return an_app(name, repo=repo, revision=revision)
+
+
+async def test_users_of_one_repository_share_its_look_up(running: Running) -> None:
+    for name in ("a", "b", "c"):
+        running.revisions.use(AppName(name), app(name), None)
+    assert running.of(app("a")) is None
+    await running.settle()
+    assert running.sources.looked_up == [ONE]
+    assert sorted(running.woken) == ["a", "b", "c"]
+    assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
+
+
+async def test_a_look_up_comes_once_in_an_interval_and_wakes_only_for_news(running: Running) -> None:
+    await running.use(app("a"))
+    running.woken.clear()
+    await running.settle(1000)
+    assert len(running.sources.looked_up) == 11
+    assert running.woken == []
+    commit = running.sources.repository(ONE).commit({"a": "new"})
+    await running.settle(100)
+    assert running.woken == ["a"]
+    assert running.of(app("a")) == (Resolution(commit),)
+
+
+async def test_only_the_users_of_the_branch_that_moved_are_woken(running: Running) -> None:
+    running.sources.repository(ONE).commit({"a": "dev"}, branch="dev")
+    await running.use(app("a"))
+    await running.use(app("b", revision="dev"))
+    assert running.sources.looked_up == [ONE]
+    running.woken.clear()
+    running.sources.repository(ONE).commit({"a": "newer"}, branch="dev")
+    await running.settle(100)
+    assert running.woken == ["b"]
+
+
+async def test_the_jitter_is_added_to_the_interval(running: Running) -> None:
+    running.clock.share = 0.5
+    running.revisions.jitter = 60
+    await running.use(app("a"))
+    await running.settle(129)
+    assert len(running.sources.looked_up) == 1
+    await running.settle(2)
+    assert len(running.sources.looked_up) == 2
+
+
+async def test_a_refresh_looks_up_at_once_and_wakes_who_asked_alone(running: Running) -> None:
+    await running.use(app("a"))
+    await running.use(app("b"))
+    running.woken.clear()
+    running.revisions.refresh(AppName("b"), app("b"))
+    await running.settle()
+    assert len(running.sources.looked_up) == 2
+    assert running.woken == ["b"]
+
+
+async def test_a_refresh_that_comes_during_a_look_up_gets_one_of_its_own(running: Running) -> None:
+    running.sources.gate.hold(ONE)
+    await running.use(app("a"))
+    running.revisions.refresh(AppName("a"), app("a"))
+    running.sources.gate.release(ONE)
+    await running.settle()
+    assert len(running.sources.looked_up) == 2
+
+
+async def test_a_repository_that_fails_keeps_its_commits_and_backs_off(running: Running) -> None:
+    await running.use(app("a"))
+    running.sources.fail(ONE)
+    await running.settle(100)
+    (resolution,) = running.of(app("a")) or ()
+    assert resolution.commit == running.commits[ONE]
+    assert "cannot be reached" in resolution.error
+    before = len(running.sources.looked_up)
+    await running.settle(7)
+    assert len(running.sources.looked_up) - before == 3
+    running.sources.heal(ONE)
+    await running.settle(60)
+    assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
+
+
+async def test_a_repository_that_never_answered_has_an_error_and_no_commit(running: Running) -> None:
+    running.sources.fail(ONE, SourceError("authentication failed"))
+    await running.use(app("a"))
+    assert running.of(app("a")) == (Resolution("", "authentication failed"),)
+    assert running.woken == ["a"]
+
+
+async def test_a_revision_that_is_gone_keeps_nothing(running: Running) -> None:
+    await running.use(app("a"))
+    running.sources.repository(ONE).refs.clear()
+    await running.settle(100)
+    (resolution,) = running.of(app("a")) or ()
+    assert resolution.commit == ""
+    assert "main is not a branch" in resolution.error
+
+
+async def test_a_repository_that_hangs_delays_its_own_users_alone(running: Running) -> None:
+    running.sources.gate.hold(ONE)
+    await running.use(app("a"))
+    await running.use(app("b", TWO))
+    await running.settle(500)
+    assert running.of(app("a")) is None
+    assert running.of(app("b", TWO)) == (Resolution(running.commits[TWO]),)
+    assert running.sources.looked_up.count(TWO) == 6
+
+
+async def test_users_come_and_go(running: Running) -> None:
+    await running.use(app("a"))
+    await running.use(app("b"))
+    running.revisions.use(AppName("a"), None, app("a"))
+    await running.settle(100)
+    assert len(running.sources.looked_up) == 2
+    running.revisions.use(AppName("b"), None, app("b"))
+    await running.settle(1000)
+    assert len(running.sources.looked_up) == 2
+    assert running.revisions.commits() == {}
+    await running.use(app("c"))
+    assert len(running.sources.looked_up) == 3
+
+
+async def test_an_application_that_moves_leaves_its_old_repository(running: Running) -> None:
+    await running.use(app("a"))
+    await running.use(app("a", TWO), app("a"))
+    assert running.revisions.commits() == {TWO: frozenset({running.commits[TWO]})}
+    assert running.of(app("a")) is None
+
+
+async def test_a_change_of_something_else_keeps_what_is_known(running: Running) -> None:
+    await running.use(app("a"))
+    await running.use(an_app("a", repo=ONE, prune=True), app("a"))
+    assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
+    assert running.sources.looked_up == [ONE]
+
+
+async def test_a_bug_in_one_look_up_is_told_and_tried_again(running: Running) -> None:
+    running.sources.fail(ONE, RuntimeError("odd"))
+    await running.use(app("a"))
+    assert running.bugs == ["a"]
+    running.sources.heal(ONE)
+    await running.settle(60)
+    assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
