@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.lowlevel
 
-from gitopsd.core import annotations as marks
-from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, string_map, text
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
 from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange
 from gitopsd.ports.renderer import RenderTarget
+from gitopsd.testing.apiserver import ApiServer
 from gitopsd.testing.builders import a_namespace
 from gitopsd.testing.field_ownership import Body
 from gitopsd.testing.gate import Gate
-from gitopsd.testing.kinds import DEFINITION, NAMESPACE, Kinds
-from gitopsd.testing.objects import Objects
+from gitopsd.testing.kinds import DEFINITION, NAMESPACE
 
 _VERSION: Final = "v1.36.3"
 
@@ -53,12 +51,12 @@ class FakeCluster:
         self.writes: list[Write] = []
         self.predicted: list[ObjectKey] = []
         self.forgotten: list[tuple[AppName, frozenset[GroupKind]]] = []
-        self._kinds = Kinds()
-        self._objects = Objects()
+        self._server = ApiServer(name)
+        self._kinds = self._server.kinds
+        self._objects = self._server.objects
         self._listeners: dict[object, Listener] = {}
         self._needs: dict[AppName, set[GroupKind]] = {}
         self._wants: dict[AppName, set[ObjectKey]] = {}
-        self._refused: dict[ObjectKey, str] = {}
         self._forbidden: set[GroupKind] = set()
         self._errors: dict[str, list[ClusterError]] = {}
         self._down = ""
@@ -69,7 +67,7 @@ class FakeCluster:
 
     def create(self, body: JsonObject) -> ObjectKey:
         """Somebody creates (or replaces) an object."""
-        key = self._key(body)
+        key = self._server.key(body)
         self._keep(key, self._objects.edited(key, deepcopy(dict(body))), tell=True)
         return key
 
@@ -131,7 +129,7 @@ class FakeCluster:
 
     def refuse(self, key: ObjectKey, message: str) -> None:
         """The API server finds this object invalid, in an apply as in a dry-run; "" ends it."""
-        self._refused[key] = message
+        self._server.refused[key] = message
 
     def forbid(self, kind: GroupKind) -> None:
         """gitopsd may not list this kind."""
@@ -186,39 +184,29 @@ class FakeCluster:
                 reason="Forbidden",
             )
         watched = set().union(*self._needs.values())
-        found = [self._live(key) for key in self._objects.bodies if key.group_kind in watched]
+        found = [self._server.live(key) for key in self._objects.bodies if key.group_kind in watched]
         wanted = self._wants[app]
         return Live({one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)})
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Objects whose owner references lead to one of `uids`."""
-        known = set(uids)
-        found: dict[ObjectKey, LiveObject] = {}
-        grown = True
-        while grown:
-            grown = False
-            for key in self._objects.bodies:
-                one = self._live(key)
-                if key not in found and known & set(one.owner_uids):
-                    found[key] = one
-                    known.add(one.uid)
-                    grown = True
-        return list(found.values())
+        return self._server.children(uids)
 
     async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
         """What an apply of each would give."""
         await self._arrive("predict")
-        return [self._predict(desired, live) for desired, live in objects]
+        self.predicted += [desired.key for desired, _ in objects]
+        return [self._server.predict(desired, live) for desired, live in objects]
 
     async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
         """Server-side apply by force."""
         _check(permit, desired.key)
         await self._arrive("apply", desired.key)
-        self._admit(desired)
+        self._server.admit(desired)
         self.writes.append(Write("apply", desired.key))
         before = self._concerned(desired.key)
         self._keep(desired.key, self._objects.applied(desired.key, desired.document.body(), desired.gvk), tell=False)
-        live = self._live(desired.key)
+        live = self._server.live(desired.key)
         self._tell((before | self._concerned(desired.key)) - {AppName(permit.app), live.owner})
         if self.controllers:
             self._control(desired.key)
@@ -261,68 +249,6 @@ class FakeCluster:
         if errors := self._errors.get(verb):
             raise errors.pop(0)
 
-    def _admit(self, desired: DesiredObject) -> None:
-        """Raise what the API server would answer to an apply that it does not do."""
-        where = f"cluster {self.name}, {desired.key}"
-        if desired.gvk not in self._kinds.served:
-            raise ClusterError(
-                f"the cluster does not serve {desired.gvk}", where=where, retryable=True, reason="NotServed"
-            )
-        if message := self._invalid(desired):
-            raise ClusterError("the API server refused to apply it", where=where, why=message, status=422)
-        namespace = desired.key.namespace
-        if namespace and ObjectKey("", "Namespace", "", namespace) not in self._objects.bodies:
-            raise ClusterError(
-                f"namespace {namespace} does not exist",
-                where=where,
-                hint="add CreateNamespace=true to the application's syncOptions, or create it",
-                retryable=True,
-                status=404,
-                reason="NotFound",
-            )
-
-    def _invalid(self, desired: DesiredObject) -> str:
-        if desired.key.kind in ("ConfigMap", "Secret"):
-            for name, value in mapping(desired.document.body(), "data").items():
-                if not isinstance(value, str):
-                    return f".data.{name}: expected string, got {value!r}"
-        return self._refused.get(desired.key, "")
-
-    def _predict(self, desired: DesiredObject, live: LiveObject | None) -> Prediction:
-        self.predicted.append(desired.key)
-        version = live.resource_version if live else ""
-        try:
-            self._admit(desired)
-        except ClusterError as error:
-            return Prediction(desired.digest, version, None, str(error))
-        body = self._objects.applied(desired.key, desired.document.body(), desired.gvk)
-        current = None
-        if live is not None and live.gvk != desired.gvk:
-            current = Document(canonical({**live.document.body(), "apiVersion": desired.gvk.api_version}))
-        return Prediction(desired.digest, version, Document(canonical(body)), current=current)
-
-    def _key(self, body: JsonObject) -> ObjectKey:
-        gvk = GVK.parse(text(body, "apiVersion"), text(body, "kind"))
-        info = self._kinds.served.get(gvk, KindInfo(namespaced=True))
-        namespace = (text(body, "metadata", "namespace") or "default") if info.namespaced else ""
-        return ObjectKey(gvk.group, gvk.kind, namespace, text(body, "metadata", "name"))
-
-    def _live(self, key: ObjectKey) -> LiveObject:
-        body = self._objects.bodies[key]
-        gvk = self._kinds.preferred(key.group_kind) or GVK.parse(text(body, "apiVersion"), key.kind)
-        tracking = marks.parse_tracking_id(string_map(body, "metadata", "annotations").get(marks.TRACKING_ID, ""))
-        return LiveObject(
-            key=key,
-            gvk=gvk,
-            uid=text(body, "metadata", "uid"),
-            resource_version=text(body, "metadata", "resourceVersion"),
-            document=Document(canonical({**body, "apiVersion": gvk.api_version})),
-            owner=tracking.app if tracking else "",
-            copied=tracking is not None and not marks.tracks(tracking, key),
-            owner_uids=tuple(text(owner, "uid") for owner in objects(body, "metadata", "ownerReferences")),
-            deleting=bool(text(body, "metadata", "deletionTimestamp")),
-        )
-
     def _keep(self, key: ObjectKey, body: Body, *, tell: bool) -> None:
         before = self._objects.bodies.get(key)
         if before is body:
@@ -364,7 +290,7 @@ class FakeCluster:
             if here in seen or here not in self._objects.bodies:
                 continue
             seen.add(here)
-            one = self._live(here)
+            one = self._server.live(here)
             if one.owner:
                 found.add(AppName(one.owner))
             rest += [other for other, body in self._objects.bodies.items() if _uid(body) in one.owner_uids]

@@ -16,8 +16,9 @@ class StuckError(RuntimeError):
 class _JumpingSelector(selectors.SelectSelector):
     """Where a real selector would sleep, this one lets the time pass at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
         super().__init__()
+        self._patience = patience
         self.elapsed = 0.0
         self.turns = 0
 
@@ -29,7 +30,7 @@ class _JumpingSelector(selectors.SelectSelector):
         if timeout is not None:
             self.elapsed += timeout
             return ready
-        ready = super().select(_REAL_SECONDS)
+        ready = super().select(self._patience)
         if not ready:
             raise StuckError("every task waits for something that nobody will do")
         return ready
@@ -39,11 +40,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """asyncio's own loop on virtual time: when all tasks wait, the clock jumps to the next timer.
 
     For anyio's pytest plugin: an `anyio_backend` fixture that returns `("asyncio", {"loop_factory": VirtualTimeLoop})`.
+    `patience`: real seconds to wait for news from outside when no timer runs, before `StuckError` ends the wait.
     Only for tests without threads, sockets and processes: real work would be overtaken by the time that passes.
     """
 
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+    def __init__(self, *, patience: float = _REAL_SECONDS) -> None:
+        self._jumping = _JumpingSelector(patience)
         super().__init__(self._jumping)
 
     def time(self) -> float:
