@@ -20,9 +20,10 @@ class Application:
     """One application at work.
 
     `cluster` is where its last pass looked, `kinds` what it ever looked at there. `rendered` is kept only while kinds
-    among it are unknown to the cluster; `failures` counts passes in a row that could not compare. `looked`: a pass
-    ended since the daemon started. `writing`: steps of a sync are under way. `disturbed`: a live change came during the
-    pass; before `rest_until` (monotonic clock) live changes wake nobody.
+    among it are unknown to the cluster; `content` names the manifests that `desired` was made of. `failures` counts
+    passes in a row that could not compare. `looked`: a pass ended since the daemon started. `writing`: steps of a sync
+    are under way. `disturbed`: a live change came during the pass; before `rest_until` (monotonic clock) live changes
+    wake nobody.
     """
 
     spec: AppSpec
@@ -34,6 +35,7 @@ class Application:
     commits: tuple[str, ...] = ()
     renderers: tuple[str, ...] = ()
     rendered: Rendered | None = None
+    content: str = ""
     desired: Desired | None = None
     comparison: Comparison = field(default=NOTHING_COMPARED)
     operation: Operation | None = None
@@ -72,6 +74,7 @@ class Application:
         self.kinds = set()
         self.commits = ()
         self.rendered = None
+        self.content = ""
         self.desired = None
         self.comparison = NOTHING_COMPARED
         self.operation = None

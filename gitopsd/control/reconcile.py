@@ -111,13 +111,20 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
         target = await cluster.target()
         use_cache = request.level < Level.HARD
         async with adapters.rendering:
-            rendered = await adapters.renderer.render(app.spec, request.commits, target, use_cache=use_cache)
+            rendered = await adapters.renderer.render(
+                app.spec, request.commits, target, use_cache=use_cache, known=app.content
+            )
+        if rendered.unchanged and app.desired is not None:
+            app.commits = request.commits
+            return app.desired
     gvks = wanted_kinds(rendered.manifests)
     kinds = await cluster.kinds(gvks)
     app.desired = desired(app.spec, rendered.manifests, kinds)
     app.commits = request.commits
     app.renderers = rendered.renderers
-    app.rendered = None if gvks <= kinds.keys() else rendered
+    complete = gvks <= kinds.keys()
+    app.content = rendered.content if complete else ""
+    app.rendered = None if complete else rendered
     return app.desired
 
 

@@ -147,7 +147,8 @@ class Revisions:
                     woken = self._failed(repository, f"internal error: {type(error).__name__}; the log has the details")
                     for app in sorted(set().union(*repository.users.values()))[:1]:
                         self._on_bug(app, error)
-                for app in woken | asked:
+                # Somebody waits for those that were asked for: the others come after them.
+                for app in (*asked, *(woken - asked)):
                     self._changed(app)
                 fresh = await self._wait(repository)
 

@@ -27,8 +27,8 @@ class StatusChanged:
 class Reconciled:
     """One reconciliation of an application ended. `failed`: it could not be compared.
 
-    `began` is when, in seconds of the monotonic clock. `fresh`: it began from what its repositories hold, not only from a
-    change in the cluster.
+    `began` is when, in seconds of the monotonic clock. `fresh`: it began from what its repositories hold, not only from
+    a change in the cluster.
     """
 
     spec: AppSpec

@@ -57,13 +57,19 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The manifests of one application at one set of revisions (one commit for each source, in their order)."""
+    """The manifests of one application at one set of revisions (one commit for each source, in their order).
+
+    `content` names the manifests: equal names, equal manifests; "" says nothing. `unchanged`: they are those that the
+    caller said it had, so `manifests` is empty.
+    """
 
     manifests: tuple[Manifest, ...]
     revisions: tuple[str, ...]
     renderers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     cached: bool = False
+    content: str = ""
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

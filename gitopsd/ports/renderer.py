@@ -24,9 +24,11 @@ class Renderer(Protocol):
     """Chooses the renderer of each source, and remembers what a render read (design decision 2)."""
 
     async def render(
-        self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True
+        self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True, known: str = ""
     ) -> Rendered:
         """The manifests of all sources of `spec` at `commits` (one for each source), concatenated in order.
+
+        `known` is the `content` that the caller has already: should it still be right, the answer is `unchanged`.
 
         Raises `RenderError` (file:line of the fault) or `SourceError`; neither ever concerns another application.
         """

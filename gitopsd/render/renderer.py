@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -91,20 +91,25 @@ class RenderRoom:
         self._failures = Failures(clock.monotonic)
 
     async def render(
-        self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True
+        self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True, known: str = ""
     ) -> Rendered:
         """See `ports.Renderer.render`; also raises `PluginError`."""
-        manifests: list[Manifest] = []
-        renderers: list[str] = []
-        warnings: list[str] = []
-        all_cached = True
-        for source, commit in zip(spec.sources, commits, strict=True):
-            entry, made = await self._entry(_Ask(spec, source, commit, target), use_cache=use_cache)
-            manifests.extend(entry.manifests() if made is None else made.manifests)
-            renderers.append(entry.renderer)
-            warnings.extend(entry.warnings)
-            all_cached = all_cached and made is None
-        return Rendered(tuple(manifests), tuple(commits), tuple(renderers), tuple(warnings), all_cached)
+        parts = [
+            await self._entry(_Ask(spec, source, commit, target), use_cache=use_cache)
+            for source, commit in zip(spec.sources, commits, strict=True)
+        ]
+        cached = all(made is None for _, made in parts)
+        content = " ".join(entry.name for entry, _ in parts)
+        unchanged = cached and content == known
+        return Rendered(
+            manifests=() if unchanged else tuple(_manifests(parts)),
+            revisions=tuple(commits),
+            renderers=tuple(entry.renderer for entry, _ in parts),
+            warnings=tuple(warning for entry, _ in parts for warning in entry.warnings),
+            cached=cached,
+            content=content,
+            unchanged=unchanged,
+        )
 
     async def _entry(self, ask: _Ask, *, use_cache: bool) -> tuple[Entry, Outcome | None]:
         """The source's entry, and the outcome if it was rendered just now."""
@@ -159,6 +164,11 @@ class RenderRoom:
 
     def _report(self, renderer: str, began: float, *, cached: bool, failed: bool = False) -> None:
         self._on_render(renderer, self._clock.monotonic() - began, cached, failed)
+
+
+def _manifests(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[Manifest]:
+    for entry, made in parts:
+        yield from entry.manifests() if made is None else made.manifests
 
 
 async def _evidence(reads: Sequence[Read] | None, moment: Moment, *, uses_cluster: bool) -> Evidence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,14 +14,15 @@ _GIB = 1024 * _MIB
 class GitLimits:
     """Bounds of the git workers (design decision 12); seconds, bytes and counts.
 
-    `workers` run side by side, one of them waits warm; the others end after `idle_seconds` without work. A request
+    `workers` run side by side (2 to 4, by the machine's cores), one of them waits warm; the others end after
+    `idle_seconds` without work. A request
     past its deadline (`lookup_seconds`, `fetch_seconds`; `local_seconds` for what needs no network) costs its worker
     its life. `memory_bytes` is a worker's address space. A mirror of more than `mirror_packs` packs is fetched anew
     as one.
     """
 
-    workers: int = 4
-    idle_seconds: float = 60.0
+    workers: int = max(2, min(4, os.cpu_count() or 2))
+    idle_seconds: float = 15.0
     lookup_seconds: float = 60.0
     fetch_seconds: float = 600.0
     local_seconds: float = 120.0

@@ -52,7 +52,7 @@ class FakeRenderer:
         self._errors.pop(app, None)
 
     async def render(
-        self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True
+        self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True, known: str = ""
     ) -> Rendered:
         """What was given for the application."""
         self.calls.append(Render(spec.name, tuple(commits), use_cache, target))
@@ -61,7 +61,10 @@ class FakeRenderer:
             raise self._errors[spec.name]
         first = commits[0] if commits else ""
         bodies = self._manifests.get((spec.name, first), self._manifests.get((spec.name, ""), ()))
-        return Rendered(manifests(*bodies), tuple(commits), ("fake",) * len(commits))
+        content = repr(bodies)
+        unchanged = use_cache and content == known
+        made = () if unchanged else manifests(*bodies)
+        return Rendered(made, tuple(commits), ("fake",) * len(commits), content=content, unchanged=unchanged)
 
 
 if TYPE_CHECKING:
