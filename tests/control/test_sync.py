@@ -116,7 +116,7 @@ async def test_drift_is_healed_where_self_heal_is_on(world: GivenWorld) -> None:
     async with world.running(an_app(self_heal=True)):
         world.cluster.edit(deployment_key(), lambda body: body["spec"].update(replicas=9))
         await world.settle()
-        assert fields_of(world, deployment_key(), "spec")["replicas"] == 2  # type: ignore[index]  # a dict
+        assert fields_of(world, deployment_key(), "spec")["replicas"] == 2  # type: ignore[index]  # the spec is a dict
         world.cluster.remove(deployment_key())
         await world.settle(10)
         assert world.cluster.has(deployment_key())

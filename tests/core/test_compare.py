@@ -66,7 +66,7 @@ def test_a_dry_run_that_changes_nothing_but_bookkeeping_is_synced() -> None:
     wanted = want(a_config_map())
     there = drifted(one(wanted), {"data": {"colour": "green", "theirs": "1"}})
     body = there.document.body()
-    metadata: dict[str, Any] = {**body["metadata"], "resourceVersion": "9", "generation": 3, "managedFields": []}  # type: ignore[dict-item]  # a mapping
+    metadata: dict[str, Any] = {**body["metadata"], "resourceVersion": "9", "generation": 3, "managedFields": []}  # type: ignore[dict-item]  # metadata is a mapping
     item = only(compare(wanted, live(there), {there.key: predicted(one(wanted), {**body, "metadata": metadata})}))
     assert item.verdict is Verdict.SYNCED
 

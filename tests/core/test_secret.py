@@ -33,7 +33,7 @@ def test_it_is_revealed_on_request() -> None:
         f"{Secret(CANARY):>40}",
         f"{Secret(CANARY)!r}",
         "{}".format(Secret(CANARY)),  # noqa: UP032  # the other spelling is the point
-        "%s" % Secret(CANARY),  # noqa: UP031  # the same
+        "%s" % Secret(CANARY),  # noqa: UP031  # the older spelling too
         repr(Holder("ci", Secret(CANARY))),
         repr([Secret(CANARY)]),
         repr({Secret(CANARY): 1}),
