@@ -4,8 +4,9 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -16,6 +17,8 @@ from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import RECONCILE_ERROR, backoff_seconds
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.sources import Refs, Sources
+
+_HEAD_START_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class _Repository:
 class Revisions:
     """Keeps resolutions fresh: every `interval` seconds plus jitter, and at once on request.
 
-    `changed` is called for each application whose resolution became another one, and for each that asked for a refresh.
+    `changed` is called for each application whose resolution became another one, and for each that asked for a refresh;
+    `passed` waits until the work that this means for some applications is done.
     A repository that hangs or fails delays its own applications only.
     """
 
@@ -56,6 +60,7 @@ class Revisions:
         interval: float,
         jitter: float,
         changed: Callable[[AppName], None],
+        passed: Callable[[Collection[AppName]], Awaitable[None]],
         on_bug: Callable[[AppName, Exception], None],
     ) -> None:
         self._sources = sources
@@ -63,6 +68,7 @@ class Revisions:
         self.interval = interval
         self.jitter = jitter
         self._changed = changed
+        self._passed = passed
         self._on_bug = on_bug
         self._repositories: dict[str, _Repository] = {}
         self._tasks: TaskGroup | None = None
@@ -147,10 +153,18 @@ class Revisions:
                     woken = self._failed(repository, f"internal error: {type(error).__name__}; the log has the details")
                     for app in sorted(set().union(*repository.users.values()))[:1]:
                         self._on_bug(app, error)
-                # Somebody waits for those that were asked for: the others come after them.
-                for app in (*asked, *(woken - asked)):
-                    self._changed(app)
+                await self._tell(asked, woken - asked)
                 fresh = await self._wait(repository)
+
+    async def _tell(self, asked: Collection[AppName], others: Collection[AppName]) -> None:
+        """Somebody waits for those that were asked for: the others begin when these are done, or soon anyway."""
+        for app in asked:
+            self._changed(app)
+        if asked and others:
+            with anyio.move_on_after(_HEAD_START_SECONDS):
+                await self._passed(asked)
+        for app in others:
+            self._changed(app)
 
     async def _wait(self, repository: _Repository) -> bool:
         """Sleep until the next look-up is due (True) or somebody asks for one (False)."""

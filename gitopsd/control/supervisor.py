@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -86,6 +86,7 @@ class Supervisor(AsyncContextManagerMixin):
             interval=settings.interval,
             jitter=settings.jitter,
             changed=self._revision_changed,
+            passed=self._passed,
             on_bug=on_bug,
         )
         self._hard: set[AppName] = set()
@@ -95,6 +96,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
         self._passes: dict[AppName, _Pass] = {}
+        self._waiters: dict[AppName, anyio.Event] = {}
         self._cut_off: dict[str, set[AppName]] = {}
         self._stopping = False
         self._idle = anyio.Event()
@@ -201,6 +203,11 @@ class Supervisor(AsyncContextManagerMixin):
         self._hard.discard(name)
         self._queue.add(name, Level.HARD if hard else Level.GIT)
 
+    async def _passed(self, names: Collection[AppName]) -> None:
+        """Until each of these applications has ended a pass."""
+        for waiter in [self._waiters.setdefault(name, anyio.Event()) for name in names if name in self._applications]:
+            await waiter.wait()
+
     def _live_changed(self, change: LiveChange) -> None:
         """Whoever is concerned looks again: at once, or after a rest where changes come without an end."""
         cut_off: set[AppName] = set()
@@ -254,6 +261,9 @@ class Supervisor(AsyncContextManagerMixin):
             self._passes.pop(name, None)
             self._under_way.release_on_behalf_of(name)
             self._queue.done(name)
+            waiter = self._waiters.pop(name, None)
+            if waiter is not None:
+                waiter.set()
             if self._stopping and not self._passes:
                 self._idle.set()
 

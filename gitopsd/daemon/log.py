@@ -116,7 +116,8 @@ class EventLog:
 
 
 def _shown(status: AppStatus) -> tuple[object, ...]:
-    return status.sync, status.health, status.conditions, status.revisions
+    """What is worth a line; a new revision that changes nothing of an application is not."""
+    return status.sync, status.health, status.conditions
 
 
 def _revision(revisions: tuple[str, ...]) -> str:

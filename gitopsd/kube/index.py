@@ -17,6 +17,8 @@ from gitopsd.kube.strangers import Strangers, place
 
 Apps = frozenset[AppName]
 
+# Kept although nobody tracks them: each application with `CreateNamespace` asks for one, and they are small and few.
+_NAMESPACE: Final = GroupKind("", "Namespace")
 _DEEPEST: Final = 10
 _NOBODY: Final[Apps] = frozenset()
 
@@ -179,7 +181,8 @@ class Index:
     def _store(self, seen: Seen, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
         before = self._take_out(seen.key, seen.owner_uids)
         apps = self._concerned(before) if before is not None else _NOBODY
-        if seen.key in self._wanted or (seen.app and not (seen.copied and seen.owner_uids)):
+        owned = seen.app and not (seen.copied and seen.owner_uids)
+        if seen.key in self._wanted or owned or seen.key.group_kind == _NAMESPACE:
             live = live_object(seen, gvk, raw)
         elif any(uid in self._by_uid for uid in seen.owner_uids):
             live = live_object(seen, gvk, reduced(body, gvk))
@@ -241,7 +244,9 @@ class Index:
     def _review(self, key: ObjectKey) -> None:
         """Keep only the name of an object that nobody wants, and that neither an application nor a kept object owns."""
         live = self.get(key)
-        if live is None or key in self._wanted or (live.owner and not (live.copied and live.owner_uids)):
+        if live is None or key in self._wanted or key.group_kind == _NAMESPACE:
+            return
+        if live.owner and not (live.copied and live.owner_uids):
             return
         if not any(uid in self._by_uid for uid in live.owner_uids):
             self._take_out(key, live.owner_uids)

@@ -26,10 +26,11 @@ _LS_REMOTE: Final = "ls-remote"
 
 @dataclass(slots=True)
 class _Traces:
-    """What the metrics hold of one application, so that it can be taken away again."""
+    """What the metrics hold of one application, so that it can be taken away again; `told` is what made them."""
 
     server: str = ""
     destination: Destination | None = None
+    told: object = None
     conditions: frozenset[ConditionType] = frozenset()
     syncs: set[Labels] = field(default_factory=set)
     durations: set[Labels] = field(default_factory=set)
@@ -154,6 +155,11 @@ class Recorder:
 
     def _status(self, spec: AppSpec, status: AppStatus, server: str) -> None:
         traces = self._apps.setdefault(spec.name, _Traces())
+        running = status.operation is not None and not status.operation.phase.done
+        told = (spec, server, status.sync, status.health.status, running, status.conditions)
+        if told == traces.told:
+            return
+        traces.told = told
         if server or spec.destination != traces.destination:
             # A failure before the cluster is known says no server: then it is still the one it was.
             traces.server, traces.destination = server or spec.destination.server, spec.destination
@@ -168,7 +174,7 @@ class Recorder:
             status.sync.value,
             status.health.status.value,
             "true" if spec.sync_policy.automated is not None else "false",
-            "sync" if status.operation is not None and not status.operation.phase.done else "",
+            "sync" if running else "",
         )
         counts = Counter(condition.type for condition in status.conditions)
         for gone in traces.conditions - counts.keys():

@@ -25,14 +25,21 @@ class Running:
         self.commits = {url: self.sources.repository(url).commit({"a": url}) for url in (ONE, TWO)}
         self.woken: list[str] = []
         self.bugs: list[str] = []
+        self.working = anyio.Event()
         self.revisions = Revisions(
             self.sources,
             self.clock,
             interval=100,
             jitter=0,
             changed=self.woken.append,
+            passed=lambda _: self.working.wait(),
             on_bug=lambda app, _: self.bugs.append(app),
         )
+
+    async def work_ends(self) -> None:
+        """What was woken so far is done."""
+        self.working.set()
+        await self.settle()
 
     async def use(self, spec: AppSpec, before: AppSpec | None = None) -> None:
         self.revisions.use(spec.name, spec, before)
@@ -197,3 +204,25 @@ async def test_a_bug_in_one_look_up_is_told_and_tried_again(running: Running) ->
     running.sources.heal(ONE)
     await running.settle(60)
     assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
+
+
+async def test_who_is_waited_for_has_a_head_start_over_the_others(running: Running) -> None:
+    for name in ("a", "b", "c"):
+        await running.use(app(name))
+    running.woken.clear()
+    running.sources.repository(ONE).commit({"a": "new"})
+    running.revisions.refresh(AppName("b"), app("b"))
+    await running.settle()
+    assert running.woken == ["b"]
+    await running.work_ends()
+    assert sorted(running.woken) == ["a", "b", "c"]
+
+
+async def test_the_head_start_ends_even_if_the_work_hangs(running: Running) -> None:
+    for name in ("a", "b"):
+        await running.use(app(name))
+    running.woken.clear()
+    running.sources.repository(ONE).commit({"a": "new"})
+    running.revisions.refresh(AppName("b"), app("b"))
+    await running.settle(1)
+    assert running.woken == ["b", "a"]
