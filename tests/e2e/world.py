@@ -26,6 +26,7 @@ from gitopsd.daemon.daemon import Daemon
 from gitopsd.testing.gitserver import Entry, GitRepo
 from tests.e2e.cluster import Cluster
 from tests.e2e.conditions import Wanted, shown
+from tests.e2e.manifests import config_map
 
 DEADLINE_SECONDS: Final = 30.0
 _COUNTER: Final = itertools.count(1)
@@ -100,6 +101,11 @@ class World:
             }
         )
 
+    def good(self, name: str = "good") -> None:
+        """Add an application that nothing is wrong with."""
+        self.commit({f"{name}/one.yaml": config_map("one")})
+        self.application(name, prune=True, self_heal=True)
+
     def write(self) -> Path:
         """Write the configuration to its file, in one go."""
         text = yaml.safe_dump(self.config, sort_keys=False)
@@ -112,7 +118,7 @@ class World:
     async def daemon(self, path: Path | None = None) -> AsyncIterator[Running]:
         """A daemon in this process, from the configuration as it is now, or from the file at `path`."""
         path = path or self.write()
-        config = await anyio.to_thread.run_sync(lambda: load(str(path), environ=self.environ))
+        config = await anyio.to_thread.run_sync(lambda: load(str(path), environ=self.environ, keep_going=True))
         running = Running(self)
         async with Daemon(config, self.environ, subscribers=(running.on_event,)) as daemon:
             running.daemon = daemon
@@ -188,6 +194,16 @@ class Running:
             lambda status: status.sync.value == "Synced",
             *wanted,
         )
+
+    async def goes_on(self, name: str = "good") -> None:
+        """Whatever happens beside: the application called `name` still gets a commit live."""
+        world = self.world
+        await self.until(name, lambda status: status.sync.value == "Synced")
+        number = len(self.events)
+        commit = world.commit({f"{name}/more.yaml": config_map("more", str(number))})
+        await self.live(name, commit)
+        found = await world.cluster.get(world.full(name), "configmaps/more")
+        assert found["data"] == {"key": str(number)}
 
     async def until_true(self, ask: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> None:
         """Wait until `ask()`, looked at after each event."""
