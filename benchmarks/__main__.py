@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import tempfile
-import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from benchmarks import micro
 from benchmarks.figures import Figure, table
 from benchmarks.floors import measure_floors
 from benchmarks.measure import Settings, chosen, measure
-from benchmarks.processes import Others
+from benchmarks.phases import Phases
 from benchmarks.report import HEAD, figures
 from benchmarks.workload import OBJECTS_PER_APPLICATION, make_workload
 
@@ -31,10 +31,12 @@ def main() -> None:
     """Measure as the arguments say. Always exits 0: an aim that is missed is told, not punished."""
     arguments = _arguments()
     settings = Settings(Path(arguments.program), arguments.rounds, arguments.idle)
-    others = Others()
-    found = anyio.run(_run, arguments.applications, settings, backend_options={"loop_factory": uvloop.new_event_loop})
+    phases = Phases()
+    loop = {"loop_factory": uvloop.new_event_loop}
+    found = anyio.run(_run, arguments.applications, settings, phases, backend_options=loop)
+    phases("costs per object")
     small = micro.figures()
-    cores = others.cores()
+    phases.end()
     count = arguments.applications
     objects = f"{count * OBJECTS_PER_APPLICATION:,}"
     print(f"\n{count} applications, {objects} objects, {os.cpu_count()} cores, Python {platform.python_version()}\n")
@@ -43,21 +45,23 @@ def main() -> None:
     print(table([("Per object", "Time"), *(figure.row()[:2] for figure in small)]))
     missed = [figure.name for figure in found if figure.met is False]
     print(f"\nMissed: {'; '.join(missed) or 'nothing'}.")
-    if cores > _QUIET_CORES:
-        print(f"Other programs used {cores:.1f} cores meanwhile: all times are longer than on a machine of one's own.")
-    _write([*found, *small], arguments, cores)
+    print(f"Load average at the end: {os.getloadavg()[0]:.1f}.")
+    if phases.others() > _QUIET_CORES:
+        print(f"Other programs used {phases.others():.1f} cores meanwhile: times are longer than on a machine at rest.")
+    _write([*found, *small], arguments, phases)
 
 
-async def _run(count: int, settings: Settings) -> list[Figure]:
+async def _run(count: int, settings: Settings, phases: Phases) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="gitopsd-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         for part in ("workload", "floors", "daemon"):
             (folder / part).mkdir()
-        _say(f"making {count} applications")
+        phases(f"making {count} applications")
         workload = make_workload(folder / "workload", count)
-        _say("floors")
+        phases("floors")
         floors = await measure_floors(workload, folder / "floors", chosen(workload, settings.rounds, 3))
-        measured = await measure(workload, folder / "daemon", settings, floors.objects, _say)
+        measured = await measure(workload, folder / "daemon", settings, floors.objects, phases)
+        phases.end()
         return figures(floors, measured)
 
 
@@ -71,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _write(found: list[Figure], arguments: argparse.Namespace, cores: float) -> None:
+def _write(found: list[Figure], arguments: argparse.Namespace, phases: Phases) -> None:
     result = {
         "applications": arguments.applications,
         "rounds": arguments.rounds,
@@ -79,18 +83,12 @@ def _write(found: list[Figure], arguments: argparse.Namespace, cores: float) -> 
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "load_average": os.getloadavg(),
-        "cores_used_by_others": cores,
+        "phases": [asdict(phase) for phase in phases.done],
         "figures": [figure.record() for figure in found],
     }
     _RESULT.parent.mkdir(exist_ok=True)
     _RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
-
-def _say(text: str) -> None:
-    print(f"[{time.monotonic() - _BEGAN:6.1f} s] {text}", file=sys.stderr, flush=True)
-
-
-_BEGAN: Final = time.monotonic()
 
 if __name__ == "__main__":
     main()

@@ -132,12 +132,12 @@ class Daemon:
             self._check()
 
     async def _all_synced(self) -> bool:
-        """Cheap for the daemon: one application at the most is written out."""
+        """Cheap for the daemon, as it is asked often: one application at the most is written out."""
         self._check()
         with suppress(httpx.TransportError):
-            if (await self._client.get("/readyz")).status_code == 200:
-                page = await self._list({"limit": "1", "sync": ["OutOfSync", "Unknown"]})
-                return page["total"] == 0
+            page = await self._list({"limit": "1", "sync": ["OutOfSync", "Unknown"]})
+            # After a restart the remembered statuses are there at once; readiness says that all were looked at anew.
+            return page["total"] == 0 and (await self._client.get("/readyz")).status_code == 200
         return False
 
     async def _list(self, query: Mapping[str, str | list[str]]) -> _Page:
