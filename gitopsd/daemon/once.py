@@ -42,7 +42,9 @@ class Rest:
     def on_event(self, event: Event) -> None:
         """Subscribe this to the bus before the supervisor starts."""
         if isinstance(event, StatusChanged):
-            self._changed_at[event.status.name] = self._clock.monotonic()
+            before = event.previous
+            if before is None or _outcome(before) != _outcome(event.status):
+                self._changed_at[event.status.name] = self._clock.monotonic()
             self._news.set()
 
     async def wait(self, timeout: float) -> OnceResult:
@@ -65,3 +67,8 @@ class Rest:
         return all(
             settled(status, now - self._changed_at.get(status.name, now)) is not Settled.MOVING for status in statuses
         )
+
+
+def _outcome(status: AppStatus) -> tuple[object, ...]:
+    """What a retry that fails as the one before leaves as it was."""
+    return status.sync, status.health, status.conditions, status.revisions
