@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from gitopsd.core.appstatus import AppStatus
-from gitopsd.core.events import Event, StatusChanged
+from gitopsd.core.events import Event, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName
 from gitopsd.core.settled import GRACE_SECONDS, Settled, settled
 from gitopsd.ports.clock import Clock
@@ -37,6 +37,7 @@ class Rest:
         self._clock = clock
         self._on_progress = on_progress
         self._changed_at: dict[AppName, float] = {}
+        self._looked_at: set[AppName] = set()
         self._news = anyio.Event()
 
     def on_event(self, event: Event) -> None:
@@ -45,6 +46,9 @@ class Rest:
             before = event.previous
             if before is None or _outcome(before) != _outcome(event.status):
                 self._changed_at[event.status.name] = self._clock.monotonic()
+            self._news.set()
+        elif isinstance(event, Reconciled) and event.fresh:
+            self._looked_at.add(event.spec.name)
             self._news.set()
 
     async def wait(self, timeout: float) -> OnceResult:
@@ -64,9 +68,12 @@ class Rest:
         now = self._clock.monotonic()
         statuses = self._statuses()
         self._on_progress(statuses)
-        return all(
-            settled(status, now - self._changed_at.get(status.name, now)) is not Settled.MOVING for status in statuses
-        )
+        return all(self._rests(status, now) for status in statuses)
+
+    def _rests(self, status: AppStatus, now: float) -> bool:
+        """What is only remembered of an application says nothing about now."""
+        unchanged = now - self._changed_at.get(status.name, now)
+        return status.name in self._looked_at and settled(status, unchanged) is not Settled.MOVING
 
 
 def _outcome(status: AppStatus) -> tuple[object, ...]:
