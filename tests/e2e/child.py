@@ -20,7 +20,6 @@ from anyio.abc import Process
 from tests.e2e.world import World
 
 DEADLINE_SECONDS: Final = 60.0
-PROGRAM: Final = "import os, sys; from gitopsd.daemon.run import run_daemon; run_daemon(sys.argv[1], os.environ)"
 
 Line = Mapping[str, Any]
 
@@ -142,7 +141,7 @@ async def child(world: World, *, environ: Mapping[str, str] | None = None) -> As
     world.write()
     async with anyio.create_task_group() as tasks:
         process = await anyio.open_process(
-            [sys.executable, "-c", PROGRAM, str(world.path)],
+            [sys.executable, "-m", "gitopsd.cli", "run", "--config", str(world.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -32,7 +32,7 @@ async def test_a_cluster_that_is_down_at_start_is_waited_for(world: World, proxy
     async with world.daemon() as daemon:
         await daemon.until("app", says("ComparisonError", "cluster local", "Try: check that its API server runs"))
         await daemon.goes_on()
-        assert daemon.daemon.ready() == (True, "")
+        assert daemon.is_ready()
         assert 'gitopsd_cluster_up{name="local"' in await daemon.metrics()
         await proxy.start()
         await daemon.until("app", synced, healthy, quiet, seconds=60)
@@ -90,7 +90,7 @@ async def test_a_burst_of_refusals_is_ridden_out(world: World, proxy: FaultProxy
 async def test_a_server_that_refuses_everything_for_a_while_is_ridden_out(world: World, proxy: FaultProxy) -> None:
     world.commit({"app/one.yaml": config_map("one")})
     world.application("app")
-    proxy.answer(500, times=7)
+    proxy.answer(500, times=4)
     async with world.daemon() as daemon:
         await daemon.until("app", synced, healthy, quiet, seconds=60)
 

@@ -33,7 +33,7 @@ ENDLESS = "{{- range $i, $e := until 100000 }}{{- range $j, $f := until 100000 }
                 "app", {**CHART, "templates/bad.yaml": 'a: b\n\nc: {{ required "set .Values.port" .Values.port }}\n'}
             ),
             "app",
-            ("templates/bad.yaml:3", "set .Values.port"),
+            ("templates/bad.yaml:3", "set a port"),
             {"app/templates/bad.yaml": None},
             id="chart-that-fails",
         ),

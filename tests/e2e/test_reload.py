@@ -42,7 +42,7 @@ async def test_a_broken_file_changes_nothing_and_says_where_and_what(world: Worl
         assert "gitopsd_config_last_reload_successful 0.0" in (await daemon.get("/metrics", public=True)).text
         commit = world.commit({"one/more.yaml": config_map("more")})
         await daemon.refresh("one")
-        await daemon.until(lambda child: child.has_line('"status"', commit[:7]))
+        await daemon.until_line('"synced"', commit[:7])
         world.write()
         await daemon.until_line("configuration reloaded")
         assert "gitopsd_config_last_reload_successful 1.0" in (await daemon.get("/metrics", public=True)).text
@@ -113,7 +113,7 @@ async def test_an_application_that_changes_is_worked_on_anew_and_the_others_are_
     two_maps(world)
     world.application("two", manual=True)
     async with world.daemon() as daemon:
-        await daemon.until("one", synced)
+        await daemon.until("one", synced, lambda status: status.decision == "in sync")
         await daemon.until("two", lambda status: status.sync.value == "OutOfSync")
         before = len(daemon.history("one"))
         world.config["applications"][1]["syncPolicy"]["automated"] = {}

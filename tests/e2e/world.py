@@ -216,6 +216,11 @@ class Running:
         self.world.write()
         return await self.daemon.reload()
 
+    def is_ready(self) -> bool:
+        """Whether every application was looked at, as /readyz says."""
+        ready, _ = self.daemon.ready()
+        return ready
+
     def operations(self, name: str) -> list[OperationEnded]:
         """The syncs of an application that ended, in order."""
         full = self.world.full(name)
