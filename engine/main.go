@@ -17,7 +17,7 @@ const (
 	protocolVersion = 1
 
 	// gcPercent trades memory for time: renders make much garbage on a small live heap. --memory-limit caps it.
-	gcPercent = 300
+	gcPercent = 150
 
 	exitFatal        = 1
 	exitUsage        = 2
