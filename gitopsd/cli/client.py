@@ -1,0 +1,156 @@
+"""HTTP over the daemon's unix socket, on the standard library alone.
+
+An HTTP client of the usual kind takes longer to import than the daemon takes to answer. Requests are HTTP/1.0: the
+answer ends with its connection and is never cut in chunks (RFC 9112).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from gitopsd.cli.failures import DaemonError, NoDaemonError
+
+if TYPE_CHECKING:
+    from gitopsd.core.jsonvalue import JsonObject, JsonValue
+
+TIMEOUT: Final = 30.0
+_MOST_BYTES: Final = 256 << 20
+_CHUNK: Final = 1 << 18
+
+
+class Answer(NamedTuple):
+    """An answer of the daemon that is no error."""
+
+    status: int
+    body: JsonObject
+
+
+class Api:
+    """The daemon behind the socket at `path`. Every request has a connection of its own."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def get(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
+        """See `_request`."""
+        return self._request("GET", route, query or {}, timeout)
+
+    def post(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
+        """See `_request`. Sends no body."""
+        return self._request("POST", route, query or {}, timeout)
+
+    def _request(self, method: str, route: str, query: Mapping[str, str | list[str]], timeout: float) -> Answer:
+        """Raises `DaemonError`: nobody there, not allowed, nothing in `timeout` seconds, or the daemon's own error."""
+        asked = urlencode({key: value for key, value in query.items() if value}, doseq=True)
+        target = f"/api/v1{route}" + (f"?{asked}" if asked else "")
+        head = f"{method} {target} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n"
+        head += "Content-Length: 0\r\n\r\n" if method == "POST" else "\r\n"
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(timeout)
+                connection.connect(self.path)
+                connection.sendall(head.encode("ascii"))
+                status, body = _read(connection, self.path)
+        except OSError as error:
+            raise self._unreachable(error, timeout) from None
+        return self._judged(status, body)
+
+    def _judged(self, status: int, body: bytes) -> Answer:
+        try:
+            found: JsonValue = json.loads(body)
+        except ValueError:
+            raise _stranger(self.path) from None
+        if not isinstance(found, dict):
+            raise _stranger(self.path)
+        if status < 400:
+            return Answer(status, found)
+        error = found.get("error")
+        told = error if isinstance(error, dict) else {}
+        what, where, why, hint = (str(told.get(key) or "") for key in ("what", "where", "why", "hint"))
+        raise DaemonError(
+            what or f"the daemon answered with status {status}",
+            where=where,
+            why=why,
+            hint=hint or "see the daemon's log",
+        )
+
+    def _unreachable(self, error: OSError, timeout: float) -> DaemonError:
+        if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
+            return NoDaemonError(
+                "no daemon answers",
+                where=self.path,
+                why=(error.strerror or "").lower(),
+                hint="start one with `gitopsd run --config FILE`, or say where it is: --config FILE or --socket PATH",
+            )
+        if isinstance(error, PermissionError):
+            return DaemonError(
+                "you may not open the daemon's socket",
+                where=self.path,
+                hint=f"run the command as the daemon's user: {_as_owner(self.path)}",
+            )
+        if isinstance(error, TimeoutError):
+            return DaemonError(
+                f"the daemon did not answer within {timeout:g} s", where=self.path, hint="see the daemon's log"
+            )
+        return DaemonError(
+            "the connection to the daemon failed",
+            where=self.path,
+            why=error.strerror or str(error),
+            hint="see whether the daemon is still running",
+        )
+
+
+def application_route(name: str) -> str:
+    """The route of one application, whatever characters its name has."""
+    return f"/applications/{quote(name, safe='')}"
+
+
+def _read(connection: socket.socket, path: str) -> tuple[int, bytes]:
+    """Status and body; the connection's end is the answer's end."""
+    parts: list[bytes] = []
+    size = 0
+    while part := connection.recv(_CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise DaemonError("the answer is larger than any that the daemon gives", where=path, hint="ask for less")
+    head, separator, body = b"".join(parts).partition(b"\r\n\r\n")
+    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
+    if not separator or len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+        raise _stranger(path)
+    length = _length(head)
+    if length is not None and len(body) < length:
+        raise DaemonError(
+            "the daemon's answer broke off", where=path, hint="see whether the daemon is still running, and ask again"
+        )
+    return int(words[1]), body
+
+
+def _length(head: bytes) -> int | None:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return int(value)
+    return None
+
+
+def _stranger(path: str) -> DaemonError:
+    return DaemonError(
+        "what listens here is no gitopsd daemon",
+        where=path,
+        hint="name the daemon's socket: --config FILE or --socket PATH",
+    )
+
+
+def _as_owner(path: str) -> str:
+    import pwd
+
+    try:
+        return f"`sudo -u {pwd.getpwuid(os.stat(path).st_uid).pw_name} gitopsd …`"
+    except (OSError, KeyError):
+        return "`sudo -u gitopsd gitopsd …`"

@@ -1,0 +1,144 @@
+"""`gitopsd render`: the manifests of a folder, or of an application of the configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitopsd.cli.failures import BadInputError
+from gitopsd.cli.output import Format, data, waiting, warn, write
+from gitopsd.cli.params import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitopsd.core.jsonvalue import JsonObject
+    from gitopsd.core.manifest import Manifest
+    from gitopsd.plugin.renderer import RenderResult
+    from gitopsd.ports.renderer import RenderTarget
+
+_LONGEST_RELEASE = 53
+
+
+def render(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder to render.", show_default=False)] = "",
+    *,
+    app: Annotated[
+        str, typer.Option("--app", metavar="NAME", help="An application of the configuration, instead of a folder.")
+    ] = "",
+    config: Annotated[str, typer.Option("--config", metavar="FILE", help="With --app: the configuration.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="The application's and release's name. Default: the folder's.")
+    ] = "",
+    namespace: Annotated[
+        str, typer.Option("-n", "--namespace", metavar="NAMESPACE", help="The namespace that templates see.")
+    ] = "",
+    values: Annotated[
+        list[str] | None, typer.Option("-f", "--values", metavar="FILE", help="Helm values; the last one wins.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A Helm value; may be repeated.")
+    ] = None,
+    kube_version: Annotated[
+        str, typer.Option("--kube-version", metavar="VERSION", help="The version that templates see.")
+    ] = "",
+    api_versions: Annotated[
+        list[str] | None,
+        typer.Option("--api-versions", metavar="API", help="An API that templates see; may be repeated."),
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Print manifests as the daemon would render them.
+
+    As YAML, or with -o json as a list. A folder is rendered as it stands on disk, uncommitted changes and all.
+    With --app its repositories are fetched at their target revisions, into a folder that is removed afterwards;
+    credentials come from the configuration. Neither asks a cluster: its version and APIs are what --kube-version
+    and --api-versions say.
+    """
+    apis = _split(api_versions or [])
+    if app and path:
+        raise BadInputError("a folder and --app exclude each other", hint="`gitopsd render PATH` without --app")
+    if app:
+        _refuse_with_app({"--name": name, "--namespace": namespace, "--values": values, "--set": parameters})
+        manifests, warnings = _application(app, config or "gitopsd.yaml", _target(kube_version, apis))
+    elif path:
+        if config:
+            raise BadInputError("--config is for --app", hint="`gitopsd render --app NAME --config FILE`")
+        from gitopsd.cli.helmvalues import helm_options
+
+        options = helm_options(values or [], parameters or [])
+        result = _folder(path, name or _name_of(path), namespace, options, _target(kube_version, apis))
+        manifests, warnings = result.manifests, result.warnings
+    else:
+        raise BadInputError("nothing to render is named", hint="`gitopsd render PATH` or `gitopsd render --app NAME`")
+    for warning in warnings:
+        warn(warning)
+    _print(manifests, output)
+
+
+def _folder(path: str, name: str, namespace: str, options: JsonObject | None, target: RenderTarget) -> RenderResult:
+    from gitopsd.daemon.log import configure_log
+    from gitopsd.daemon.offline import render_path
+
+    configure_log("warning", "auto")
+    return render_path(
+        path,
+        os.environ,
+        name=name,
+        namespace=namespace,
+        renderer="helm" if options is not None else "",
+        options=options or {},
+        target=target,
+    )
+
+
+def _application(name: str, config: str, target: RenderTarget) -> tuple[Sequence[Manifest], Sequence[str]]:
+    from gitopsd.daemon.log import configure_log
+    from gitopsd.daemon.offline import render_app
+
+    configure_log("warning", "auto")
+    over = waiting(f"fetching the repositories of {name}")
+    try:
+        rendered = render_app(config, os.environ, name, target)
+    finally:
+        over()
+    return rendered.manifests, rendered.warnings
+
+
+def _target(kube_version: str, apis: tuple[str, ...]) -> RenderTarget:
+    from gitopsd.ports.renderer import RenderTarget
+
+    return RenderTarget(kube_version, apis)
+
+
+def _refuse_with_app(options: dict[str, object]) -> None:
+    given = [option for option, value in options.items() if value]
+    if given:
+        raise BadInputError(
+            f"{' and '.join(given)} cannot be given with --app",
+            why="the configuration says what it is rendered with",
+            hint="change the application in the configuration, or render its folder",
+        )
+
+
+def _split(texts: Sequence[str]) -> tuple[str, ...]:
+    """Helm takes several at once, with commas between them."""
+    return tuple(part for text in texts for part in text.split(",") if part)
+
+
+def _name_of(path: str) -> str:
+    """The folder's name, as far as a Helm release may have it."""
+    name = os.path.basename(os.path.realpath(path)).lower()
+    return re.sub(r"[^a-z0-9-]+", "-", name)[:_LONGEST_RELEASE].strip("-") or "app"
+
+
+def _print(manifests: Sequence[Manifest], output: Format | None) -> None:
+    if output is Format.JSON:
+        data([manifest.body for manifest in manifests], output)
+        return
+    from gitopsd.cli.yamldump import dump_all
+
+    write(dump_all(manifest.body for manifest in manifests))

@@ -1,0 +1,72 @@
+"""An application in the words of the API (`gitopsd.web.models.application.Summary`), as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, sequence, text, value
+
+SHORT = 7
+# Worst first.
+_BADNESS = ("Unknown", "Degraded", "Missing", "Progressing", "Suspended", "Healthy")
+
+
+def revisions_of(summary: JsonValue) -> str:
+    """The first digits of each source's commit."""
+    return ",".join(str(revision)[:SHORT] for revision in sequence(summary, "revisions"))
+
+
+def message_of(summary: JsonValue, resources: Iterable[JsonObject] = ()) -> str:
+    """Why it is as it is: what is wrong first, then what its worst resource says, else what its health says."""
+    conditions = objects(summary, "conditions")
+    errors = [text(each, "message") for each in conditions if text(each, "type").endswith("Error")]
+    if errors:
+        return errors[0]
+    health = text(summary, "health", "status")
+    if health != "Healthy":
+        causes = (_cause(each) for each in resources if text(each, "health", "status") == health)
+        said = next(filter(None, causes), "") or text(summary, "health", "message")
+        if said:
+            return said
+    return next((text(each, "message") for each in conditions), "")
+
+
+def _cause(resource: JsonObject) -> str:
+    said = text(resource, "health", "message")
+    return f"{text(resource, 'kind')}/{text(resource, 'name')}: {said}" if said else ""
+
+
+def sentence(summary: JsonValue) -> str:
+    """One line: `shop: Synced to 1a2b3c4, Healthy`."""
+    sync, health = text(summary, "sync"), text(summary, "health", "status")
+    revisions, message = revisions_of(summary), message_of(summary)
+    at = f" to {revisions}" if revisions and sync == "Synced" else f" (git is at {revisions})" if revisions else ""
+    return f"{text(summary, 'name')}: {sync}{at}, {health}" + (f": {message}" if message else "")
+
+
+def source_of(source: JsonObject) -> str:
+    """`URL, path P at REVISION (RENDERER)`."""
+    shown = f"{text(source, 'repoURL')}, path {text(source, 'path')} at {text(source, 'targetRevision')}"
+    renderer = text(source, "renderer")
+    return f"{shown} ({renderer})" if renderer else shown
+
+
+def destination_of(summary: JsonValue) -> str:
+    """Cluster and namespace."""
+    cluster = text(summary, "destination", "name") or text(summary, "destination", "server")
+    namespace = text(summary, "destination", "namespace")
+    return f"{cluster}, namespace {namespace}" if namespace else cluster
+
+
+def policy_of(application: JsonValue) -> str:
+    """What it does on its own."""
+    policy = value(application, "syncPolicy")
+    if value(policy, "automated") is not True:
+        return "manual: compared only"
+    extras = {"prune": "prune", "selfHeal": "self-heal", "allowEmpty": "allow empty"}
+    return ", ".join(["automated", *(shown for key, shown in extras.items() if value(policy, key) is True)])
+
+
+def worst_first(status: str) -> int:
+    """A sort key for health codes."""
+    return _BADNESS.index(status) if status in _BADNESS else len(_BADNESS)

@@ -1,0 +1,87 @@
+"""All commands, and their way from the command line's words to a function."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from gitopsd.cli.alone import help_alone
+from gitopsd.cli.app import app as app_group
+from gitopsd.cli.config import config as config_group
+from gitopsd.cli.exitcode import ExitCode
+from gitopsd.cli.health import health
+from gitopsd.cli.output import complain, is_terminal
+from gitopsd.cli.render import render
+from gitopsd.cli.run import run
+from gitopsd.cli.version import version
+
+PROGRAM = "gitopsd"
+_EPILOG = """\b
+Examples:
+  gitopsd config check gitopsd.yaml            is the configuration right?
+  gitopsd run --config gitopsd.yaml            run the daemon
+  gitopsd run --config gitopsd.yaml --once     sync everything once, for CI
+  gitopsd app list                             what does the daemon keep, and how is it?
+  gitopsd app get guestbook                    why is it so?
+  gitopsd render ./guestbook                   what would be applied?
+
+\b
+Exit codes: 0 good, 1 the answer is bad or refused, 2 wrong usage, configuration or input, 3 timed out."""
+
+
+def build(*, rich: bool) -> typer.Typer:
+    """The commands; `rich` draws help and errors with frames and colours."""
+    tree = typer.Typer(
+        name=PROGRAM,
+        epilog=_EPILOG,
+        rich_markup_mode="rich" if rich else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+    )
+    tree.callback()(_root)
+    tree.command()(run)
+    tree.command()(render)
+    tree.command()(health)
+    tree.add_typer(config_group, name="config")
+    tree.add_typer(app_group, name="app")
+    tree.command()(version)
+    return tree
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` name; its exit code. Raises what commands raise."""
+    command = get_command(build(rich=is_terminal(sys.stdout)))
+    try:
+        found = command(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
+    except typer.TyperException as error:
+        return _wrong_usage(error)
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    return found if isinstance(found, int) else ExitCode.OK
+
+
+def _root(
+    context: typer.Context,
+    *,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show where in gitopsd an error came from.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Keeps Kubernetes clusters equal to git: one process, one YAML file of applications.
+
+    `run` is the daemon; `app` asks it. `config`, `render` and `health` need no daemon.
+    """
+    if show_version:
+        raise typer.Exit(version(output=None, everything=False))
+    help_alone(context)
+
+
+def _wrong_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if isinstance(context, typer.Context) else getattr(context, "command_path", PROGRAM)
+    complain(error.format_message(), hint=f"`{path} --help`")
+    return error.exit_code

@@ -1,0 +1,89 @@
+"""Commands run in this process, and a daemon's API on a real socket for them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from gitopsd.cli import main
+from gitopsd.core.ids import AppName
+from gitopsd.web import Door, Services, UnixSocket, create_app, serve
+from tests.web.conftest import Daemon
+
+GITOPSD = Path(sys.executable).with_name("gitopsd")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+    """Run a command in an empty folder; `environ` is added to an environment that knows no daemon."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITOPSD_SOCKET", raising=False)
+
+    def run(*arguments: str, environ: dict[str, str] | None = None) -> Ran:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (environ or {}).items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            code = main(arguments)
+            told = capsys.readouterr()
+        return Ran(code, told.out, told.err)
+
+    return run
+
+
+@dataclass
+class Served:
+    """A daemon's API on a socket. Change `daemon` before asking; `reconciles` ends each refresh at once."""
+
+    socket: Path
+    daemon: Daemon = field(default_factory=Daemon)
+    reconciles: bool = False
+
+    def services(self) -> Services:
+        """What the API is made with."""
+        services = self.daemon.services()
+        ask = services.refresh
+
+        def refresh(name: AppName, *, hard: bool) -> None:
+            ask(name, hard=hard)
+            if self.reconciles:
+                self.daemon.reconciled(name, seconds=0.0)
+
+        return replace(services, refresh=refresh)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Serve a daemon without applications."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    found = Served(tmp_path / "state" / "gitopsd.sock")
+    with start_blocking_portal("asyncio") as portal:
+        serving, _ = portal.start_task(serve, create_app(found.services(), Door.LOCAL), UnixSocket(found.socket))
+        try:
+            yield found
+        finally:
+            serving.cancel()
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """The environment for a command in a process of its own."""
+    return {key: value for key, value in os.environ.items() if key != "GITOPSD_SOCKET"}
