@@ -216,3 +216,21 @@ async def test_E3_jsonnet_imports_nothing_from_outside(world: World) -> None:
             assert "root:" not in repr(status)
             assert "PATH=" not in repr(status)
         await daemon.goes_on()
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        {"url": "ssh://git@git.example.org/app.git", "proxy": "socks5://h;touch executed:1080"},
+        {"url": "ssh://-oProxyCommand=touch%20executed/app.git"},
+        {"url": "ssh://git@host;touch executed/app.git"},
+    ],
+    ids=["proxy", "option-for-a-host", "command-in-a-host"],
+)
+async def test_G3_no_proxy_and_no_host_is_ever_a_command(world: World, repository: dict[str, str]) -> None:
+    world.good()
+    world.config["repositories"].append(repository)
+    async with child(world) as daemon:
+        assert await daemon.ended(20) == 2
+        assert daemon.has_line("repositories[1]")
+    assert not (world.folder / "executed").exists()
