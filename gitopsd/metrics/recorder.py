@@ -6,6 +6,7 @@ import platform
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -22,6 +23,10 @@ from gitopsd.metrics.series import CounterSeries, GaugeSeries, HistogramSeries, 
 
 _NO_ANSWER: Final = "<error>"
 _LS_REMOTE: Final = "ls-remote"
+
+
+# The servers of a daemon are few, and each request names one.
+_shown_server: Final = lru_cache(maxsize=1024)(shown_url)
 
 
 @dataclass(slots=True)
@@ -114,7 +119,7 @@ class Recorder:
 
     def kube_request(self, server: str, verb: str, kind: str, code: int, seconds: float) -> None:
         """A request to an API server; `code` is the HTTP status, 0 if none came. How long a watch took says nothing."""
-        shown = shown_url(server)
+        shown = _shown_server(server)
         self._kube.add(shown, verb, kind, str(code) if code else _NO_ANSWER)
         if verb.lower() != "watch":
             self._kube_seconds.observe(seconds, shown, verb)
