@@ -121,5 +121,6 @@ async def test_a_running_daemon_never_blocks_its_loop(world: World) -> None:
             await anyio.to_thread.run_sync(world.good, "later")
             await anyio.to_thread.run_sync(world.write)
             assert await daemon.daemon.reload()
+            await daemon.refresh("later")
             await daemon.until("later", synced, healthy)
             assert await daemon.metrics()
