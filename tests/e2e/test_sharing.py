@@ -12,7 +12,7 @@ from tests.e2e.manifests import config_map, deployment, manifest
 from tests.e2e.world import World
 
 
-async def test_an_object_that_kubectl_applied_before_is_adopted(world: World) -> None:
+async def test_an_object_that_kubectl_applied_before_gets_what_git_says(world: World) -> None:
     await world.cluster.namespace(world.full("app"))
     path = f"/api/v1/namespaces/{world.full('app')}/configmaps?fieldManager=kubectl-client-side-apply"
     last = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"one"},"data":{"key":"old","gone":"1"}}'
