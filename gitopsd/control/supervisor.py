@@ -136,16 +136,19 @@ class Supervisor(AsyncContextManagerMixin):
                 known = Application.begin(spec, last, self._world.clock.monotonic())
                 self._applications[name] = known
                 self._revisions.use(name, spec, None)
+                self._revisions.refresh(name, spec)
                 self._publish(known, known.status)
             elif known.spec != spec:
                 before = known.spec
                 known = self._applications[name] = known.respecified(spec)
                 self._cancel(name)
                 self._revisions.use(name, spec, before)
+                if spec.sources != before.sources:
+                    self._revisions.refresh(name, spec)
                 self._publish(known, known.status)
             else:
                 continue
-            # Without a commit there is nothing to do yet: the first look-up wakes it.
+            # Without a commit there is nothing to do yet: the look-up wakes it.
             if self._revisions.of(spec) is not None:
                 self._queue.add(name, Level.GIT)
 
@@ -181,9 +184,14 @@ class Supervisor(AsyncContextManagerMixin):
         app = self._applications.get(name)
         return (app.spec, app.status) if app else None
 
+    def resting(self, name: AppName) -> bool:
+        """Whether nothing will happen to the application, because its owner says so (`skip-reconcile`)."""
+        app = self._applications.get(name)
+        return app is not None and app.spec.annotations.get(SKIP_RECONCILE) == "true"
+
     def unseen(self) -> int:
         """How many applications have not been looked at since the start; those in error count as seen."""
-        return sum(not app.looked for app in self._applications.values())
+        return sum(not app.looked and not self.resting(name) for name, app in self._applications.items())
 
     def children(self, name: AppName) -> Sequence[LiveObject]:
         """Live objects below those that the application manages; none while its cluster was not looked at."""
@@ -304,7 +312,7 @@ class Supervisor(AsyncContextManagerMixin):
 
     async def _reconcile(self, app: Application, cluster: Cluster, level: Level) -> bool:
         """Whether the application could be compared."""
-        if app.spec.annotations.get(SKIP_RECONCILE) == "true":
+        if self.resting(app.spec.name):
             return True
         if app.spec.unsupported:
             raise SpecError(

@@ -69,6 +69,6 @@ async def open_doors(behind: Behind, server: ServerSettings, socket: Path, tasks
 
 def _load_web() -> ModuleType:
     """Import the web room while the applications are being looked at."""
-    from gitopsd import web  # noqa: PLC0415  # see above
+    from gitopsd import web  # noqa: PLC0415  # loaded only where doors are opened
 
     return web

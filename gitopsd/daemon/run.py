@@ -14,6 +14,7 @@ import uvloop
 from anyio.abc import TaskStatus
 
 from gitopsd.config import Config, load
+from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError
 from gitopsd.daemon.daemon import Daemon
 from gitopsd.daemon.log import configure_log
@@ -86,7 +87,11 @@ async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: 
 async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
     config = await _load(path, environ)
     daemon = Daemon(config, environ, doors=False)
-    rest = Rest(daemon.applications, daemon.clock, on_progress)
+
+    def applications() -> list[AppStatus]:
+        return [status for status in daemon.applications() if not daemon.supervisor.resting(status.name)]
+
+    rest = Rest(applications, daemon.clock, on_progress)
     daemon.bus.subscribe(rest.on_event)
     async with daemon:
         return await rest.wait(timeout)

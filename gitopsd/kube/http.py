@@ -22,7 +22,7 @@ from gitopsd.kube.credentials import Credentials, read_credentials
 from gitopsd.kube.lines import LineSplitter
 from gitopsd.kube.refusal import Asked, is_invalid, refused, status_of
 from gitopsd.kube.retry import Attempts, RetryPolicy, is_transient
-from gitopsd.kube.transport import LIBRARY_ERRORS, abandon, cause, is_broken, open_session
+from gitopsd.kube.transport import LIBRARY_ERRORS, abandon, cause, close_session, is_broken, open_session
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess
 
@@ -98,7 +98,7 @@ class KubeHttp:
         with anyio.CancelScope(shield=True):
             for session in (*self._retired, self._session):
                 if session is not None:
-                    await session.close()
+                    await close_session(session)
         self._session = None
         self._retired.clear()
 
@@ -299,7 +299,7 @@ class KubeHttp:
     async def _replace_session(self, credentials: Credentials) -> None:
         """Open watches go on with the old session until they end; it is closed at the next change, or at the end."""
         for session in self._retired:
-            await session.close()
+            await close_session(session)
         self._retired = [self._session] if self._session is not None else []
         self._session = open_session(credentials)
 

@@ -36,6 +36,13 @@ def open_session(credentials: Credentials) -> aiohttp.ClientSession:
     )
 
 
+async def close_session(session: aiohttp.ClientSession) -> None:
+    """Close a session and its connections at once: a polite end of TLS would outlive the loop that it needs."""
+    if isinstance(session.connector, aiohttp.TCPConnector):
+        await session.connector.close(abort_ssl=True)
+    await session.close()
+
+
 def abandon(response: aiohttp.ClientResponse) -> None:
     """Break the connection of an answer that was not read to its end; one that was went back to the pool already.
 

@@ -84,7 +84,7 @@ class GitRepo:
         ref = f"refs/heads/{branch}"
         stream = io.BytesIO()
         known = subprocess.run(
-            ["git", "-C", str(self.path), "rev-parse", "--verify", "-q", ref],  # noqa: S607 - as above
+            ["git", "-C", str(self.path), "rev-parse", "--verify", "-q", ref],  # noqa: S607 - whichever git is on PATH
             env=dict(GIT_ENVIRONMENT),
             capture_output=True,
             check=False,
@@ -311,7 +311,7 @@ def new_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> str:
     """Make an ssh key pair at `path` and return the private key's text."""
     size = ["-b", "2048"] if kind == "rsa" else []  # the smallest that OpenSSH takes; larger ones take seconds
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", "test", "-f", str(path)],  # noqa: S607 - OpenSSH's
+        ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", "test", "-f", str(path)],  # noqa: S607 - OpenSSH's own, from PATH
         check=True,
         stdin=subprocess.DEVNULL,
     )
@@ -376,7 +376,7 @@ class SshServer:
     def fingerprint(self) -> str:
         """The host key's fingerprint as OpenSSH shows it (`SHA256:…`)."""
         shown = subprocess.run(
-            ["ssh-keygen", "-l", "-f", str(self.folder / "host.pub")],  # noqa: S607 - OpenSSH's
+            ["ssh-keygen", "-l", "-f", str(self.folder / "host.pub")],  # noqa: S607 - OpenSSH's own, from PATH
             check=True,
             capture_output=True,
             text=True,

@@ -47,7 +47,7 @@ def test_what_is_understood_is_what_typer_understands(words: list[str]) -> None:
     asked = refresh_of(["app", "refresh", *words])
     if asked is None:
         return
-    command = get_command(build(rich=False)).commands["app"].commands["refresh"]  # type: ignore[attr-defined]  # groups
+    command = get_command(build(rich=False)).commands["app"].commands["refresh"]  # type: ignore[attr-defined]  # both are groups
     found = command.make_context("refresh", list(words)).params
     assert (found["name"], found["hard"], found["wait"]) == (asked.name, asked.hard, asked.wait)
     assert (found["socket"], found["config"], found["output"]) == (asked.socket, asked.config, None)

@@ -31,7 +31,7 @@ def desired(body: JsonObject, app: str = "", *, tracked_as: ObjectKey | None = N
     key = ObjectKey(gvk.group, gvk.kind, text(body, "metadata", "namespace"), text(body, "metadata", "name"))
     if app:
         metadata: dict[str, JsonValue] = dict(body["metadata"])  # type: ignore[arg-type]  # builders make mappings
-        marks: dict[str, JsonValue] = dict(metadata.get("annotations") or {})  # type: ignore[arg-type]  # the same
+        marks: dict[str, JsonValue] = dict(metadata.get("annotations") or {})  # type: ignore[arg-type]  # JSON, as above
         marks[TRACKING_ID] = tracking_id(AppName(app), tracked_as or key, "default")
         body = {**body, "metadata": {**metadata, "annotations": marks}}
     document = Document(canonical(body))
@@ -318,7 +318,7 @@ class ClusterContract:
         with anyio.fail_after(DEADLINE_SECONDS):
             while widget not in await cluster.kinds([widget]):
                 seen = len(changes.heard)
-                await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound now
+                await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
         await apply(cluster, instance)
         assert list((await cluster.observe(shop, [instance.key], [widget])).objects) == [instance.key]
 

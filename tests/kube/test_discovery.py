@@ -69,14 +69,14 @@ async def test_a_kind_whose_definition_is_deleted_has_no_objects_any_more(cluste
     live = await cluster.apply(permit_object(an_app(), definition.key), definition)
     while widget not in await cluster.kinds([widget]):
         seen = len(changes.heard)
-        await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound now
+        await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
     instance = desired(an_object("Widget", "one", api_version=f"{group}/v1", namespace=namespace), "shop")
     await apply(cluster, instance)
     assert list((await cluster.observe(SHOP, [], [widget])).objects) == [instance.key]
     await cluster.delete(permit_object(an_app(), live.key), live, propagation="Background")
     while widget in await cluster.kinds([widget]):
         seen = len(changes.heard)
-        await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound now
+        await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
     assert (await cluster.observe(SHOP, [], [widget])).objects == {}
 
 
@@ -109,7 +109,7 @@ async def test_a_destination_finds_its_cluster_by_name_or_server(api_server: Api
 
 def status(message: str, code: int, **fields: object) -> ClusterError:
     body = {"kind": "Status", "message": message, "code": code, **fields}
-    return from_status(Asked("local", "apply", "ConfigMap"), body, code=code)  # type: ignore[arg-type]  # JSON values
+    return from_status(Asked("local", "apply", "ConfigMap"), body, code=code)  # type: ignore[arg-type]  # all of it JSON
 
 
 def test_a_webhook_that_denies_is_named_and_not_retryable() -> None:

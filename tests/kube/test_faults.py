@@ -140,7 +140,7 @@ async def until_observed(
                 live = await cluster.observe(app, keys, [CONFIG_MAP])
                 if condition(live):
                     return live
-            await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound now
+            await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
 
 
 async def test_a_server_without_streaming_lists_is_listed_in_pages(

@@ -180,7 +180,7 @@ def test_whatever_happens_the_index_answers_like_a_full_scan(steps: list[tuple])
         world.check()
 
 
-def put(world: World, gvk: GVK, name: str, app: str, copied: bool, owner: int | None) -> None:  # noqa: PLR0917 - a row
+def put(world: World, gvk: GVK, name: str, app: str, copied: bool, owner: int | None) -> None:  # noqa: PLR0917 - a row's columns
     """Change or make an object; its owner, if it has one, is one of a kind above it."""
     world.version += 1
     key = ObjectKey(gvk.group, gvk.kind, "default", name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -36,8 +37,6 @@ def data(result: RenderResult) -> JsonObject:
 
 
 async def values(here: Kitchen, options: JsonObject) -> JsonValue:
-    import json  # noqa: PLC0415 (only here)
-
     found: JsonValue = json.loads(text(data(await here.render("chart", options)), "values"))
     return found
 

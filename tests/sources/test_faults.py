@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import signal
 import sys
+import zlib
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -136,7 +138,7 @@ async def test_who_stops_waiting_does_not_stop_the_look_up_for_others(
 async def test_idle_workers_end_and_one_stays(
     tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, empty: GitRepo, server: GitServer
 ) -> None:
-    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(idle_seconds=0.2)))
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(workers=4, idle_seconds=0.2)))
     server.faults.hang = True
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_refused, sources, server.url("hanging.git"))
@@ -323,9 +325,6 @@ async def test_D9_too_many_refs_are_refused_while_they_come(
 async def test_D9_a_pack_that_claims_a_terabyte_is_an_error(
     tmp_path: Path, stack: AsyncExitStack, server: GitServer, repo: GitRepo
 ) -> None:
-    import hashlib  # noqa: PLC0415 - for this pack alone
-    import zlib  # noqa: PLC0415
-
     size, header = 1 << 40, []
     byte = (3 << 4) | (size & 15)
     size >>= 4

@@ -158,7 +158,7 @@ def _show_fingerprints() -> None:
     Reaches into pygit2: where its insides changed, errors only lack the fingerprint.
     """
     from pygit2 import callbacks as inside  # noqa: PLC0415 - private parts, reached for in one place only
-    from pygit2.ffi import ffi  # noqa: PLC0415
+    from pygit2.ffi import ffi  # noqa: PLC0415 - private parts, as above
 
     check: Callable[..., int] = inside._certificate_check_cb
 
