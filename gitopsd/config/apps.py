@@ -35,8 +35,9 @@ class Surroundings:
 def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: Surroundings) -> AppSpec:
     """The application; what is wrong with it is noted at `place`."""
     _check_name(metadata.name, place)
-    _check_project(spec, place)
     unsupported: list[str] = []
+    if spec.project not in {"", "default"}:
+        unsupported.append(f"project: {spec.project[:80]} is not defined, only default exists so far")
     sources = app_sources(spec, place, around.locations, unsupported)
     destination = _destination(spec, place, around.clusters)
     sync_policy = _sync_policy(spec.sync_policy, place, unsupported)
@@ -68,15 +69,6 @@ def _check_name(name: str, place: EntryPlace) -> None:
     )
 
 
-def _check_project(spec: Spec, place: EntryPlace) -> None:
-    if spec.project not in {"", "default"}:
-        place.refuse(
-            ("project",),
-            f"{place.shown(('project',))}: the project {spec.project[:80]} is not defined",
-            why="only default exists so far",
-        )
-
-
 def _destination(spec: Spec, place: EntryPlace, clusters: KnownClusters) -> Destination:
     given = spec.destination
     path = ("destination",)
@@ -86,7 +78,15 @@ def _destination(spec: Spec, place: EntryPlace, clusters: KnownClusters) -> Dest
     elif given.name and not clusters.has_name(given.name):
         _refuse_cluster(place, (*path, "name"), given.name, clusters.names)
     elif given.server and not clusters.has_server(given.server):
-        _refuse_cluster(place, (*path, "server"), shown_url(given.server), clusters.servers)
+        _refuse_cluster(
+            place,
+            (*path, "server"),
+            shown_url(given.server),
+            clusters.servers,
+            "name the cluster that is meant in-cluster, under clusters in the main file"
+            if clusters.means_in_cluster(given.server)
+            else "",
+        )
     if given.namespace and not (len(given.namespace) <= 63 and _DNS_LABEL.fullmatch(given.namespace)):
         place.refuse(
             (*path, "namespace"),
@@ -96,14 +96,16 @@ def _destination(spec: Spec, place: EntryPlace, clusters: KnownClusters) -> Dest
     return Destination(server=given.server, name=given.name, namespace=given.namespace)
 
 
-def _refuse_cluster(place: EntryPlace, path: tuple[str, ...], given: str, known: tuple[str, ...]) -> None:
+def _refuse_cluster(
+    place: EntryPlace, path: tuple[str, ...], given: str, known: tuple[str, ...], hint: str = ""
+) -> None:
     near = nearest(given, known)
     listed = f"known are {', '.join(known)}" if known else "clusters has no such entry"
     place.refuse(
         path,
         f"{place.shown(path)}: the cluster {given[:253]} is not configured",
         why=listed,
-        hint=f"{near}, the nearest known one" if near else "an entry under clusters in the main file",
+        hint=hint or (f"{near}, the nearest known one" if near else "an entry under clusters in the main file"),
     )
 
 

@@ -41,7 +41,10 @@ class Includes:
                     self._main.position(place), f"include[{index}] cannot be used", why="expected a path or a glob"
                 )
                 continue
-            for path in self._files_of(folder, pattern):
+            files = self._files_of(folder, pattern)
+            if not files:
+                self._problems.warn(self._main.position(place), f"include[{index}]: {pattern} matches no file")
+            for path in files:
                 yield from self._document_of(path, place)
 
     def _files_of(self, folder: str, pattern: str) -> list[str]:

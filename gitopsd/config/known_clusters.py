@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+# Argo CD's own name and URL of the cluster that it runs in.
+IN_CLUSTER_NAME = "in-cluster"
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 
 
@@ -21,8 +23,16 @@ class KnownClusters:
         return not self.complete or name in self.names
 
     def has_server(self, server: str) -> bool:
-        """Whether `destination.server` is one's URL, whatever its letters' case, default port or last slash."""
-        return not self.complete or _comparable(server) in {_comparable(known) for known in self.servers}
+        """Whether `destination.server` is one's URL, whatever its letters' case, default port or last slash.
+
+        A cluster called in-cluster stands for Argo CD's own, however it is reached from here.
+        """
+        servers = (*self.servers, IN_CLUSTER_SERVER) if IN_CLUSTER_NAME in self.names else self.servers
+        return not self.complete or _comparable(server) in {_comparable(known) for known in servers}
+
+    def means_in_cluster(self, server: str) -> bool:
+        """Whether `server` is the URL by which Argo CD means the cluster that it runs in."""
+        return _comparable(server) == _comparable(IN_CLUSTER_SERVER)
 
 
 def _comparable(server: str) -> tuple[str, str, int | None, str]:

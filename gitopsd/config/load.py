@@ -16,7 +16,7 @@ from gitopsd.config.entry import EntryPlace
 from gitopsd.config.errors import Problems
 from gitopsd.config.files import Files
 from gitopsd.config.includes import Includes
-from gitopsd.config.known_clusters import IN_CLUSTER_SERVER, KnownClusters
+from gitopsd.config.known_clusters import IN_CLUSTER_NAME, IN_CLUSTER_SERVER, KnownClusters
 from gitopsd.config.listing import Written, documents_of, entries
 from gitopsd.config.locations import Locations
 from gitopsd.config.models.cluster import Cluster
@@ -200,6 +200,8 @@ class _Loading:
                     why=f"it stands at {first[app.name]}",
                 )
             first.setdefault(app.name, app.position)
+            for reason in app.unsupported:
+                self._problems.warn(app.position, f"{app.name[:253]} is shown and left as it is: {reason}")
             if len(self._problems) == errors_before:
                 yield app
 
@@ -253,4 +255,4 @@ class _Loading:
 
 def _with_in_cluster(names: tuple[str, ...], servers: Sequence[str]) -> tuple[str, ...]:
     """The names, with Argo CD's own name of the cluster that it runs in."""
-    return (*names, "in-cluster") if IN_CLUSTER_SERVER in servers and "in-cluster" not in names else names
+    return (*names, IN_CLUSTER_NAME) if IN_CLUSTER_SERVER in servers and IN_CLUSTER_NAME not in names else names

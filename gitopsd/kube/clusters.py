@@ -98,7 +98,10 @@ class KubeClusters(AsyncContextManagerMixin):
             await leave.wait()
 
     def find(self, *, server: str = "", name: str = "") -> KubeCluster:
-        """The cluster with this name, or at this URL (`https://kubernetes.default.svc`: the one that gitopsd runs in).
+        """The cluster with this name, or at this URL.
+
+        `https://kubernetes.default.svc` is the one that gitopsd runs in, else the one that is called in-cluster:
+        that is how Argo CD's manifests name the cluster that Argo CD ran in.
 
         Raises `SpecError` with the known names.
         """
@@ -107,6 +110,8 @@ class KubeClusters(AsyncContextManagerMixin):
                 return cluster
         if name == IN_CLUSTER_NAME:
             return self.find(server=IN_CLUSTER_SERVER)
+        if server and _normal(server) == IN_CLUSTER_SERVER and IN_CLUSTER_NAME in self._open:
+            return self._open[IN_CLUSTER_NAME][0]
         known = ", ".join(sorted(cluster.name for cluster in self.all)) or "none"
         raise SpecError(
             f"no cluster {name or server!r} is configured",

@@ -63,7 +63,8 @@ def test_the_others_say_why_not(config: Config) -> None:
 
 
 def test_other_manifests_are_named_in_warnings(config: Config) -> None:
-    assert [warning.rsplit(": ", 2)[1] for warning in config.warnings] == [
+    others = [warning for warning in config.warnings if " left as it is: " not in warning]
+    assert [warning.rsplit(": ", 2)[1] for warning in others] == [
         "AppProject payments is not supported yet",
         "ApplicationSet previews is not supported yet",
     ]

@@ -78,7 +78,7 @@ applications:
     assert str(app.position) == f"{tmp_path}/gitopsd.yaml:11:11"
     assert config.files == (f"{tmp_path}/gitopsd.yaml", f"{tmp_path}/kubeconfig", f"{tmp_path}/secrets/git")
     assert config.globs == (f"{tmp_path}/applications.d/*.yaml",)
-    assert config.warnings == ()
+    assert config.warnings == (f"{tmp_path}/gitopsd.yaml:9:11: include[0]: applications.d/*.yaml matches no file",)
 
 
 def test_an_almost_empty_file_has_every_default(tmp_path: Path) -> None:
@@ -476,3 +476,33 @@ def test_D7_one_bad_application_keeps_no_other_from_the_start(tmp_path: Path) ->
     assert [error.where.rpartition("/")[2] for error in config.errors] == ["gitopsd.yaml:5:99", "apps.yaml:2:11"]
     with pytest.raises(ConfigErrors):
         load(str(path), environ={})
+
+
+def test_a_cluster_called_in_cluster_takes_argo_cds_manifests_as_they_are(tmp_path: Path) -> None:
+    main = f"applications: [{{name: a, {SOURCE}, destination: {{server: https://kubernetes.default.svc}}}}]\n"
+    config = loaded(
+        tmp_path, f"clusters: [{{name: in-cluster, kubeconfig: kubeconfig}}]\n{main}", kubeconfig=KUBECONFIG
+    )
+    assert config.applications[0].destination.server == "https://kubernetes.default.svc"
+    told = errors_of(tmp_path, f"clusters: [{{name: other, kubeconfig: kubeconfig}}]\n{main}")
+    assert "Try: name the cluster that is meant in-cluster, under clusters in the main file" in told
+
+
+def test_an_include_that_matches_no_file_is_a_warning(tmp_path: Path) -> None:
+    config = loaded(tmp_path, f"{LOCAL}include: [aplications.d/*.yaml, there.yaml]\n", **{"there.yaml": "[]"})
+    assert config.warnings == (f"{tmp_path}/gitopsd.yaml:2:11: include[0]: aplications.d/*.yaml matches no file",)
+
+
+def test_what_cannot_be_honoured_yet_is_a_warning_of_the_check(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        f"{LOCAL}applications:\n"
+        f"  - {{name: a, {SOURCE}, destination: {{name: local}}, project: payments,\n"
+        "     ignoreDifferences: [{kind: Job}]}\n",
+    )
+    place = f"{tmp_path}/gitopsd.yaml:3:12: a is shown and left as it is: "
+    assert config.warnings == (
+        f"{place}project: payments is not defined, only default exists so far",
+        f"{place}ignoreDifferences is not supported yet",
+    )
+    assert config.applications[0].project == "payments"

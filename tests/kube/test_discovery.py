@@ -107,6 +107,20 @@ async def test_a_destination_finds_its_cluster_by_name_or_server(api_server: Api
     assert "far, inside, local" in unknown.value.hint
 
 
+async def test_a_cluster_called_in_cluster_is_the_one_that_argo_cds_manifests_mean(clock: RealClock) -> None:
+    accesses = [ClusterAccess("in-cluster", server="https://far.example.org")]
+    async with KubeClusters(accesses, clock=clock) as clusters:
+        assert clusters.find(server="https://kubernetes.default.svc/").name == "in-cluster"
+        await clusters.reconfigure([*accesses, ClusterAccess("inside", in_cluster=True)])
+        assert clusters.find(server="https://kubernetes.default.svc").name == "inside"
+        assert clusters.find(name="in-cluster").name == "in-cluster"
+        await clusters.reconfigure([ClusterAccess("other", server="https://far.example.org")])
+        with pytest.raises(SpecError):
+            clusters.find(server="https://kubernetes.default.svc")
+        with pytest.raises(SpecError):
+            clusters.find(name="in-cluster")
+
+
 def status(message: str, code: int, **fields: object) -> ClusterError:
     body = {"kind": "Status", "message": message, "code": code, **fields}
     return from_status(Asked("local", "apply", "ConfigMap"), body, code=code)  # type: ignore[arg-type]  # all of it JSON
