@@ -246,19 +246,21 @@ async def launch(command: Sequence[str]) -> AsyncIterator[EngineWorker]:
     Raises `EngineUnusable` if it does not start, does not greet, or speaks another protocol.
     """
     async with AsyncExitStack() as stack:
-        try:
-            process = await anyio.open_process(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={},
-                cwd="/",
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EngineUnusable(f"{command[0]} cannot be started: {error.strerror}") from error
-        stack.push_async_callback(_farewell, process)
+        # Given up half-way it would be killed and not waited for: asyncio complains of that when the loop ends.
+        with anyio.CancelScope(shield=True):
+            try:
+                process = await anyio.open_process(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env={},
+                    cwd="/",
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EngineUnusable(f"{command[0]} cannot be started: {error.strerror}") from error
+            stack.push_async_callback(_farewell, process)
         if process.stdin is None or process.stdout is None:
             raise EngineUnusable("its pipes are missing")
         frames = _Frames(process.stdout)

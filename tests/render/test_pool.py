@@ -47,6 +47,19 @@ async def test_leaving_the_pool_ends_its_processes(scripted: Sequence[str]) -> N
         os.kill(pid, 0)
 
 
+def test_an_engine_that_is_given_up_while_it_starts_is_waited_for(
+    scripted: Sequence[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def leave_soon(turns: int) -> None:
+        async with EnginePool(scripted):
+            for _ in range(turns):
+                await anyio.to_thread.run_sync(bool)
+
+    for turns in range(12):
+        anyio.run(leave_soon, turns)
+    assert "that handles pid" not in caplog.text  # asyncio's complaint about a child that nobody waited for
+
+
 async def test_an_error_inside_the_block_comes_out_as_it_is(scripted: Sequence[str]) -> None:
     with pytest.raises(KeyError, match="mine"):
         async with EnginePool(scripted):
