@@ -29,7 +29,7 @@ setup: venv ## Make everything ready: Python environment, render engine, local c
 	@$(PYTHON) -m tools.gobuild engine localcluster
 
 .PHONY: demo
-demo: setup ## Run six sample applications on a local cluster (ONCE=1: until all are as expected, then end)
+demo: setup ## Run seven sample applications on a local cluster (ONCE=1: until all are as expected, then end)
 	@$(PYTHON) demo/run.py $(if $(ONCE),--once)
 
 .PHONY: dev

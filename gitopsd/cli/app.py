@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gitopsd.cli.alone import help_alone
-from gitopsd.cli.client import Api, application_route
+from gitopsd.cli.client import Api
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.failures import DaemonError
 from gitopsd.cli.output import ListFormat, data, note
@@ -17,6 +17,8 @@ from gitopsd.cli.quick import Refresh
 from gitopsd.cli.refreshing import refresh_application, refreshed
 from gitopsd.cli.summary import destination_of, message_of, revisions_of
 from gitopsd.cli.table import table
+from gitopsd.core.appstatus import SyncCode
+from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.jsonvalue import JsonObject, objects, text, value
 
 _PAGE = "1000"
@@ -48,11 +50,12 @@ def list_applications(
     *,
     project: Annotated[str, typer.Option("-p", "--project", help="Of this project only.")] = "",
     sync: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Synced, OutOfSync or Unknown; may be repeated.")
+        list[SyncCode] | None,
+        typer.Option(metavar="CODE", case_sensitive=False, help="Synced, OutOfSync or Unknown; may be repeated."),
     ] = None,
     health: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODE", help="Healthy, Progressing, Degraded, …; may be repeated."),
+        list[HealthStatus] | None,
+        typer.Option(metavar="CODE", case_sensitive=False, help="Healthy, Progressing, Degraded, …; may be repeated."),
     ] = None,
     search: Annotated[str, typer.Option(help="Part of the name, of a repository or of the namespace.")] = "",
     output: Annotated[
@@ -65,8 +68,8 @@ def list_applications(
     api = Api(find_socket(socket, config, os.environ))
     query: dict[str, str | list[str]] = {
         "project": project,
-        "sync": sync or [],
-        "health": health or [],
+        "sync": [code.value for code in sync or []],
+        "health": [code.value for code in health or []],
         "search": search,
         "limit": _PAGE,
     }
@@ -92,7 +95,7 @@ def get(
     api = Api(find_socket(socket, config, os.environ))
     if refresh:
         refreshed(api, Refresh(name, wait=True))
-    found = api.get(application_route(name)).body
+    found = api.application(name)
     if output is not None:
         data(found, output)
         return

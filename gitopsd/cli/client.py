@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -39,6 +40,11 @@ class Api:
     def get(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
         """See `_request`."""
         return self._request("GET", route, query or {}, timeout)
+
+    def application(self, name: str) -> JsonObject:
+        """One application. Raises as `_request`; the error names it, which the daemon's own does not."""
+        with about(name):
+            return self.get(application_route(name)).body
 
     def post(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
         """See `_request`. Sends no body."""
@@ -103,6 +109,17 @@ class Api:
             why=error.strerror or str(error),
             hint="see whether the daemon is still running",
         )
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Say which application the daemon's errors are about: it repeats nothing of a request."""
+    try:
+        yield
+    except NoDaemonError:
+        raise
+    except DaemonError as error:
+        raise DaemonError(error.what, where=error.where or name, why=error.why, hint=error.hint) from None
 
 
 def application_route(name: str) -> str:

@@ -9,6 +9,10 @@ class BadInputError(GitopsdError):
     """A file or a value that the person named cannot be used; the exit code is that of wrong usage."""
 
 
+class OutputError(GitopsdError):
+    """Standard output takes no more."""
+
+
 class DaemonError(GitopsdError):
     """The daemon cannot be asked, or refused."""
 

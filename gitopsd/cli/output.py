@@ -39,12 +39,18 @@ class ListFormat(StrEnum):
 
 
 def write(text: str) -> None:
-    """To standard output, as it is. Raises `ReaderGone`."""
+    """To standard output, as it is. Raises `ReaderGone`, and `OutputError` where it cannot be written."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as error:
+        from gitopsd.cli.failures import OutputError
+
+        raise OutputError(
+            "the output cannot be written", why=error.strerror or str(error), hint="make room, or write it elsewhere"
+        ) from None
 
 
 def lines(texts: Iterable[str]) -> None:

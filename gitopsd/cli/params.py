@@ -23,5 +23,5 @@ def duration(text: str) -> float:
     """A duration in seconds. Raises `typer.BadParameter`."""
     found = seconds_of(text)
     if found is None:
-        raise typer.BadParameter("expected a duration such as 30s, 5m or 1h30m")
+        raise typer.BadParameter(f"{text!r} is no duration such as 30s, 5m or 1h30m", param_hint="'--timeout'")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gitopsd.cli.client import TIMEOUT, Api, application_route
+from gitopsd.cli.client import TIMEOUT, Api, about, application_route
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.exitcode import ExitCode
 from gitopsd.cli.output import Format, data, lines, note, waiting
@@ -40,7 +40,8 @@ def refreshed(api: Api, asked: Refresh) -> JsonObject:
     over = waiting(f"waiting for {asked.name}") if asked.wait else None
     try:
         timeout = TIMEOUT + (asked.timeout if asked.wait else 0)
-        return api.post(f"{application_route(asked.name)}/refresh", query, timeout).body
+        with about(asked.name):
+            return api.post(f"{application_route(asked.name)}/refresh", query, timeout).body
     finally:
         if over is not None:
             over()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitopsd.cli.failures import BadInputError
-from gitopsd.cli.output import Format, data, waiting, warn, write
+from gitopsd.cli.output import Format, data, note, waiting, warn, write
 from gitopsd.cli.params import Output
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def render(
         list[str] | None, typer.Option("-f", "--values", metavar="FILE", help="Helm values; the last one wins.")
     ] = None,
     parameters: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A Helm value; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A Helm value; may be repeated. Commas are part of VALUE."),
     ] = None,
     kube_version: Annotated[
         str, typer.Option("--kube-version", metavar="VERSION", help="The version that templates see.")
@@ -76,6 +77,10 @@ def render(
         raise BadInputError("nothing to render is named", hint="`gitopsd render PATH` or `gitopsd render --app NAME`")
     for warning in warnings:
         warn(warning)
+    if not manifests:
+        note(
+            "nothing to apply: no manifest came out (a plain folder's subfolders are read only with directory.recurse)"
+        )
     _print(manifests, output)
 
 

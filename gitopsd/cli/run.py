@@ -58,7 +58,7 @@ def run(
         result = daemon.run_once(config, os.environ, seconds, _unseen)
     _show(result, output)
     if result.timed_out:
-        complain(f"not all applications came to rest within {timeout}", hint="a longer --timeout")
+        complain(f"not all applications came to rest within {timeout}", hint="see MESSAGE; a longer --timeout")
         return ExitCode.TIMED_OUT
     return ExitCode.OK if result.ok else ExitCode.FAILED
 

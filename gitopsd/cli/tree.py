@@ -83,5 +83,6 @@ def _root(
 def _wrong_usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if isinstance(context, typer.Context) else getattr(context, "command_path", PROGRAM)
-    complain(error.format_message(), hint=f"`{path} --help`")
+    # Typer lets pydantic speak before its own words.
+    complain(error.format_message().replace(": Value error, ", ": "), hint=f"`{path} --help`")
     return error.exit_code

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,7 +17,7 @@ from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import Health, HealthStatus, degraded, healthy
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
-from tests.cli.conftest import Cli, Served
+from tests.cli.conftest import GITOPSD, Cli, Served
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 DEPLOYMENT = ObjectKey("apps", "Deployment", "shop", "web")
@@ -94,9 +96,33 @@ def test_list_says_so_when_there_is_nothing(cli: Cli, served: Served) -> None:
 
 def test_a_filter_that_cannot_be_is_refused_by_name(cli: Cli, served: Served) -> None:
     ran = cli("app", "list", "--sync", "Synchronized")
-    assert ran.code == 1
-    assert "sync" in ran.err
+    assert ran.code == 2
+    assert "Invalid value for '--sync': 'Synchronized' is not one of 'synced', 'outofsync', 'unknown'" in ran.err
     assert "Try: " in ran.err
+
+
+def test_a_filters_letters_may_be_small(cli: Cli, served: Served) -> None:
+    synced(served, "web")
+    broken(served, "api")
+    ran = cli("app", "list", "--sync", "synced", "--health", "healthy")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["NAME", "web"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_that_takes_no_more_is_said_in_words(served: Served, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [GITOPSD, "app", "list", "-o", "json", "--socket", str(served.socket)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "Error: the output cannot be written: No space left on device\n  Try: make room, or write it elsewhere\n"
+    )
 
 
 def test_get_shows_why(cli: Cli, served: Served) -> None:
@@ -127,7 +153,10 @@ def test_an_application_that_is_not_there(cli: Cli, served: Served) -> None:
     for command in (("get", "no such app?ü"), ("refresh", "no-such"), ("refresh", "no-such", "-o", "json")):
         ran = cli("app", *command)
         assert (ran.code, ran.out) == (1, "")
-        assert ran.err == "Error: there is no such application\n  Try: `gitopsd app list` shows their names\n"
+        assert (
+            ran.err
+            == f"Error: {command[1]}: there is no such application\n  Try: `gitopsd app list` shows their names\n"
+        )
 
 
 def test_X7_foreign_text_is_escaped_in_tables_and_raw_in_json(cli: Cli, served: Served) -> None:
@@ -173,6 +202,7 @@ def test_refresh_that_waited_says_how_it_is(cli: Cli, served: Served) -> None:
 def test_a_timeout_that_cannot_be_is_wrong_usage(cli: Cli, served: Served, text: str) -> None:
     ran = cli("app", "refresh", "shop", "--wait", f"--timeout={text}")
     assert ran.code == 2
+    assert "'--timeout'" in ran.err or "--timeout is" in ran.err
     assert served.daemon.refreshed == []
 
 
