@@ -58,6 +58,7 @@ class Daemon(AsyncContextManagerMixin):
         self._rooms: Rooms | None = None
         self._supervisor: Supervisor | None = None
         self._address: Address | None = None
+        self._store_error = ""
         for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
             self.bus.subscribe(subscriber)
 
@@ -178,10 +179,14 @@ class Daemon(AsyncContextManagerMixin):
 
     def _store_trouble(self, error: StoreError | None) -> None:
         if error is None:
+            self._store_error = ""
             _log.info("status can be saved again")
-        else:
-            self.recorder.store_failed()
-            _log.error("status not saved; tried again", error=str(error))
+            return
+        self.recorder.store_failed()
+        # It is tried every other second: a full disk need not say so all night.
+        if str(error) != self._store_error:
+            self._store_error = str(error)
+            _log.error("status not saved; it is tried again until it is", error=str(error))
 
     async def _keep_house(self) -> None:
         """Now and then forget snapshots and mirrors that nobody uses any more."""

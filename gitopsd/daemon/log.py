@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import structlog
 
-from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
+from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.operation import Phase
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -82,7 +83,7 @@ class EventLog:
     def _status(self, event: StatusChanged) -> None:
         status = event.status
         before = event.previous
-        if before is not None and _shown(before) == _shown(status):
+        if _shown(before or unknown_status(status.name)) == _shown(status):
             return
         fields = {
             "application": status.name,
@@ -90,14 +91,17 @@ class EventLog:
             "sync": status.sync.value,
             "health": status.health.status.value,
         }
-        if status.health.message:
+        if status.health.message and all(status.health.message != each.message for each in status.conditions):
             fields["health_message"] = status.health.message
         known = set(before.conditions) if before else set()
         for condition in status.conditions:
             if condition not in known:
                 log = self._log.error if condition.type.is_error else self._log.warning
                 log(condition.message, condition=condition.type.value, **fields)
-        self._log.info("status", **fields)
+        if status.health.status is HealthStatus.DEGRADED:
+            fields["cause"] = _cause(status)
+        worse = "cause" in fields and (before is None or before.health.status is not HealthStatus.DEGRADED)
+        (self._log.warning if worse else self._log.info)("status", **fields)
 
     def _operation(self, event: OperationEnded) -> None:
         operation = event.operation
@@ -118,6 +122,15 @@ class EventLog:
 def _shown(status: AppStatus) -> tuple[object, ...]:
     """What is worth a line; a new revision that changes nothing of an application is not."""
     return status.sync, status.health, status.conditions
+
+
+def _cause(status: AppStatus) -> str:
+    """What the first degraded object says of itself."""
+    for each in status.resources:
+        if each.health and each.health.status is HealthStatus.DEGRADED and not each.health_ignored:
+            where = f"{each.key.namespace}/{each.key.name}" if each.key.namespace else each.key.name
+            return f"{each.key.kind} {where}: {each.health.message}"
+    return ""
 
 
 def _revision(revisions: tuple[str, ...]) -> str:
