@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field
 
 from gitopsd.config.models.strict import FilePath, MemoryBytes, Seconds, StrictModel, refused
 
+_LEAST_ENGINE_MEMORY = 64 * 1024 * 1024
+
 
 def _listen(value: str) -> str:
     listen_address(value)
@@ -100,6 +102,13 @@ class Git(StrictModel):
     fetch_timeout: Seconds = Field(300.0, description="How long fetching a repository may take.")
 
 
+def _enough(size: int) -> int:
+    """The engine itself takes some forty megabytes: below this, every render would end it."""
+    if size < _LEAST_ENGINE_MEMORY:
+        raise refused("expected 64Mi at least", "512Mi")
+    return size
+
+
 class Render(StrictModel):
     """Limits of rendering."""
 
@@ -110,7 +119,7 @@ class Render(StrictModel):
     engine: FilePath | None = Field(
         None, description="Path of the render engine. Default: the one that is part of gitopsd."
     )
-    memory_limit: MemoryBytes = Field(
+    memory_limit: Annotated[MemoryBytes, AfterValidator(_enough)] = Field(
         1024 * 1024 * 1024, description="How much memory one engine process may use before it is replaced. Default: 1Gi"
     )
 
