@@ -22,7 +22,7 @@ from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.daemon.clock import SystemClock
-from gitopsd.daemon.doors import Address, Behind, open_doors
+from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
@@ -85,6 +85,8 @@ class Daemon(AsyncContextManagerMixin):
         self.recorder.reload(ok=not self.config.errors, when=self.clock.now())
         for error in self.config.errors:
             _log.error("application left out until its definition is corrected; its objects stay", error=str(error))
+        if self._doors:
+            await check_port(self.config.server)
         async with (
             OpenRooms(self.config, self._environ, self.clock, self.recorder) as rooms,
             StatusWriter(rooms.store, self._store_trouble) as writer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from gitopsd import __version__
 from gitopsd.config import ServerSettings
 from gitopsd.control.bus import Bus
 from gitopsd.control.supervisor import Supervisor
+from gitopsd.core.errors import ConfigError
 from gitopsd.metrics import Recorder
 from gitopsd.ports.clock import Clock
 
@@ -27,7 +29,7 @@ class Address:
 
     host: str
     port: int
-    socket: Path
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,29 @@ class Behind:
     on_bug: Callable[[str, Exception], None]
 
 
-async def open_doors(behind: Behind, server: ServerSettings, socket: Path, tasks: TaskGroup) -> Address:
+async def check_port(server: ServerSettings) -> None:
+    """Raise `ConfigError` if the public door could not be opened, before anything else is done.
+
+    A daemon that finds its port taken only after it began to sync would do so at each restart.
+    """
+    if server.port:
+        await anyio.to_thread.run_sync(_listen_once, server.host, server.port)
+
+
+def _listen_once(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise ConfigError(
+            "cannot listen",
+            where=f"{host}:{port}",
+            why=error.strerror or str(error),
+            hint="stop the program that has the port, or set server.listen to another one",
+        ) from None
+
+
+async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: TaskGroup) -> Address:
     """Listen on both in `tasks` until they are cancelled. Raises `ConfigError` if one cannot be listened on."""
     await anyio.to_thread.run_sync(_load_web)
     from gitopsd import web  # noqa: PLC0415  # loaded above, in a thread: FastAPI takes a third of the start-up
@@ -63,8 +87,8 @@ async def open_doors(behind: Behind, server: ServerSettings, socket: Path, tasks
     public = await tasks.start(
         web.serve, web.create_app(services, web.Door.PUBLIC), web.TcpAddress(server.host, server.port)
     )
-    await tasks.start(web.serve, web.create_app(services, web.Door.LOCAL), web.UnixSocket(socket))
-    return Address(public.host, public.port, socket)
+    await tasks.start(web.serve, web.create_app(services, web.Door.LOCAL), web.UnixSocket(path))
+    return Address(public.host, public.port, path)
 
 
 def _load_web() -> ModuleType:

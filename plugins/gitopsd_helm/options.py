@@ -43,7 +43,8 @@ def helm_params(request: RenderRequest) -> JsonObject:
         "root": request.root,
         "path": request.path,
         "release_name": block.text("releaseName") or request.app,
-        "namespace": block.text("namespace") or request.namespace,
+        # `helm template` without a namespace says `default`, and charts make host names of it.
+        "namespace": block.text("namespace") or request.namespace or "default",
         "value_files": [_value_file(block, each, request) for each in block.texts("valueFiles")],
         "ignore_missing_value_files": block.boolean("ignoreMissingValueFiles"),
         "values": _values(block),

@@ -11,6 +11,7 @@ import pytest
 from gitopsd.core.errors import RenderError
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, text
 from gitopsd.plugin import RenderResult
+from gitopsd.render.offline import render_folder
 from gitopsd.render.pool import EnginePool
 from tests.plugins.folders import Kitchen, kitchen
 
@@ -229,3 +230,9 @@ async def test_values_that_are_no_mapping_and_unknown_options_are_errors(tmp_pat
             with pytest.raises(RenderError, match=message) as caught:
                 await here.render("chart", options, renderer="helm")
             assert "CANARY" not in str(caught.value)
+
+
+async def test_without_any_namespace_a_chart_sees_default_as_with_helm(tmp_path: Path) -> None:
+    async with kitchen(tmp_path, CHART) as here:
+        result = await render_folder(here.manager.renderers(here.engine), str(here.root / "chart"), name="app")
+    assert ("app", "default") in [(each.name, each.namespace) for each in result.manifests]
