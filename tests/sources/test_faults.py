@@ -138,7 +138,9 @@ async def test_who_stops_waiting_does_not_stop_the_look_up_for_others(
 async def test_idle_workers_end_and_one_stays(
     tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, empty: GitRepo, server: GitServer
 ) -> None:
-    sources = await stack.enter_async_context(GitSources(folder=tmp_path, limits=GitLimits(workers=4, idle_seconds=0.2)))
+    sources = await stack.enter_async_context(
+        GitSources(folder=tmp_path, limits=GitLimits(workers=4, idle_seconds=0.2))
+    )
     server.faults.hang = True
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_refused, sources, server.url("hanging.git"))
