@@ -16,6 +16,7 @@ from gitopsd.cli.visible import visible
 if TYPE_CHECKING:
     from gitopsd.core.jsonvalue import JsonValue
 
+_AT_ONCE = 16 * 1024
 _RED, _CYAN, _YELLOW = "31", "36", "33"
 
 
@@ -41,7 +42,9 @@ class ListFormat(StrEnum):
 def write(text: str) -> None:
     """To standard output, as it is. Raises `ReaderGone`, and `OutputError` where it cannot be written."""
     try:
-        sys.stdout.write(text)
+        # Unbuffered (PYTHONUNBUFFERED), one large write that stops half-way would pass for a whole one.
+        for start in range(0, len(text), _AT_ONCE):
+            sys.stdout.write(text[start : start + _AT_ONCE])
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None

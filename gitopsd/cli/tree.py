@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Final
 
 import typer
 from typer.main import get_command
 
 from gitopsd.cli.alone import help_alone
-from gitopsd.cli.app import app as app_group
-from gitopsd.cli.config import config as config_group
 from gitopsd.cli.exitcode import ExitCode
-from gitopsd.cli.health import health
 from gitopsd.cli.output import complain, is_terminal
-from gitopsd.cli.render import render
-from gitopsd.cli.run import run
-from gitopsd.cli.version import version
 
 PROGRAM = "gitopsd"
 _EPILOG = """\b
@@ -33,8 +27,11 @@ Examples:
 Exit codes: 0 good, 1 the answer is bad or refused, 2 wrong usage, configuration or input, 3 timed out."""
 
 
-def build(*, rich: bool) -> typer.Typer:
-    """The commands; `rich` draws help and errors with frames and colours."""
+def build(*, rich: bool, only: str = "") -> typer.Typer:
+    """The commands; `rich` draws help and errors with frames and colours.
+
+    With the name of a command or group in `only` the others are not even imported; other words mean all.
+    """
     tree = typer.Typer(
         name=PROGRAM,
         epilog=_EPILOG,
@@ -44,18 +41,61 @@ def build(*, rich: bool) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     tree.callback()(_root)
-    tree.command()(run)
-    tree.command()(render)
-    tree.command()(health)
-    tree.add_typer(config_group, name="config")
-    tree.add_typer(app_group, name="app")
-    tree.command()(version)
+    for name, add in _COMMANDS.items():
+        if only == name or only not in _COMMANDS:
+            add(tree)
     return tree
+
+
+def _run(tree: typer.Typer) -> None:
+    from gitopsd.cli.run import run
+
+    tree.command()(run)
+
+
+def _render(tree: typer.Typer) -> None:
+    from gitopsd.cli.render import render
+
+    tree.command()(render)
+
+
+def _health(tree: typer.Typer) -> None:
+    from gitopsd.cli.health import health
+
+    tree.command()(health)
+
+
+def _version(tree: typer.Typer) -> None:
+    from gitopsd.cli.version import version
+
+    tree.command()(version)
+
+
+def _config(tree: typer.Typer) -> None:
+    from gitopsd.cli.config import config
+
+    tree.add_typer(config, name="config")
+
+
+def _app(tree: typer.Typer) -> None:
+    from gitopsd.cli.app import app
+
+    tree.add_typer(app, name="app")
+
+
+_COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
+    "run": _run,
+    "render": _render,
+    "health": _health,
+    "config": _config,
+    "app": _app,
+    "version": _version,
+}
 
 
 def dispatch(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name; its exit code. Raises what commands raise."""
-    command = get_command(build(rich=is_terminal(sys.stdout)))
+    command = get_command(build(rich=is_terminal(sys.stdout), only=arguments[0] if arguments else ""))
     try:
         found = command(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
@@ -76,6 +116,8 @@ def _root(
     `run` is the daemon; `app` asks it. `config`, `render` and `health` need no daemon.
     """
     if show_version:
+        from gitopsd.cli.version import version
+
         raise typer.Exit(version(output=None, everything=False))
     help_alone(context)
 
