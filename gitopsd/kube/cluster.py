@@ -193,7 +193,7 @@ class KubeCluster:
             body = orjson.loads(raw)
             applied = live_object(look(body, desired.gvk.group, desired.gvk.kind), desired.gvk, raw)
         finally:
-            self._notify(self._index.release(desired.key, applied, body))
+            self._notify(self._index.release(desired.key, applied, body, AppName(permit.app)))
         if desired.key.group_kind == DEFINITION:
             plural, _, group = desired.key.name.partition(".")
             self._definitions.touched(group, plural)

@@ -150,19 +150,22 @@ class Index:
         """An apply of `key` begins: its events concern nobody until `release`."""
         self._held.setdefault(key, _Held())
 
-    def release(self, key: ObjectKey, applied: LiveObject | None, body: JsonObject) -> Apps:
-        """The apply ended with `applied` (None: it failed). Gives the applications of events it does not explain."""
+    def release(self, key: ObjectKey, applied: LiveObject | None, body: JsonObject, writer: AppName) -> Apps:
+        """`writer`'s apply ended with `applied` (None: it failed). Gives the applications to tell: to others that want
+        the object, or had it, the apply is news; to the writer only events that it does not explain.
+        """
         held = self._held.pop(key, _Held())
         if applied is None:
             return held.apps
         if held.version and is_newer(held.version, applied.resource_version):
             return held.apps
+        apps = held.apps
         self._note_listed(key)
         known = self.get(key)
         is_news = known is None or key in self._reduced or known.resource_version != applied.resource_version
         if is_news and key.group_kind in self._objects:
-            self._store(look(body, key.group, key.kind), applied.document.raw, body, applied.gvk)
-        return _NOBODY
+            apps |= self._store(look(body, key.group, key.kind), applied.document.raw, body, applied.gvk)
+        return apps - {writer}
 
     # ---- inside
 

@@ -238,6 +238,18 @@ class ClusterContract:
         await changes.until(lambda: changes.named(bank) > 0)
         assert changes.named(shop) == 0
 
+    async def test_an_apply_is_told_to_the_other_applications_that_want_the_object(
+        self, cluster: Cluster, namespace: str, shop: AppName, bank: AppName
+    ) -> None:
+        shops = desired(a_config_map(namespace=namespace), shop)
+        banks = desired(a_config_map(namespace=namespace), bank)
+        await cluster.observe(shop, [shops.key], [CONFIG_MAP])
+        await cluster.observe(bank, [banks.key], [CONFIG_MAP])
+        await cluster.apply(permit_object(an_app(shop), shops.key), shops)
+        changes = Changes(cluster)
+        await cluster.apply(permit_object(an_app(bank), banks.key), banks)
+        await changes.until(lambda: changes.named(shop) > 0)
+
     async def test_a_listener_that_stopped_hears_nothing(self, cluster: Cluster, namespace: str, shop: AppName) -> None:
         wanted = desired(a_config_map(namespace=namespace), shop)
         permit = permit_object(an_app(), wanted.key)

@@ -29,6 +29,31 @@ async def test_an_object_that_kubectl_applied_before_gets_what_git_says(world: W
         await daemon.live("app", commit)
 
 
+async def test_of_two_applications_that_want_one_object_otherwise_only_one_says_synced(world: World) -> None:
+    await world.cluster.namespace(world.full("shared"))
+    shared = {"namespace": world.full("shared")}
+    world.commit({"first/a.yaml": config_map("one", "first"), "second/a.yaml": config_map("one", "second")})
+    world.application("first", destination=shared)
+    world.application("second", destination=shared)
+    async with world.daemon() as daemon:
+        await daemon.until_true(lambda: {str(daemon.status(name).sync) for name in ("first", "second")} == {"Synced", "OutOfSync"})
+
+
+async def test_an_object_that_moves_to_another_application_leaves_the_old_one_synced(world: World) -> None:
+    await world.cluster.namespace(world.full("shared"))
+    shared = {"namespace": world.full("shared")}
+    world.commit({"old/a.yaml": config_map("one"), "old/b.yaml": config_map("two"), "new/c.yaml": config_map("three")})
+    world.application("old", destination=shared)
+    world.application("new", destination=shared)
+    async with world.daemon() as daemon:
+        await daemon.until("old", synced)
+        await daemon.until("new", synced)
+        world.commit({"old/a.yaml": None, "new/a.yaml": config_map("one")})
+        await daemon.refresh("old")
+        await daemon.until("new", synced, lambda status: len(status.resources) == 2)
+        await daemon.until("old", synced, lambda status: len(status.resources) == 1)
+
+
 async def test_a_field_that_leaves_git_leaves_the_cluster(world: World) -> None:
     world.commit({"app/one.yaml": manifest("v1", "ConfigMap", "one", data={"key": "1", "more": "2"})})
     world.application("app")

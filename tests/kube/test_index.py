@@ -197,8 +197,22 @@ def test_an_event_that_an_apply_of_ours_explains_is_no_news() -> None:
     world.index.hold(thing.key)
     assert world.index.put(canonical(thing.body), thing.body, thing.gvk) == frozenset()
     applied = from_raw(canonical(thing.body), thing.gvk)
-    assert world.index.release(thing.key, applied, thing.body) == frozenset()
+    assert world.index.release(thing.key, applied, thing.body, AppName("shop")) == frozenset()
     assert world.index.get(thing.key) == applied
+
+
+def test_an_apply_is_news_to_the_others_that_want_the_object_or_had_it() -> None:
+    for event_comes in (True, False):
+        world = World()
+        before = Thing(KINDS[0], "a", "u1", 5, "shop")
+        after = Thing(KINDS[0], "a", "u1", 6, "till")
+        world.index.put(canonical(before.body), before.body, before.gvk)
+        world.index.want(AppName("third"), [before.key])
+        world.index.hold(after.key)
+        if event_comes:
+            assert world.index.put(canonical(after.body), after.body, after.gvk) == frozenset()
+        applied = from_raw(canonical(after.body), after.gvk)
+        assert world.index.release(after.key, applied, after.body, AppName("till")) == {"shop", "third"}
 
 
 def test_an_event_that_came_after_our_apply_is_told_when_it_ends() -> None:
@@ -208,7 +222,7 @@ def test_an_event_that_came_after_our_apply_is_told_when_it_ends() -> None:
     world.index.hold(ours.key)
     world.index.put(canonical(theirs.body), theirs.body, theirs.gvk)
     applied = from_raw(canonical(ours.body), ours.gvk)
-    assert world.index.release(ours.key, applied, ours.body) == {"shop"}
+    assert world.index.release(ours.key, applied, ours.body, AppName("shop")) == {"shop"}
     assert (live := world.index.get(ours.key)) is not None
     assert live.resource_version == "6"
 
@@ -220,7 +234,8 @@ def test_an_object_that_was_deleted_under_our_apply_does_not_come_back() -> None
     world.index.hold(thing.key)
     world.index.put(canonical(thing.body), thing.body, thing.gvk)
     world.index.remove(deleted.body, thing.gvk)
-    assert world.index.release(thing.key, from_raw(canonical(thing.body), thing.gvk), thing.body) == {"shop"}
+    applied = from_raw(canonical(thing.body), thing.gvk)
+    assert world.index.release(thing.key, applied, thing.body, AppName("shop")) == {"shop"}
     assert world.index.get(thing.key) is None
 
 
