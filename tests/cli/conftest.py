@@ -16,7 +16,7 @@ from gitopsd.core.ids import AppName
 from gitopsd.web import Door, Services, UnixSocket, create_app, serve
 from tests.web.conftest import Daemon
 
-GITOPSD = Path(sys.executable).with_name("gitopsd")
+GITOPSD = str(Path(sys.executable).with_name("gitopsd"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def test_shells_can_complete_commands(tmp_path: Path, environ: dict[str, str]) -
     assert done.stdout.split() == ["refresh"]
 
 
-def on_a_terminal(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str]) -> str:
+def on_a_terminal(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> str:
     """What a person sees."""
     leader, follower = pty.openpty()
     with subprocess.Popen(command, cwd=folder, env=environ, stdout=follower, stderr=follower) as process:
