@@ -11,11 +11,12 @@ from gitopsd.core import annotations as marks
 from gitopsd.core.app import AppSpec, TrackingMethod
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, string_map, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.manifest import Desired, DesiredObject, Hook, KindInfo, Manifest
 
 _SET_BY_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+_CLUSTER_ROLE = GroupKind("rbac.authorization.k8s.io", "ClusterRole")
 
 
 def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, KindInfo]) -> Desired:
@@ -163,7 +164,19 @@ def _tracked(spec: AppSpec, body: JsonObject, key: ObjectKey) -> JsonObject:
     if key.namespace:
         metadata["namespace"] = key.namespace
     identity = marks.tracking_id(spec.name, key, spec.destination.namespace)
-    metadata["annotations"] = {**string_map(metadata, "annotations"), marks.TRACKING_ID: identity}
+    # Values that are no strings (`scrape: true`) stay, so that the API server names them, as it does to kubectl.
+    metadata["annotations"] = {**mapping(metadata, "annotations"), marks.TRACKING_ID: identity}
     if spec.tracking is TrackingMethod.ANNOTATION_AND_LABEL:
-        metadata["labels"] = {**string_map(metadata, "labels"), marks.INSTANCE_LABEL: marks.instance_label(spec.name)}
-    return {**body, "metadata": metadata}
+        metadata["labels"] = {**mapping(metadata, "labels"), marks.INSTANCE_LABEL: marks.instance_label(spec.name)}
+    return {**_without_aggregated_rules(body, key), "metadata": metadata}
+
+
+def _without_aggregated_rules(body: JsonObject, key: ObjectKey) -> JsonObject:
+    """`body` without the rules that a controller fills in: it overwrites what stands in an aggregated ClusterRole, so
+    applying them would never end.
+
+    Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
+    """
+    if key.group_kind != _CLUSTER_ROLE or body.get("aggregationRule") is None:
+        return body
+    return {name: item for name, item in body.items() if name != "rules"}

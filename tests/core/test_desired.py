@@ -196,6 +196,31 @@ def test_a_tracking_annotation_in_git_is_replaced_by_ours() -> None:
     assert body_of(wanted)["metadata"]["annotations"][TRACKING_ID].startswith("guestbook:")
 
 
+@pytest.mark.parametrize("value", [True, 1, None])
+def test_annotations_and_labels_that_are_no_strings_are_not_left_out_silently(value: Any) -> None:
+    body: JsonObject = {
+        **a_config_map(),
+        "metadata": {"name": "a", "annotations": {"x": value}, "labels": {"y": value}},
+    }
+    metadata = body_of(want(body, spec=replace(APP, tracking=TrackingMethod.ANNOTATION_AND_LABEL)))["metadata"]
+    assert metadata["annotations"]["x"] is value
+    assert metadata["labels"]["y"] is value
+
+
+def test_rules_of_an_aggregated_cluster_role_are_its_controllers() -> None:
+    def role(**fields: Any) -> JsonObject:
+        kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}}
+        return {**kind, "rules": [], **fields}
+
+    def wanted(body: JsonObject) -> Any:
+        gvk = GVK("rbac.authorization.k8s.io", "v1", "ClusterRole")
+        return body_of(desired(APP, manifests(body), {gvk: KindInfo(namespaced=False)}))
+
+    assert "rules" not in wanted(role(aggregationRule={"clusterRoleSelectors": []}))
+    assert wanted(role())["rules"] == []
+    assert wanted(role(aggregationRule=None))["rules"] == []
+
+
 def test_the_manifests_stay_as_they_are() -> None:
     body = a_config_map()
     before = json.dumps(body)

@@ -36,7 +36,11 @@ async def test_of_two_applications_that_want_one_object_otherwise_only_one_says_
     world.application("first", destination=shared)
     world.application("second", destination=shared)
     async with world.daemon() as daemon:
-        await daemon.until_true(lambda: {str(daemon.status(name).sync) for name in ("first", "second")} == {"Synced", "OutOfSync"})
+
+        def shown() -> set[str]:
+            return {str(status.sync) for status in daemon.statuses.values()}
+
+        await daemon.until_true(lambda: shown() == {"Synced", "OutOfSync"})
 
 
 async def test_an_object_that_moves_to_another_application_leaves_the_old_one_synced(world: World) -> None:
@@ -52,6 +56,21 @@ async def test_an_object_that_moves_to_another_application_leaves_the_old_one_sy
         await daemon.refresh("old")
         await daemon.until("new", synced, lambda status: len(status.resources) == 2)
         await daemon.until("old", synced, lambda status: len(status.resources) == 1)
+
+
+async def test_an_aggregated_cluster_role_keeps_the_rules_that_its_controller_gives_it(world: World) -> None:
+    group, role = "rbac.authorization.k8s.io/v1", world.full("role")
+    selector = {"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}
+    aggregated = manifest(group, "ClusterRole", role, rules=[], aggregationRule={"clusterRoleSelectors": [selector]})
+    world.commit({"app/role.yaml": aggregated})
+    world.application("app", self_heal=True)
+    async with world.daemon() as daemon:
+        await daemon.until("app", synced)
+        await world.cluster.until("", f"/apis/{group}/clusterroles", lambda roles: roles[role].get("rules"))
+        await daemon.refresh("app", hard=True)
+        await daemon.until("app", synced)
+    assert (await world.cluster.get("", f"/apis/{group}/clusterroles/{role}"))["rules"]
+    assert (await world.cluster.writes(world.user)).count(f"patch clusterroles/{role}") == 1
 
 
 async def test_a_field_that_leaves_git_leaves_the_cluster(world: World) -> None:
