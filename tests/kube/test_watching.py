@@ -23,16 +23,17 @@ def shop(namespace: str) -> AppName:
 
 
 async def test_what_we_apply_ourselves_is_no_news(cluster: KubeCluster, namespace: str, shop: AppName) -> None:
+    ours = an_app(shop)
     wanted = [desired(a_config_map(f"map-{number}", namespace=namespace), shop) for number in range(20)]
     last = desired(a_config_map("last", namespace=namespace), shop)
     await cluster.observe(shop, [item.key for item in (*wanted, last)], [CONFIG_MAP])
-    applied = await cluster.apply(permit_object(an_app(), last.key), last)
+    applied = await cluster.apply(permit_object(ours, last.key), last)
     changes = Changes(cluster)
     async with anyio.create_task_group() as group:
         for item in wanted:
-            group.start_soon(apply, cluster, item)
+            group.start_soon(cluster.apply, permit_object(ours, item.key), item)
     # The event of the delete comes after those of all applies.
-    await cluster.delete(permit_object(an_app(), last.key), applied, propagation="Background")
+    await cluster.delete(permit_object(ours, last.key), applied, propagation="Background")
     await changes.until_live(cluster, shop, last.key, there=False)
     assert changes.named(shop) == 1
 
