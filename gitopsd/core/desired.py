@@ -110,8 +110,12 @@ def _problem(manifest: Manifest) -> str:
     gvk = manifest.gvk
     if not gvk.version or not gvk.kind:
         return "a manifest needs apiVersion and kind"
+    metadata = mapping(manifest.body, "metadata")
+    for field in ("name", "namespace"):
+        if not isinstance(metadata.get(field), str | None):
+            return f"{gvk} has a metadata.{field} that is not a string; put it in quotes"
     if not manifest.name:
-        generated = text(manifest.body, "metadata", "generateName")
+        generated = text(metadata, "generateName")
         also = "; metadata.generateName is for hooks only" if generated else ""
         return f"{gvk} has no metadata.name{also}"
     return ""

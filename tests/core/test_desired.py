@@ -132,7 +132,14 @@ def test_a_kind_that_only_sounds_like_a_list_is_none() -> None:
         ({"apiVersion": "v1", "metadata": {"name": "a"}}, "a manifest needs apiVersion and kind"),
         ({"apiVersion": "v1", "kind": "ConfigMap"}, "v1 ConfigMap has no metadata.name"),
         ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": None}, "v1 ConfigMap has no metadata.name"),
-        ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": 3}}, "v1 ConfigMap has no metadata.name"),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": 3}},
+            "v1 ConfigMap has a metadata.name that is not a string; put it in quotes",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": True}},
+            "v1 ConfigMap has a metadata.namespace that is not a string; put it in quotes",
+        ),
         (
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "a-"}},
             "v1 ConfigMap has no metadata.name; metadata.generateName is for hooks only",
