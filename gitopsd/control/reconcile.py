@@ -14,12 +14,12 @@ from gitopsd.control.application import Application
 from gitopsd.control.queue import Level
 from gitopsd.control.sync import run_stage, waiting_for, with_results
 from gitopsd.core.appstatus import AppStatus, overall_health, overall_sync, resource_statuses
-from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare, compare_namespace
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, Decision, decide, wipes_out
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
 from gitopsd.core.ids import GVK, ObjectKey
-from gitopsd.core.live import Live, LiveObject
+from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import Plan, PlanOptions, plan
@@ -251,12 +251,10 @@ def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:
 
 
 def _compare_namespace(view: View) -> ObjectComparison | None:
-    """Whether the namespace that CreateNamespace asks for has to be made."""
+    """Whether the namespace that CreateNamespace asks for has to be made or changed."""
     if view.namespace is None:
         return None
-    there: LiveObject | None = view.live.objects.get(view.namespace.key)
-    verdict = Verdict.SYNCED if there is not None else Verdict.MISSING
-    return ObjectComparison(view.namespace.key, view.namespace, there, verdict)
+    return compare_namespace(view.namespace, view.live.objects.get(view.namespace.key))
 
 
 def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tuple[Condition, ...]:

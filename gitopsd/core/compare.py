@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, JsonValue
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.ownership import identical, unchanged
@@ -91,6 +91,21 @@ def compare(
         if key not in found and there.owner and not there.copied:
             found[key] = ObjectComparison(key, None, there, Verdict.EXTRA)
     return Comparison(found, desired.digest)
+
+
+def compare_namespace(wanted: DesiredObject, there: LiveObject | None) -> ObjectComparison:
+    """Whether the namespace that `CreateNamespace=true` asks for has to be made, or given its managedNamespaceMetadata.
+
+    One that exists is left alone where no metadata is asked for, and where an application has it among its manifests.
+    """
+    body = wanted.document.body()
+    if there is None:
+        verdict = Verdict.MISSING
+    elif there.owner or len(mapping(body, "metadata")) == 1 or unchanged(body, there.document.body()):
+        verdict = Verdict.SYNCED
+    else:
+        verdict = Verdict.CHANGED
+    return ObjectComparison(wanted.key, wanted, there, verdict)
 
 
 def _one(

@@ -1,5 +1,7 @@
 """An application alone with its cluster: what is created, changed, pruned, healed, and what is left alone."""
 
+from dataclasses import replace
+
 from gitopsd.core.app import RetryPolicy
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.conditions import ConditionType
@@ -339,6 +341,36 @@ async def test_create_namespace_makes_it_first_and_never_prunes_it(world: GivenW
         await world.push()
         assert world.writes()[2:] == ["delete settings"]
         assert world.cluster.has(ObjectKey("", "Namespace", "", "shop"))
+
+
+async def test_a_namespace_that_exists_gets_its_managed_metadata_with_the_next_sync(world: GivenWorld) -> None:
+    world.git(a_config_map())
+    shop = world.cluster.create(an_object("Namespace", "shop", labels={"theirs": "1"}))
+    spec = an_app(namespace="shop", options={"CreateNamespace": "true"})
+    spec = replace(spec, sync_policy=replace(spec.sync_policy, namespace_labels={"team": "blue"}))
+    async with world.running(spec):
+        assert world.writes() == ["apply shop", "apply settings"]
+        assert mapping(world.cluster.body(shop), "metadata", "labels") == {"theirs": "1", "team": "blue"}
+        await world.push(a_config_map(data={"colour": "red"}))
+        assert world.writes()[2:] == ["apply settings"]
+
+
+async def test_a_namespace_that_exists_is_left_alone_without_managed_metadata(world: GivenWorld) -> None:
+    world.git(a_config_map())
+    world.cluster.create(an_object("Namespace", "shop", labels={"theirs": "1"}))
+    async with world.running(an_app(namespace="shop", options={"CreateNamespace": "true"})):
+        assert world.writes() == ["apply settings"]
+
+
+async def test_a_namespace_among_an_applications_manifests_keeps_what_they_say(world: GivenWorld) -> None:
+    world.git(an_object("Namespace", "shop", labels={"team": "platform"}), app="platform")
+    world.git(a_config_map())
+    spec = an_app(namespace="shop", options={"CreateNamespace": "true"})
+    spec = replace(spec, sync_policy=replace(spec.sync_policy, namespace_labels={"team": "blue"}))
+    async with world.running(an_app("platform")):
+        await world.configure(an_app("platform"), spec)
+        assert world.writes() == ["apply shop", "apply settings"]
+        assert world.status("platform").sync is SyncCode.SYNCED
 
 
 async def test_a_namespace_that_another_application_manages_is_never_pruned(world: GivenWorld) -> None:
