@@ -36,6 +36,7 @@ const (
 	maxStackBytes     = 256 << 20 // of one goroutine; an endless recursion ends the process there
 	defaultDeadline   = 60 * time.Second
 	stuckGrace        = 20 * time.Millisecond
-	memorySampleEvery = 50 * time.Millisecond
+	memorySampleEvery = 20 * time.Millisecond
+	memoryHeadroom    = 64 << 20 // what the process holds besides the heap
 	memoryReturnAfter = 3 * time.Second
 )

@@ -44,6 +44,9 @@ func main() {
 	signal.Ignore(os.Interrupt, syscall.SIGHUP) // a terminal's signals are for the daemon; its end closes our input
 	debug.SetGCPercent(gcPercent)
 	debug.SetMaxStack(maxStackBytes)
+	if *memoryLimit > 0 {
+		capMemory(*memoryLimit)
+	}
 	stderr := os.Stderr
 	sandbox := seal()
 	worker := newWorker(os.Stdin, os.Stdout, version, methods())

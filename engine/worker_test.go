@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,6 +223,19 @@ func TestEngineAnswersAllWhenMemoryRunsOut(t *testing.T) {
 		}
 	}
 	if code := p.exitCode(); code != exitMemory {
+		t.Error(code)
+	}
+}
+
+func TestMemoryThatIsGivenBackAtOnceIsRefusedToo(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has RLIMIT_DATA")
+	}
+	p := start(t, "--memory-limit", strconv.Itoa(100<<20))
+	p.send(1, "helm", 60_000, helmOf(snapshot(t, chartFiles(map[string]string{
+		"chart/templates/x.yaml": `# {{ len (repeat 100000000 "xxxxxxxxxx") }}`,
+	})), nil))
+	if code := p.exitCode(); code != exitUsage && code != exitMemory {
 		t.Error(code)
 	}
 }

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Container, Coroutine
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -84,6 +86,9 @@ def _load_private() -> Library:
     client.Configuration = configuration.Configuration
     client.ApiClient = None  # only convenience functions that are not used here would call it
     kube_config = importlib.import_module(f"{_PACKAGE}.config.kube_config")
+    cast(Any, kube_config).tempfile = SimpleNamespace(
+        mkstemp=_closed_file, NamedTemporaryFile=tempfile.NamedTemporaryFile
+    )
     incluster = importlib.import_module(f"{_PACKAGE}.config.incluster_config")
     found = SimpleNamespace(
         Configuration=configuration.Configuration,
@@ -94,3 +99,10 @@ def _load_private() -> Library:
         load_incluster_config=incluster.load_incluster_config,
     )
     return cast(Library, found)
+
+
+def _closed_file(dir: str | None = None) -> tuple[int, str]:  # noqa: A002 - `tempfile.mkstemp`'s name for it
+    """`tempfile.mkstemp` for a caller that never closes what it gets, and opens the file by name."""
+    descriptor, name = tempfile.mkstemp(dir=dir)
+    os.close(descriptor)
+    return -1, name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 from typing import Final
 
 import aiohttp
@@ -14,6 +15,8 @@ from gitopsd.kube.credentials import Credentials
 LIBRARY_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError)
 _BROKEN: Final = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
 _KEEPALIVE: Final = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+# Before 3.12.8 a closed TLS transport may keep its socket for ever (python/cpython#118960); aiohttp then aborts it.
+_CLOSES_LATE: Final = sys.version_info < (3, 12, 8)
 _CAUSES: Final = (
     (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
     (TimeoutError, "no answer in time"),
@@ -30,6 +33,7 @@ def open_session(credentials: Credentials) -> aiohttp.ClientSession:
         ssl=credentials.tls if credentials.tls is not None else False,
         keepalive_timeout=60,
         socket_factory=_socket,
+        enable_cleanup_closed=_CLOSES_LATE,
     )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, read_bufsize=2**18

@@ -27,6 +27,7 @@ from gitopsd.render.frame import FrameBuffer, FrameError, pack_frame
 
 PROTOCOL: Final = 1
 EXIT_MEMORY: Final = 3
+_NO_MEMORY: Final = (b"out of memory", b"cannot allocate", b"cannot map pages")  # as Go's runtime says it at its end
 _GREETING_SECONDS: Final = 20.0
 _FAREWELL_SECONDS: Final = 2.0
 _RETIRE_SECONDS: Final = 1.0
@@ -226,7 +227,7 @@ class EngineWorker:
         code = self._process.returncode
         if code is None:
             return "it closed its output"
-        if code == EXIT_MEMORY:
+        if code == EXIT_MEMORY or any(words in self._stderr for words in _NO_MEMORY):
             return "it used more memory than its limit"
         if code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

@@ -169,14 +169,15 @@ class FaultProxy:
         headers = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
         headers |= self.forces
         body = await request.read()
-        async with self._session.request(
+        answer = await self._session.request(
             request.method,
             self._server + request.path_qs,
             headers=headers,
             data=body or None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None),
-        ) as answer:
+        )
+        try:
             response = web.StreamResponse(status=answer.status)
             for name, value in answer.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
@@ -187,6 +188,11 @@ class FaultProxy:
                     await response.write(chunk)
                 await response.write_eof()
             return response
+        finally:
+            # At once: a polite end of TLS may outlive the loop that it needs.
+            if answer.connection is not None and answer.connection.transport is not None:
+                answer.connection.transport.abort()
+            answer.close()
 
 
 def _upstream(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:

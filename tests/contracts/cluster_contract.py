@@ -341,11 +341,15 @@ def replace_name(key: ObjectKey, name: str) -> ObjectKey:
 
 
 def a_replica_set(namespace: str, owner_uid: str) -> JsonObject:
-    """Return a ReplicaSet without pods below a Deployment `web`."""
+    """Return a ReplicaSet without pods below a Deployment `web`.
+
+    With labels that the Deployment selects: its controller would let go of the ReplicaSet otherwise.
+    """
     body = a_deployment("web-1", namespace=namespace, replicas=0)
     metadata: Mapping[str, JsonValue] = {
         "name": "web-1",
         "namespace": namespace,
+        "labels": {"app": "web"},
         "ownerReferences": [
             {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": owner_uid, "controller": True}
         ],

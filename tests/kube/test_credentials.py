@@ -64,6 +64,15 @@ async def test_client_keys_do_not_stay_on_the_disk(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+async def test_reading_credentials_again_and_again_keeps_no_file_open(api_server: ApiServer) -> None:
+    await read_credentials(access(api_server.kubeconfig))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        await read_credentials(access(api_server.kubeconfig))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 async def test_certificates_may_stand_in_the_entry_itself(api_server: ApiServer, clock: RealClock) -> None:
     pki = api_server.folder / "pki"
     what = ClusterAccess(
