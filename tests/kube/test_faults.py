@@ -266,7 +266,7 @@ async def test_an_apply_that_is_cancelled_leaves_nothing_behind(
     began = anyio.current_time()
     with anyio.move_on_after(0.2):
         await apply(behind_proxy, a_map(namespace))
-    assert anyio.current_time() - began < 1
+    assert anyio.current_time() - began < 10
     await apply(behind_proxy, a_map(namespace))
 
 

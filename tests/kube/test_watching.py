@@ -159,7 +159,7 @@ async def test_what_the_api_server_warns_of_is_told(api_server: ApiServer, names
     assert "deprecated" in told[0][1]
 
 
-async def test_leaving_is_quick_and_leaves_no_task(
+async def test_leaving_waits_for_no_watch_and_leaves_no_task(
     api_server: ApiServer, namespace: str, clock: RealClock, shop: AppName
 ) -> None:
     before = len(anyio.get_running_tasks())
@@ -167,7 +167,7 @@ async def test_leaving_is_quick_and_leaves_no_task(
     async with KubeCluster(access, clock=clock) as cluster:
         await cluster.observe(shop, [], [CONFIG_MAP, DEPLOYMENT])
         began = anyio.current_time()
-    assert anyio.current_time() - began < 1
+    assert anyio.current_time() - began < 10
     await anyio.wait_all_tasks_blocked()
     assert len(anyio.get_running_tasks()) == before
 

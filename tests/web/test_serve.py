@@ -127,7 +127,7 @@ async def test_a_socket_that_another_daemon_put_there_meanwhile_stays(daemon: Da
     assert path.read_text() == "another one's"
 
 
-async def test_it_ends_within_two_seconds_though_requests_are_under_way(daemon: Daemon, tmp_path: Path) -> None:
+async def test_it_ends_though_requests_of_minutes_are_under_way(daemon: Daemon, tmp_path: Path) -> None:
     daemon.add("guestbook")
     path = tmp_path / "gitopsd.sock"
     ends: list[str] = []
@@ -147,7 +147,7 @@ async def test_it_ends_within_two_seconds_though_requests_are_under_way(daemon: 
             with anyio.fail_after(5):
                 await daemon.asked.wait()
             began = time.monotonic()
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 10  # what the requests wait for takes 200
     assert len(ends) == 3
     assert not path.exists()
 
