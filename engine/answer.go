@@ -46,6 +46,15 @@ func success(id uint64, manifests []Manifest, reads []Read, warnings []string) [
 	return append(out, "}}"...)
 }
 
+// wanting encodes what a render needs before it can go on.
+func wanting(id uint64, needs []Need, reads []Read) []byte {
+	return encode(struct {
+		ID    uint64 `json:"id"`
+		Needs []Need `json:"needs"`
+		Reads []Read `json:"reads"`
+	}{id, needs, reads})
+}
+
 // failure encodes an error.
 func failure(id uint64, f *Fault) []byte {
 	return encode(struct {

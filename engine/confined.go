@@ -16,7 +16,8 @@ import (
 // Read is one path that a render depends on, relative to the root with slashes.
 type Read struct {
 	Path string `json:"path"`
-	Kind string `json:"kind"` // "file": opened (or a link followed); "dir": listed; "missing": looked for and not there
+	Kind string `json:"kind"`           // "file": opened (or a link followed); "dir": listed; "missing": looked for and not there
+	Root string `json:"root,omitempty"` // the name of another root; "" is the request's own
 }
 
 const (

@@ -30,7 +30,7 @@ func TestTreeResolvesLinksWithinTheRoot(t *testing.T) {
 			}
 		}
 	}
-	want := []Read{{"a/b/self", "file"}, {"a/up", "file"}, {"chain1", "file"}, {"chain2", "file"}, {"l", "file"}}
+	want := []Read{{Path: "a/b/self", Kind: "file"}, {Path: "a/up", Kind: "file"}, {Path: "chain1", Kind: "file"}, {Path: "chain2", Kind: "file"}, {Path: "l", Kind: "file"}}
 	if !reflect.DeepEqual(tree.Reads(), want) {
 		t.Error(tree.Reads())
 	}

@@ -54,7 +54,7 @@ func TestDirectoryIncludesAndExcludes(t *testing.T) {
 func TestDirectoryFaults(t *testing.T) {
 	root := snapshot(t, map[string]string{"a/x.yaml": cm("a") + "data: {\n", "f": "x", "big/b.yaml": cm("b") + "data: {k: " + strings.Repeat("x", 2000) + "}\n"})
 	fault := mustFail(t, codeMissing, "directory", params{"root": root, "path": "nowhere"})
-	if fault.Message != `"nowhere" does not exist in the repository` || fault.Hint == "" || !reflect.DeepEqual(fault.Reads, []Read{{"nowhere", "missing"}}) {
+	if fault.Message != `"nowhere" does not exist in the repository` || fault.Hint == "" || !reflect.DeepEqual(fault.Reads, []Read{{Path: "nowhere", Kind: "missing"}}) {
 		t.Errorf("%+v", *fault)
 	}
 	mustFail(t, codeMissing, "directory", params{"root": root, "path": "f"})

@@ -22,6 +22,10 @@ type Request struct {
 	Method     string          `json:"method"`
 	DeadlineMS int64           `json:"deadline_ms"`
 	Params     json.RawMessage `json:"params"`
+
+	// Roots are other snapshots that the render may read, by name (`$values`); Given is what was needed before.
+	Roots map[string]string `json:"roots,omitempty"`
+	Given []Given           `json:"given,omitempty"`
 }
 
 // Job is what a method gets: its parameters, where to put warnings, and the snapshot once it is open.
@@ -30,6 +34,7 @@ type Job struct {
 	params   json.RawMessage
 	warnings Warnings
 	tree     *Tree
+	supply   supply
 }
 
 // method renders one request. Its error should be a *Fault; any other becomes "internal".
@@ -111,7 +116,7 @@ func (w *Worker) accept(body []byte) {
 	}
 	go func() {
 		defer cancel(nil)
-		w.serve(cancellable, request.ID, deadline, &Job{params: request.Params}, run)
+		w.serve(cancellable, request.ID, deadline, &Job{params: request.Params, supply: newSupply(&request)}, run)
 	}()
 }
 
@@ -182,8 +187,12 @@ func answer(id uint64, job *Job, run method) (body []byte) {
 		if job.tree != nil {
 			job.tree.Close()
 		}
+		job.supply.close()
 	}()
 	manifests, err := run(job)
+	if needs := job.supply.missing(); len(needs) > 0 {
+		return wanting(id, needs, job.reads())
+	}
 	if err == nil && len(manifests) > maxManifests {
 		err = limitFault("manifests of one render", maxManifests)
 	}
@@ -222,10 +231,11 @@ func panicPlace() string {
 }
 
 func (j *Job) reads() []Read {
-	if j.tree == nil {
-		return []Read{}
+	reads := []Read{}
+	if j.tree != nil {
+		reads = j.tree.Reads()
 	}
-	return j.tree.Reads()
+	return append(reads, j.supply.reads()...)
 }
 
 func (j *Job) withReads(f *Fault) *Fault {

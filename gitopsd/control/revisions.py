@@ -33,10 +33,10 @@ class Resolution:
 
 @dataclass(slots=True)
 class _Repository:
-    """One repository and who uses it: target revision → applications."""
+    """One origin and who uses it: (target revision, tag prefix) → applications."""
 
-    users: dict[str, set[AppName]] = field(default_factory=dict)
-    known: dict[str, Resolution] = field(default_factory=dict)
+    users: dict[tuple[str, str], set[AppName]] = field(default_factory=dict)
+    known: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     refs: Refs | None = None
     requested: set[AppName] = field(default_factory=set)
     news: anyio.Event = field(default_factory=anyio.Event)
@@ -77,8 +77,8 @@ class Revisions:
         """The resolution of each source, in order; None while one of them was never looked up."""
         found: list[Resolution] = []
         for source in spec.sources:
-            repository = self._repositories.get(source.repo_url)
-            resolution = repository.known.get(source.target_revision) if repository else None
+            repository = self._repositories.get(source.origin)
+            resolution = repository.known.get(source.place[1:]) if repository else None
             if resolution is None:
                 return None
             found.append(resolution)
@@ -87,7 +87,8 @@ class Revisions:
     def use(self, app: AppName, spec: AppSpec | None, before: AppSpec | None) -> None:
         """`app` now has the sources of `spec` (None: none any more) instead of those of `before`."""
         wanted = _places(spec)
-        for url, revision in wanted:
+        for url, target, prefix in wanted:
+            revision = (target, prefix)
             repository = self._repositories.get(url)
             if repository is None:
                 repository = self._repositories[url] = _Repository()
@@ -95,14 +96,13 @@ class Revisions:
             repository.users.setdefault(revision, set()).add(app)
             if revision not in repository.known:
                 repository.news.set()
-        for url, revision in _places(before):
-            if (url, revision) not in wanted:
-                self._leave(app, url, revision)
+        for url, target, prefix in _places(before) - wanted:
+            self._leave(app, url, (target, prefix))
 
     def refresh(self, app: AppName, spec: AppSpec) -> None:
         """Look the application's repositories up now; `changed` is called for it even if nothing moved."""
         for source in spec.sources:
-            repository = self._repositories.get(source.repo_url)
+            repository = self._repositories.get(source.origin)
             if repository is not None:
                 repository.requested.add(app)
                 repository.news.set()
@@ -126,7 +126,7 @@ class Revisions:
         if self._tasks is not None:
             self._tasks.start_soon(self._look_after, url, repository)
 
-    def _leave(self, app: AppName, url: str, revision: str) -> None:
+    def _leave(self, app: AppName, url: str, revision: tuple[str, str]) -> None:
         repository = self._repositories.get(url)
         if repository is None:
             return
@@ -186,7 +186,7 @@ class Revisions:
         failed = False
         for revision in tuple(repository.users):
             try:
-                resolution = Resolution(await self._sources.commit(url, revision))
+                resolution = Resolution(await self._sources.commit(url, *revision))
             except GitopsdError as error:
                 failed = failed or error.retryable
                 before = repository.known.get(revision, Resolution())
@@ -205,7 +205,7 @@ class Revisions:
         return woken
 
     @staticmethod
-    def _note(repository: _Repository, revision: str, resolution: Resolution) -> set[AppName]:
+    def _note(repository: _Repository, revision: tuple[str, str], resolution: Resolution) -> set[AppName]:
         """Keep the resolution; the applications that it is news to."""
         if revision not in repository.users or repository.known.get(revision) == resolution:
             return set()
@@ -213,6 +213,6 @@ class Revisions:
         return set(repository.users[revision])
 
 
-def _places(spec: AppSpec | None) -> set[tuple[str, str]]:
-    """(repository, target revision) of each source."""
-    return {(source.repo_url, source.target_revision) for source in spec.sources} if spec else set()
+def _places(spec: AppSpec | None) -> set[tuple[str, str, str]]:
+    """(origin, target revision, tag prefix) of each source."""
+    return {source.place for source in spec.sources} if spec else set()

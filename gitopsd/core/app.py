@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 
 from gitopsd.core.ids import NOWHERE, AppName, Position
 from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.origin import chart_origin
 
 _NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where manifests come from: a folder of a git repository, and how to render it.
+    """Where manifests come from: a folder of a git repository or of an OCI artifact, or a chart; and how to render it.
 
-    `target_revision` is a branch, tag, commit id or HEAD. `renderer` names an explicitly chosen renderer (`helm`,
-    `kustomize`, `directory`, or a plugin's name), "" when the folder decides; `options` is that renderer's block as it
-    stands in the YAML.
+    `target_revision` is a branch, tag, commit id, HEAD, digest, version or range of versions (of tags that begin with
+    `tag_prefix`). `renderer` names an explicitly chosen renderer (`helm`, `kustomize`, `directory`, or a plugin's
+    name), "" when the folder decides; `options` is that renderer's block as it stands in the YAML. `chart` is a chart
+    of the Helm repository `repo_url`. `ref` is the name by which value files of other sources reach this one's root
+    (`$ref/…`); with a `ref`, and neither `path` nor `chart` written (`renders` is False), it has no manifests.
     """
 
     repo_url: str
@@ -29,6 +32,21 @@ class Source:
     target_revision: str = "HEAD"
     renderer: str = ""
     options: JsonObject = field(default_factory=dict)
+    chart: str = ""
+    ref: str = ""
+    name: str = ""
+    tag_prefix: str = ""
+    renders: bool = True
+
+    @property
+    def origin(self) -> str:
+        """What is asked for revisions and snapshots (`core.origin`)."""
+        return chart_origin(self.repo_url, self.chart) if self.chart else self.repo_url
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """(origin, target revision, tag prefix): sources of one place stand at one revision."""
+        return (self.origin, self.target_revision, self.tag_prefix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,14 @@ class ReadKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Read:
-    """One path, relative to the repository's root with `/` between its parts, that a render's result depends on."""
+    """One path, relative to the repository's root with `/` between its parts, that a render's result depends on.
+
+    `root` names another source's snapshot (`$name` of a `ref`); "" is the source's own.
+    """
 
     path: str
     kind: ReadKind
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ async def _rendered(config: Config, environ: Mapping[str, str], spec: AppSpec, t
             ) as sources,
             _renderers(binary, config.render.memory_limit_bytes) as renderers,
         ):
-            commits = [await sources.commit(each.repo_url, each.target_revision) for each in spec.sources]
+            commits = [await sources.commit(*each.place) for each in spec.sources]
             limits = Limits(deadline=config.render.deadline_seconds)
             room = RenderRoom(renderers, sources, cache, SystemClock(), identity=identity(binary), limits=limits)
             return await room.render(spec, commits, target)

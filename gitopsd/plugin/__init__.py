@@ -27,15 +27,20 @@ from gitopsd.plugin.options import Options
 from gitopsd.plugin.paths import ResolvedPath, resolve_path
 from gitopsd.plugin.renderer import Renderer, RenderRequest, RenderResult
 from gitopsd.plugin.substitution import substitute
+from gitopsd.plugin.supply import NOTHING, Given, Need, NeedKind, Supply
 from gitopsd.plugin.yamltext import YamlText, decode_text, parse_json, parse_yaml, split_documents
 
 __all__ = [
+    "NOTHING",
     "Engine",
     "EngineAnswer",
+    "Given",
     "Glob",
     "JsonObject",
     "JsonValue",
     "Manifest",
+    "Need",
+    "NeedKind",
     "Options",
     "PluginError",
     "Position",
@@ -46,6 +51,7 @@ __all__ = [
     "RenderResult",
     "Renderer",
     "ResolvedPath",
+    "Supply",
     "TracedRenderError",
     "YamlText",
     "boolean",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Manifest, Read
+from gitopsd.plugin.supply import NOTHING, Supply
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,10 @@ class EngineAnswer:
 class Engine(Protocol):
     """The pool of warm render workers."""
 
-    async def call(self, method: str, params: JsonObject, *, deadline: float) -> EngineAnswer:
+    async def call(self, method: str, params: JsonObject, *, deadline: float, supply: Supply = NOTHING) -> EngineAnswer:
         """Run `method` (helm, kustomize, jsonnet, directory, decode) within `deadline` seconds.
+
+        What it turns out to need is asked of `supply`, and the method run again with it, each time within `deadline`.
 
         Raises `TracedRenderError` with file:line:column where the libraries tell and with what was read, and
         `RenderError` for a worker that died, with the reason.

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Manifest, Read
+from gitopsd.plugin.supply import NOTHING, Supply
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class RenderRequest:
     `root` is the snapshot's absolute folder (read-only: writing there is a bug), `path` the source's folder below it.
     `options` is the source's block for this renderer as it stands in the YAML. `environment` is Argo CD's build
     environment (`ARGOCD_APP_NAME`, …); a renderer that lets ARGOCD_APP_REVISION into its manifests without being told
-    to by its options answers with `reads=None`. `deadline` is in seconds from now.
+    to by its options answers with `reads=None`. `deadline` is in seconds from now. `supply` gets what the render needs
+    from elsewhere; what it gave is remembered beside the `reads`.
     """
 
     app: str
@@ -29,6 +31,7 @@ class RenderRequest:
     api_versions: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     deadline: float = 60.0
+    supply: Supply = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

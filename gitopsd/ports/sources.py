@@ -52,7 +52,13 @@ class Refs:
 
 
 class Sources(Protocol):
-    """Access to git. All methods raise `SourceError`, with a hint; its texts hold no credential."""
+    """Access to git, to Helm repositories, OCI registries and files of the web.
+
+    `repo_url` is an origin (`core.origin`), a `commit` is an immutable revision of it: a commit id, a digest, a chart's
+    version with its digest.
+
+    All methods raise `SourceError`, with a hint; its texts hold no credential.
+    """
 
     async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
         """The repository's refs: one look-up on the network if `fresh` or none was made yet, else what the last look-up
@@ -60,8 +66,10 @@ class Sources(Protocol):
         """
         ...
 
-    async def commit(self, repo_url: str, target_revision: str) -> str:
+    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:
         """The commit (40 hex digits) that a branch, tag, commit id (also a short one) or HEAD stands for.
+
+        A range of versions stands for the newest tag in it, among those that begin with `tag_prefix`.
 
         Fetches only when the commit is not in the mirror yet (and to find a short id). Raises `SourceError` for
         anything that is not a branch, tag or commit (advisory G5: never a revision expression).

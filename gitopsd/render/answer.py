@@ -44,7 +44,9 @@ def _manifest(item: JsonObject) -> Manifest:
 
 
 def _reads(holder: JsonObject) -> tuple[Read, ...]:
-    return tuple(Read(text(item, "path"), _kind(text(item, "kind"))) for item in objects(holder, "reads"))
+    return tuple(
+        Read(text(item, "path"), _kind(text(item, "kind")), text(item, "root")) for item in objects(holder, "reads")
+    )
 
 
 def _kind(name: str) -> ReadKind:

@@ -14,9 +14,11 @@ from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Manifest, Read
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.renderer import Renderer, RenderRequest, RenderResult
+from gitopsd.plugin.supply import NOTHING
 from gitopsd.render.choice import Choice, Chooser
 from gitopsd.render.entry import pack_manifests
 from gitopsd.render.limits import Limits
+from gitopsd.render.supplies import RecordingSupply
 
 # A plugin may use its deadline twice (a render that is tried again) and a little more before it is given up.
 _PATIENCE: Final = 2.0
@@ -42,6 +44,7 @@ class Job:
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    supply: RecordingSupply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Border:
             api_versions=job.api_versions,
             environment=job.environment,
             deadline=self._limits.deadline,
+            supply=job.supply or NOTHING,
         )
         result = await self._call(choice, request)
         return await self._checked(choice, result)
@@ -90,7 +94,9 @@ class Border:
     async def _call(self, choice: Choice, request: RenderRequest) -> RenderResult:
         name = choice.renderer.name
         try:
-            with anyio.move_on_after(request.deadline * _PATIENCE + _PATIENCE_SECONDS):
+            with anyio.move_on_after(request.deadline * _PATIENCE + _PATIENCE_SECONDS) as scope:
+                if isinstance(request.supply, RecordingSupply):
+                    request.supply.on_wait = lambda seconds: _allow(scope, seconds)
                 return await choice.renderer.render(request)
         except RenderError as error:
             raise _with_reads(error, choice.reads) from error.__cause__
@@ -127,6 +133,11 @@ class Border:
             what = f"manifests of {size} bytes are more than the limit of {self._limits.max_bytes}"
             raise TracedRenderError(what, hint="split the source into several applications", reads=reads)
         return Outcome(name, result.manifests, packed, reads, result.warnings, result.uses_cluster)
+
+
+def _allow(scope: anyio.CancelScope, seconds: float) -> None:
+    """More time, because the renderer waited for what it needed."""
+    scope.deadline += seconds
 
 
 def _with_reads(error: RenderError, reads: tuple[Read, ...]) -> RenderError:

@@ -55,9 +55,14 @@ class RenderCache:
         self._use(entry.name)
         return entry
 
-    async def store(self, entry: Entry) -> None:
-        """Remember `entry`, instead of one with the same evidence."""
+    async def store(self, entry: Entry, *, on_disk: bool = True) -> None:
+        """Remember `entry`, instead of one with the same evidence; in memory alone where it holds secrets."""
         name = entry.name
+        if not on_disk:
+            self._note(name, 0)
+            self._keep(name, entry)
+            await self._remove(self._surplus(entry.key))
+            return
         try:
             size = await anyio.to_thread.run_sync(self._write, entry, name, limiter=self._limiter)
         except OSError as error:

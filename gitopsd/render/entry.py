@@ -15,8 +15,10 @@ from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, sequence, text
 from gitopsd.core.manifest import Manifest, Read, ReadKind
 from gitopsd.render.evidence import Evidence
+from gitopsd.render.needs import need_frame, parse_need
+from gitopsd.render.supplies import Supplied
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _PLAIN_JSON: Final = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
@@ -37,7 +39,8 @@ class Entry:
         """Its file's name: different for different contents under one key."""
         evidence = self.evidence
         parts = [evidence.target, *evidence.fingerprints, *(() if evidence.reads is not None else evidence.commits[:1])]
-        parts += [f"{read.kind}:{read.path}" for read in evidence.reads or ()]
+        parts += [f"{read.kind}:{read.root}:{read.path}" for read in evidence.reads or ()]
+        parts += [f"{each.need}:{each.identity}" for each in evidence.supplied]
         return f"{self.key}-{hashlib.blake2b(orjson.dumps(parts), digest_size=8).hexdigest()}"
 
     def manifests(self) -> tuple[Manifest, ...]:
@@ -56,7 +59,10 @@ class Entry:
             "warnings": self.warnings,
             "commits": self.evidence.commits,
             "target": self.evidence.target,
-            "reads": None if self.evidence.reads is None else [[read.kind, read.path] for read in self.evidence.reads],
+            "reads": None
+            if self.evidence.reads is None
+            else [[read.kind, read.path, read.root] for read in self.evidence.reads],
+            "supplied": [[need_frame(each.need), each.identity] for each in self.evidence.supplied],
             "fingerprints": self.evidence.fingerprints,
         }
         return orjson.dumps(head) + b"\n" + self.packed
@@ -74,6 +80,7 @@ class Entry:
             text(head, "target"),
             None if reads is None else tuple(_read(item) for item in sequence(head, "reads")),
             tuple(_texts(head, "fingerprints")),
+            tuple(_supplied(item) for item in sequence(head, "supplied")),
         )
         return cls(text(head, "key"), text(head, "renderer"), tuple(_texts(head, "warnings")), evidence, packed)
 
@@ -104,7 +111,15 @@ def _texts(head: JsonObject, key: str) -> list[str]:
 
 def _read(item: JsonValue) -> Read:
     match item:
-        case [str(kind), str(path)]:
-            return Read(path, ReadKind(kind))
+        case [str(kind), str(path), str(root)]:
+            return Read(path, ReadKind(kind), root)
         case _:
             raise ValueError("a read has another form")
+
+
+def _supplied(item: JsonValue) -> Supplied:
+    match item:
+        case [dict(need), str(identity)]:
+            return Supplied(parse_need(need), identity)
+        case _:
+            raise ValueError("what was supplied has another form")

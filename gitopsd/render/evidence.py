@@ -7,37 +7,49 @@ from dataclasses import dataclass
 from typing import Final
 
 from gitopsd.core.manifest import Read
+from gitopsd.plugin.supply import Need
+from gitopsd.render.supplies import Supplied
 
 _COMMITS: Final = 8
 
 Fingerprints = Callable[[Sequence[Read]], Awaitable[Sequence[str]]]
 Changes = Callable[[str], Awaitable[frozenset[str] | None]]
+Identify = Callable[[Need], Awaitable[str]]
+
+
+async def _unknown(_: Need) -> str:
+    """Nothing comes from elsewhere."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When and for whom is asked: a commit, the digest of the cluster's version and APIs, the commit's paths.
 
-    `changes` says at which paths the commit differs from an earlier one (None where that cannot be told).
+    `changes` says at which places (`place_of`) the commit differs from an earlier one (None where that cannot be told).
+    `identify` says what a need stands for now. Where other sources play a part, `commit` names theirs too.
     """
 
     commit: str
     target: str
     fingerprints: Fingerprints
     changes: Changes
+    identify: Identify = _unknown
 
 
 @dataclass(slots=True)
 class Evidence:
     """Reads and their fingerprints; the `commits` (newest last) for which they are known to hold.
 
-    `target` is "" where the cluster played no part. Without reads the result holds at its own commit only.
+    `target` is "" where the cluster played no part. Without reads the result holds at its own commit only. `supplied`
+    is what it was given from elsewhere.
     """
 
     commits: list[str]
     target: str
     reads: tuple[Read, ...] | None
     fingerprints: tuple[str, ...]
+    supplied: tuple[Supplied, ...] = ()
 
     def for_target(self, target: str) -> bool:
         """Whether the result was made for a cluster like this."""
@@ -50,7 +62,14 @@ class Evidence:
         """
         if self.reads is None or any("|" in each for each in self.fingerprints):
             return False
-        return all(read.path not in changed for read in self.reads)
+        return all(place_of(read) not in changed for read in self.reads)
+
+    async def supplied_still(self, moment: Moment) -> bool:
+        """Whether each need stands for the same as then."""
+        for each in self.supplied:
+            if await moment.identify(each.need) != each.identity:
+                return False
+        return True
 
     def holds_at(self, commit: str) -> None:
         """Remember that the result is valid at `commit` too."""
@@ -68,12 +87,12 @@ async def valid_at(candidates: Sequence[Evidence], moment: Moment) -> int | None
     """
     fitting = [(index, each) for index, each in enumerate(candidates) if each.for_target(moment.target)]
     for index, each in reversed(fitting):
-        if moment.commit in each.commits:
+        if moment.commit in each.commits and await each.supplied_still(moment):
             return index
     newest = fitting[-1] if fitting else None
     if newest is not None and newest[1].commits and newest[1].reads is not None:
         changed = await moment.changes(newest[1].commits[-1])
-        if changed is not None and newest[1].untouched_by(changed):
+        if changed is not None and newest[1].untouched_by(changed) and await newest[1].supplied_still(moment):
             newest[1].holds_at(moment.commit)
             return newest[0]
     reads = sorted({read for _, each in fitting for read in each.reads or ()})
@@ -81,14 +100,24 @@ async def valid_at(candidates: Sequence[Evidence], moment: Moment) -> int | None
         return None
     now = dict(zip(reads, await moment.fingerprints(reads) if reads else (), strict=True))
     for index, each in reversed(fitting):
-        if each.reads is not None and tuple(now[read] for read in each.reads) == each.fingerprints:
+        if each.reads is None or tuple(now[read] for read in each.reads) != each.fingerprints:
+            continue
+        if await each.supplied_still(moment):
             each.holds_at(moment.commit)
             return index
     return None
 
 
-async def gather(reads: Sequence[Read] | None, moment: Moment, *, uses_cluster: bool) -> Evidence:
+def place_of(read: Read) -> str:
+    """The read's path, marked with its root where that is not the source's own."""
+    return f"{read.root}\0{read.path}" if read.root else read.path
+
+
+async def gather(
+    reads: Sequence[Read] | None, moment: Moment, *, uses_cluster: bool, supplied: Sequence[Supplied] = ()
+) -> Evidence:
     """The evidence of a result that was just made."""
     unique = None if reads is None else tuple(sorted(set(reads)))
     fingerprints = tuple(await moment.fingerprints(unique)) if unique else ()
-    return Evidence([moment.commit], moment.target if uses_cluster else "", unique, fingerprints)
+    target = moment.target if uses_cluster else ""
+    return Evidence([moment.commit], target, unique, fingerprints, tuple(sorted(supplied)))

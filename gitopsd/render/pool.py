@@ -19,14 +19,17 @@ from anyio.abc import TaskGroup
 from gitopsd.core.errors import RenderError
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.plugin.engine import EngineAnswer
+from gitopsd.plugin.supply import NOTHING, Given, Need, Supply
 from gitopsd.render.answer import read_answer
 from gitopsd.render.frame import FrameError
+from gitopsd.render.needs import read_needs, supply_frame
 from gitopsd.render.poison import Poison
 from gitopsd.render.worker import EngineUnusable, EngineWorker, WorkerLost, launch
 
 MEMORY_LIMIT: Final = 1 << 30
 _LONGEST_BACKOFF: Final = 5.0
 _LONG_LIFE: Final = 10.0
+_ROUNDS: Final = 50
 
 _log = structlog.get_logger("gitopsd.render")
 
@@ -39,6 +42,7 @@ class _Request:
     params: JsonObject
     deadline: float
     name: bytes
+    supply: JsonObject
 
 
 class EnginePool:
@@ -91,24 +95,39 @@ class EnginePool:
         """The process ids of the workers that take requests now."""
         return tuple(worker.pid for worker in self._ready if worker.usable)
 
-    async def call(self, method: str, params: JsonObject, *, deadline: float) -> EngineAnswer:
+    async def call(self, method: str, params: JsonObject, *, deadline: float, supply: Supply = NOTHING) -> EngineAnswer:
         """See `plugin.Engine.call`."""
-        request = _Request(method, params, deadline, Poison.name(method, params))
+        given: dict[Need, Given] = {}
+        name = Poison.name(method, params)
+        for _ in range(_ROUNDS):
+            request = _Request(method, params, deadline, name, supply_frame(supply.roots, given))
+            body = await self._answered(request)
+            needs = [need for need in read_needs(body) if need not in given]
+            if not needs:
+                return read_answer(body)
+            for need in needs:
+                given[need] = await supply.get(need)
+        raise RenderError(
+            f"rendering needed something more from elsewhere {_ROUNDS} times in a row",
+            hint="look for charts or bases that lead to each other",
+        )
+
+    async def _answered(self, request: _Request) -> JsonObject:
         self._poison.check(request.name)
         async with self._requests:
-            worker = await self._worker(deadline)
+            worker = await self._worker(request.deadline)
             try:
                 body = await self._ask(worker, request)
             except WorkerLost as lost:
                 self._poison.add(request.name, str(lost))
                 body = await self._ask_alone(request)
         self._poison.clear(request.name)
-        return read_answer(body)
+        return body
 
     async def _ask(self, worker: EngineWorker, request: _Request) -> JsonObject:
         try:
             with anyio.move_on_after(request.deadline + self._grace):
-                return await worker.request(request.method, request.params, request.deadline)
+                return await worker.request(request.method, request.params, request.deadline, request.supply)
         except FrameError as error:
             raise RenderError("the source's options are too large", why=str(error)) from None
         worker.kill("another request kept it from answering")

@@ -10,9 +10,10 @@ import orjson
 
 from gitopsd.core.app import AppSpec, Source
 from gitopsd.core.errors import PluginError, RenderError, SourceError, shown_url
-from gitopsd.core.manifest import Manifest, Read, Rendered
+from gitopsd.core.manifest import Manifest, Read, ReadKind, Rendered
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.renderer import Renderer
+from gitopsd.plugin.supply import Need
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.ports.sources import Sources
@@ -20,47 +21,77 @@ from gitopsd.render.border import Border, Job, Outcome
 from gitopsd.render.cache import RenderCache
 from gitopsd.render.entry import Entry
 from gitopsd.render.environment import build_environment, lasting, names_the_commit
-from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Moment, gather
+from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Identify, Moment, gather, place_of
 from gitopsd.render.failures import Failures
 from gitopsd.render.limits import Limits
+from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
 
 OnRender = Callable[[str, float, bool, bool], None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Root:
+    """A snapshot that a render may read: its own, or that of a `ref` source."""
+
+    origin: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Ask:
-    """One source of one application at one commit."""
+    """One source of one application at one commit; `refs` are the `ref` sources that its options name."""
 
     spec: AppSpec
     source: Source
     commit: str
     target: RenderTarget
+    refs: Mapping[str, _Root]
 
     def environment(self) -> Mapping[str, str]:
         return build_environment(self.spec, self.source, self.commit, self.target)
 
     def key(self, identity: str) -> str:
-        """For what a render is made: everything but the commit and the cluster, which its evidence knows."""
+        """For what a render is made: everything but the commits and the cluster, which its evidence knows."""
         source = self.source
-        asked = (identity, source.repo_url, source.path, source.renderer, source.options, lasting(self.environment()))
+        refs = sorted((name, root.origin) for name, root in self.refs.items())
+        asked = (
+            identity,
+            source.origin,
+            source.path,
+            source.renderer,
+            source.options,
+            lasting(self.environment()),
+            refs,
+        )
         return hashlib.blake2b(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
     def target_digest(self) -> str:
         asked = (self.target.kube_version, sorted(self.target.api_versions))
         return hashlib.blake2b(orjson.dumps(asked), digest_size=16).hexdigest()
 
-    def job(self, root: str) -> Job:
+    def roots(self) -> Mapping[str, _Root]:
+        """The own root under the name "", then the others."""
+        return {"": _Root(self.source.origin, self.commit), **self.refs}
+
+    def moment_name(self) -> str:
+        """All commits that play a part, in the order of `roots`."""
+        return "+".join(root.commit for root in self.roots().values())
+
+    def job(self, snapshots: Mapping[str, str], supplies: Supplies) -> Job:
+        """`snapshots`: the folder of each root."""
+        refs = {name: folder for name, folder in snapshots.items() if name}
         return Job(
-            root=root,
+            root=snapshots[""],
             path=self.source.path,
             origin=f"{shown_url(self.source.repo_url)} at {self.commit[:8]}",
             app=self.spec.name,
             namespace=self.spec.destination.namespace,
-            explicit=self.source.renderer,
+            explicit=self.source.renderer or ("helm" if self.source.chart else ""),
             options=self.source.options,
             kube_version=self.target.kube_version,
             api_versions=self.target.api_versions,
             environment=self.environment(),
+            supply=RecordingSupply(supplies, Asker(self.spec, snapshots), refs),
         )
 
 
@@ -80,6 +111,7 @@ class RenderRoom:
         *,
         identity: str,
         limits: Limits | None = None,
+        supplies: Supplies | None = None,
         on_render: OnRender = lambda _renderer, _seconds, _cached, _failed: None,
     ) -> None:
         self._border = Border(renderers, limits or Limits())
@@ -89,14 +121,21 @@ class RenderRoom:
         self._identity = identity
         self._on_render = on_render
         self._failures = Failures(clock.monotonic)
+        self._supplies = supplies or Supplies(sources, clock)
 
     async def render(
         self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True, known: str = ""
     ) -> Rendered:
         """See `ports.Renderer.render`; also raises `PluginError`."""
-        parts = [
-            await self._entry(_Ask(spec, source, commit, target), use_cache=use_cache)
+        refs = {
+            f"${source.ref}": _Root(source.origin, commit)
             for source, commit in zip(spec.sources, commits, strict=True)
+            if source.ref
+        }
+        parts = [
+            await self._entry(_Ask(spec, source, commit, target, _named(refs, source)), use_cache=use_cache)
+            for source, commit in zip(spec.sources, commits, strict=True)
+            if source.renders
         ]
         cached = all(made is None for _, made in parts)
         content = " ".join(entry.name for entry, _ in parts)
@@ -115,7 +154,7 @@ class RenderRoom:
         """The source's entry, and the outcome if it was rendered just now."""
         began = self._clock.monotonic()
         key = ask.key(self._identity)
-        moment = Moment(ask.commit, ask.target_digest(), self._fingerprints(ask), self._changes(ask))
+        moment = self._moment(ask)
         try:
             if use_cache:
                 entry = await self._cache.find(key, moment)
@@ -129,36 +168,77 @@ class RenderRoom:
         return await self._made(ask, key, moment, began, replace=not use_cache)
 
     async def _made(self, ask: _Ask, key: str, moment: Moment, began: float, *, replace: bool) -> tuple[Entry, Outcome]:
+        snapshots: dict[str, str] = {}
+        for name, root in ask.roots().items():
+            snapshots[name] = (await self._sources.snapshot(root.origin, root.commit)).root
+        job = ask.job(snapshots, self._supplies)
+        supply = job.supply
         try:
-            snapshot = await self._sources.snapshot(ask.source.repo_url, ask.commit)
-            outcome = await self._border.render(ask.job(snapshot.root))
+            outcome = await self._border.render(job)
         except (RenderError, PluginError) as error:
-            reads = error.reads if isinstance(error, TracedRenderError) else None
-            self._failures.store(key, error, await _evidence(reads, moment, uses_cluster=True))
+            # What could not be had may be there the next time: only the control room's own back-off holds.
+            if supply is None or not supply.failed:
+                reads = error.reads if isinstance(error, TracedRenderError) else None
+                self._failures.store(key, error, await _evidence(reads, moment, supply, uses_cluster=True))
             self._report(ask.source.renderer, began, cached=False, failed=True)
             raise
         self._failures.forget(key)
         if replace:
             await self._cache.forget(key)
         reads = None if names_the_commit(ask.source) else outcome.reads
-        evidence = await _evidence(reads, moment, uses_cluster=outcome.uses_cluster)
+        evidence = await _evidence(reads, moment, supply, uses_cluster=outcome.uses_cluster)
         entry = Entry(key, outcome.renderer, outcome.warnings, evidence, outcome.packed)
-        await self._cache.store(entry)
+        if supply is None or not supply.failed:
+            await self._cache.store(entry, on_disk=supply is None or not supply.secret)
         self._report(outcome.renderer, began, cached=False)
         return entry, outcome
 
+    def _moment(self, ask: _Ask) -> Moment:
+        return Moment(
+            ask.moment_name(), ask.target_digest(), self._fingerprints(ask), self._changes(ask), self._identify(ask)
+        )
+
     def _fingerprints(self, ask: _Ask) -> Fingerprints:
+        roots = ask.roots()
+
         async def look(reads: Sequence[Read]) -> Sequence[str]:
-            return await self._sources.fingerprints(ask.source.repo_url, ask.commit, reads)
+            found: dict[Read, str] = {}
+            for name in dict.fromkeys(read.root for read in reads):
+                root, asked = roots.get(name), [read for read in reads if read.root == name]
+                if root is None:  # of a ref that is not named any more
+                    found.update(dict.fromkeys(asked, ""))
+                    continue
+                answer = await self._sources.fingerprints(root.origin, root.commit, asked)
+                found.update(zip(asked, answer, strict=True))
+            return [found[read] for read in reads]
 
         return look
 
     def _changes(self, ask: _Ask) -> Changes:
+        roots = ask.roots()
+
         async def look(before: str) -> frozenset[str] | None:
-            try:
-                return await self._sources.changes(ask.source.repo_url, before, ask.commit)
-            except SourceError:
-                return None  # the fingerprints will tell, or say why not
+            commits = before.split("+")
+            if len(commits) != len(roots):
+                return None
+            found: set[str] = set()
+            for (name, root), old in zip(roots.items(), commits, strict=True):
+                try:
+                    changed = await self._sources.changes(root.origin, old, root.commit)
+                except SourceError:
+                    return None  # the fingerprints will tell, or say why not
+                if changed is None:
+                    return None
+                if not name and len(roots) == 1:
+                    return changed  # one set for all applications of the repository
+                found.update(place_of(Read(path, ReadKind.FILE, name)) for path in changed)
+            return frozenset(found)
+
+        return look
+
+    def _identify(self, ask: _Ask) -> Identify:
+        async def look(need: Need) -> str:
+            return await self._supplies.identity(need, Asker(ask.spec, {}))
 
         return look
 
@@ -171,9 +251,20 @@ def _manifests(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[Manife
         yield from entry.manifests() if made is None else made.manifests
 
 
-async def _evidence(reads: Sequence[Read] | None, moment: Moment, *, uses_cluster: bool) -> Evidence:
+def _named(refs: Mapping[str, _Root], source: Source) -> Mapping[str, _Root]:
+    """The `ref` sources that the source's options speak of."""
+    if not refs:
+        return refs
+    written = orjson.dumps(source.options).decode()
+    return {name: root for name, root in refs.items() if f"{name}/" in written}
+
+
+async def _evidence(
+    reads: Sequence[Read] | None, moment: Moment, supply: RecordingSupply | None, *, uses_cluster: bool
+) -> Evidence:
     """The evidence of what was just made; of its commit alone where the paths cannot be asked any more."""
+    supplied = [Supplied(need, identity) for need, identity in supply.supplied.items()] if supply else []
     try:
-        return await gather(reads, moment, uses_cluster=uses_cluster)
+        return await gather(reads, moment, uses_cluster=uses_cluster, supplied=supplied)
     except SourceError:
-        return await gather(None, moment, uses_cluster=uses_cluster)
+        return await gather(None, moment, uses_cluster=uses_cluster, supplied=supplied)

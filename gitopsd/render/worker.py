@@ -113,15 +113,23 @@ class EngineWorker:
         if self._process.returncode is None:
             self._process.kill()
 
-    async def request(self, method: str, params: JsonObject, deadline: float) -> JsonObject:
-        """The answer's body (`result` or `error`).
+    async def request(
+        self, method: str, params: JsonObject, deadline: float, supply: JsonObject | None = None
+    ) -> JsonObject:
+        """The answer's body: `result`, `error` or `needs`. `supply` is what the request carries besides parameters.
 
         Raises `WorkerLost`, and `FrameError` for a request that is too large.
         """
         if not self.usable:
             raise WorkerLost(self._killed_because or "it was ending")
         number, pending = next(self._ids), _Pending()
-        frame: JsonObject = {"id": number, "method": method, "deadline_ms": _milliseconds(deadline), "params": params}
+        frame: JsonObject = {
+            "id": number,
+            "method": method,
+            "deadline_ms": _milliseconds(deadline),
+            "params": params,
+            **(supply or {}),
+        }
         self._send.send_nowait(pack_frame(frame))
         self._pending[number] = pending
         try:

@@ -74,7 +74,7 @@ class GitSources(anyio.AsyncContextManagerMixin):
         """See the port."""
         return await self._repository(repo_url).refs(fresh=fresh)
 
-    async def commit(self, repo_url: str, target_revision: str) -> str:
+    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:  # noqa: ARG002 - ranges of tags come next
         """See the port."""
         return await self._repository(repo_url).commit(target_revision)
 

@@ -77,7 +77,7 @@ class FakeSources:
         found = self._seen[repo_url] = Refs(dict(self._find(repo_url).refs))
         return found
 
-    async def commit(self, repo_url: str, target_revision: str) -> str:
+    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:  # noqa: ARG002 - ranges of tags come next
         """The commit that the last look-up had for the revision."""
         refs = self._seen.get(repo_url) or await self.refs(repo_url, fresh=True)
         repository = self._find(repo_url)

@@ -32,7 +32,7 @@ class HelmRenderer:
             params = await anyio.to_thread.run_sync(helm_params, request, limiter=self._limiter)
         else:
             params = helm_params(request)
-        answer = await self._engine.call("helm", params, deadline=request.deadline)
+        answer = await self._engine.call("helm", params, deadline=request.deadline, supply=request.supply)
         return RenderResult(answer.manifests, answer.reads, answer.warnings)
 
 

@@ -32,7 +32,7 @@ class KustomizeRenderer:
             params = await anyio.to_thread.run_sync(kustomize_params, request, limiter=self._limiter)
         else:
             params = kustomize_params(request)
-        answer = await self._engine.call("kustomize", params, deadline=request.deadline)
+        answer = await self._engine.call("kustomize", params, deadline=request.deadline, supply=request.supply)
         return RenderResult(answer.manifests, answer.reads, answer.warnings, "KUBE_" in str(request.options))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitopsd.core.jsonvalue import JsonObject
-from gitopsd.plugin import Engine, EngineAnswer, RenderResult
+from gitopsd.plugin import NOTHING, Engine, EngineAnswer, RenderResult, Supply
 from gitopsd.plugin.manager import PluginManager
 from gitopsd.render.engine import locate
 from gitopsd.render.limits import Limits
@@ -47,9 +47,9 @@ class CountingEngine:
     engine: Engine
     params: list[JsonObject] = field(default_factory=list)
 
-    async def call(self, method: str, params: JsonObject, *, deadline: float) -> EngineAnswer:
+    async def call(self, method: str, params: JsonObject, *, deadline: float, supply: Supply = NOTHING) -> EngineAnswer:
         self.params.append(params)
-        return await self.engine.call(method, params, deadline=deadline)
+        return await self.engine.call(method, params, deadline=deadline, supply=supply)
 
 
 @dataclass

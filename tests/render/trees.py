@@ -36,7 +36,7 @@ class Trees:
     async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
         return Refs({f"refs/heads/{commit}": commit for commit in self.commits})
 
-    async def commit(self, repo_url: str, target_revision: str) -> str:
+    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:
         return target_revision
 
     async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:

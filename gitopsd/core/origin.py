@@ -1,0 +1,68 @@
+"""Where revisions come from, as one text: the key by which everything else speaks of a repository.
+
+A git repository's origin is its URL, an OCI artifact's `oci://HOST/REPOSITORY`. A chart of a Helm repository is
+`helm+URL#CHART`, a single file on the web `file+URL`. Only this module puts them together and takes them apart.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+_HELM = "helm+"
+_FILE = "file+"
+_OCI = "oci://"
+
+
+class OriginKind(enum.StrEnum):
+    """What has to be asked for revisions."""
+
+    GIT = "git"
+    HELM = "helm"
+    OCI = "oci"
+    FILE = "file"
+
+
+class Origin(NamedTuple):
+    """An origin in parts; `chart` is empty but for `HELM`."""
+
+    kind: OriginKind
+    url: str
+    chart: str = ""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case OriginKind.HELM:
+                return f"{_HELM}{self.url}#{self.chart}"
+            case OriginKind.FILE:
+                return f"{_FILE}{self.url}"
+            case _:
+                return self.url
+
+
+def chart_origin(url: str, chart: str) -> str:
+    """The chart `chart` of the Helm repository or OCI registry at `url`.
+
+    An OCI registry may be written without its scheme, as Argo CD's users do (`registry.example.org/charts`): whatever
+    is neither http nor https is one.
+    """
+    if url.startswith(("https://", "http://")):
+        return str(Origin(OriginKind.HELM, url.rstrip("/"), chart))
+    return f"{_OCI}{url.removeprefix(_OCI).rstrip('/')}/{chart}"
+
+
+def file_origin(url: str) -> str:
+    """The file at an http(s) URL."""
+    return str(Origin(OriginKind.FILE, url))
+
+
+def parse_origin(origin: str) -> Origin:
+    """Take an origin apart; whatever has no mark of its own is a git repository."""
+    if origin.startswith(_HELM):
+        url, _, chart = origin.removeprefix(_HELM).rpartition("#")
+        return Origin(OriginKind.HELM, url, chart)
+    if origin.startswith(_OCI):
+        return Origin(OriginKind.OCI, origin)
+    if origin.startswith(_FILE) and not origin.startswith("file://"):
+        return Origin(OriginKind.FILE, origin.removeprefix(_FILE))
+    return Origin(OriginKind.GIT, origin)

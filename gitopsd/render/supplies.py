@@ -1,0 +1,212 @@
+"""What renders need from elsewhere: fetched through the sources room, decrypted, looked up; and its identity.
+
+The identity of what was given is part of a render's evidence: while each need still stands for the same, so does the
+result. Errors have none: a render that met one is not remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from gitopsd.core.app import AppSpec
+from gitopsd.core.errors import GitopsdError, shown_url
+from gitopsd.core.origin import chart_origin, file_origin
+from gitopsd.plugin.supply import Given, Need, NeedKind
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.sources import Sources
+
+REFRESH_SECONDS: Final = 180.0
+MOST_NEEDS: Final = 500
+_LARGEST_FILE: Final = 16 << 20
+
+Decrypt = Callable[[AppSpec, bytes, str, str], Awaitable[bytes]]
+"""The plain text of an encrypted file: for whom, its content, its path, its format. Raises `GitopsdError`."""
+
+LookUp = Callable[[AppSpec, Need], Awaitable[bytes]]
+"""The object or list (JSON) that a `lookup` asks for. Raises `GitopsdError`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Supplied:
+    """A need that was met, and what it stood for then."""
+
+    need: Need
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom needs are met: the application, and the snapshots by their roots' names ("" is the source's own)."""
+
+    spec: AppSpec
+    roots: Mapping[str, str]
+
+
+class Supplies:
+    """Meets needs for all renders. `decrypt` and `look_up` are None where gitopsd runs without them.
+
+    Moving things (a branch, a range of versions, a file of the web) are looked up again after `refresh_seconds`.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        clock: Clock,
+        *,
+        decrypt: Decrypt | None = None,
+        look_up: LookUp | None = None,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._decrypt = decrypt
+        self._look_up = look_up
+        self._refresh_seconds = refresh_seconds
+        self._looked_up: dict[str, float] = {}
+        self._limiter = anyio.CapacityLimiter(4)
+
+    async def get(self, need: Need, asker: Asker) -> tuple[Given, str]:
+        """What was needed, and its identity. Raises `GitopsdError` where it cannot be had."""
+        match need.kind:
+            case NeedKind.DECRYPT:
+                return await self._decrypted(need, asker)
+            case NeedKind.LOOKUP:
+                found = await self._looked(need, asker)
+                return Given(content=found), _digest(found)
+            case NeedKind.HTTP:
+                origin, commit = await self._resolved(need)
+                snapshot = await self._sources.snapshot(origin, commit)
+                return Given(content=await self._only_file(snapshot.root)), commit
+            case NeedKind.CHART | NeedKind.GIT:
+                origin, commit = await self._resolved(need)
+                return Given(root=(await self._sources.snapshot(origin, commit)).root), commit
+
+    async def identity(self, need: Need, asker: Asker) -> str:
+        """What the need stands for now; "" where that cannot be told. Encrypted files are told by their bytes, which
+        are among the reads already.
+        """
+        try:
+            match need.kind:
+                case NeedKind.DECRYPT:
+                    return _ENCRYPTED
+                case NeedKind.LOOKUP:
+                    return _digest(await self._looked(need, asker))
+                case NeedKind.HTTP | NeedKind.CHART | NeedKind.GIT:
+                    return (await self._resolved(need))[1]
+        except GitopsdError:
+            return ""
+
+    async def _resolved(self, need: Need) -> tuple[str, str]:
+        origin = origin_of(need)
+        now = self._clock.monotonic()
+        before = self._looked_up.get(origin)
+        if before is None or now - before >= self._refresh_seconds:
+            await self._sources.refs(origin, fresh=True)
+            self._looked_up[origin] = now
+        return origin, await self._sources.commit(origin, need.version or "HEAD")
+
+    async def _decrypted(self, need: Need, asker: Asker) -> tuple[Given, str]:
+        if self._decrypt is None:
+            raise GitopsdError(
+                f"{need.path} is encrypted with SOPS", hint="configure the keys under sops in gitopsd.yaml"
+            )
+        root = asker.roots[need.root]
+        cipher = await anyio.to_thread.run_sync(_read_within, root, need.path, limiter=self._limiter)
+        return Given(content=await self._decrypt(asker.spec, cipher, need.path, need.format)), _ENCRYPTED
+
+    async def _looked(self, need: Need, asker: Asker) -> bytes:
+        if self._look_up is None:
+            raise GitopsdError("lookup is switched off", hint="set helm.lookup: true in gitopsd.yaml")
+        return await self._look_up(asker.spec, need)
+
+    async def _only_file(self, root: str) -> bytes:
+        def read() -> bytes:
+            (path,) = (each for each in Path(root).iterdir() if each.is_file())
+            return path.read_bytes()
+
+        return await anyio.to_thread.run_sync(read, limiter=self._limiter)
+
+
+@dataclass(slots=True)
+class RecordingSupply:
+    """`plugin.Supply` for one render: remembers what was given, and whether something could not be.
+
+    `waited` (s) is how long getting it took: that is not the renderer's fault.
+    """
+
+    supplies: Supplies
+    asker: Asker
+    roots: Mapping[str, str] = field(default_factory=dict)
+    supplied: dict[Need, str] = field(default_factory=dict)
+    failed: bool = False
+    on_wait: Callable[[float], None] = lambda _seconds: None
+
+    @property
+    def secret(self) -> bool:
+        """Whether decrypted content went into the render: its manifests belong on no disk."""
+        return any(need.kind is NeedKind.DECRYPT for need in self.supplied)
+
+    async def get(self, need: Need) -> Given:
+        """See `plugin.Supply.get`."""
+        if len(self.supplied) >= MOST_NEEDS:
+            self.failed = True
+            return Given(error=f"a render needs more than {MOST_NEEDS} things from elsewhere")
+        began = anyio.current_time()
+        try:
+            given, self.supplied[need] = await self.supplies.get(need, self.asker)
+        except GitopsdError as error:
+            self.failed = True
+            why = f"{error.what}: {error.why}" if error.why else error.what
+            return Given(error=f"{_shown(need)} cannot be had: {why}", hint=error.hint)
+        finally:
+            self.on_wait(anyio.current_time() - began)
+        return given
+
+
+_ENCRYPTED: Final = "encrypted"
+
+
+def origin_of(need: Need) -> str:
+    """The origin that a chart, a git base or a file is fetched from."""
+    match need.kind:
+        case NeedKind.CHART:
+            return chart_origin(need.url, need.name)
+        case NeedKind.HTTP:
+            return file_origin(need.url)
+        case _:
+            return need.url
+
+
+def _shown(need: Need) -> str:
+    match need.kind:
+        case NeedKind.CHART:
+            return f"the chart {need.name} {need.version} of {shown_url(need.url)}".replace("  ", " ")
+        case NeedKind.GIT:
+            return f"{shown_url(need.url)} at {need.version or 'HEAD'}"
+        case NeedKind.HTTP:
+            return shown_url(need.url)
+        case NeedKind.DECRYPT:
+            return f"the plain text of {need.path}"
+        case NeedKind.LOOKUP:
+            return f"{need.object_kind} {need.namespace}/{need.name}"
+
+
+def _read_within(root: str, path: str) -> bytes:
+    """The engine named the path after following links inside of the snapshot; it is opened as it stands there."""
+    wanted = (Path(root) / path).resolve()
+    if not wanted.is_relative_to(Path(root).resolve()):
+        raise GitopsdError(f"{path} leaves the repository")
+    if wanted.stat().st_size > _LARGEST_FILE:
+        raise GitopsdError(f"{path} is larger than {_LARGEST_FILE} bytes")
+    return wanted.read_bytes()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
