@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from gitopsd.config.document import KeyPath
 from gitopsd.config.entry import EntryPlace
@@ -11,11 +10,16 @@ from gitopsd.config.locations import LocationError, Locations
 from gitopsd.config.models.application import Spec
 from gitopsd.config.models.source import Source as SourceModel
 from gitopsd.core.app import Source
-from gitopsd.core.errors import shown_url
 from gitopsd.core.jsonvalue import JsonObject, mapping
+from gitopsd.core.origin import OCI
 from gitopsd.core.repo_url import valid_revision
 
 RENDERER_BLOCKS = ("helm", "kustomize", "directory", "plugin")
+
+_CHART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*", re.ASCII)
+_REF = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+# A registry as Argo CD's users write it, without a scheme: `registry.example.org:5000/charts`.
+_REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 
 # `1.*`, `>=1.2 <2`, `^1.2`: Argo CD matches these with tags.
 _VERSION_CONSTRAINT = re.compile(r"(?=.*[*<>=~^|])[vV0-9*<>=~^!][0-9A-Za-z.*<>=~^!|, +-]*", re.ASCII)
@@ -28,6 +32,7 @@ def app_sources(spec: Spec, place: EntryPlace, locations: Locations, unsupported
         unsupported.append("sourceHydrator is not supported yet")
         return _hydrated(spec, place, locations)
     if spec.sources:
+        _check_refs(spec.sources, place)
         return tuple(
             _source(model, ("sources", index), place, locations, unsupported)
             for index, model in enumerate(spec.sources)
@@ -50,32 +55,79 @@ def _hydrated(spec: Spec, place: EntryPlace, locations: Locations) -> tuple[Sour
 def _source(
     model: SourceModel, path: KeyPath, place: EntryPlace, locations: Locations, unsupported: list[str]
 ) -> Source:
-    shown = place.local(path)
-    unsupported.extend(f"{shown}.{reason}" for reason in _unsupported(model))
+    if model.plugin is not None and not model.plugin.name:
+        unsupported.append(f"{place.local(path)}.plugin without a name (discovery) is not supported yet")
     renderer, options = _renderer(model, path, place)
-    if not (model.chart or model.repo_url.startswith("oci://")):
+    _check_names(model, path, place)
+    if model.chart:
+        url, revision = _chart_place(model, path, place, locations)
+    else:
         _check_path(model.path, (*path, "path"), place)
         url = _url(model.repo_url, (*path, "repoURL"), place, locations)
-    else:
-        # Nothing reads it: the application is only shown.
-        url = shown_url(model.repo_url)
+        revision = model.target_revision or ("latest" if url.startswith(OCI) else "HEAD")
     _check_revision(model, (*path, "targetRevision"), place)
-    return Source(url, model.path or ".", model.target_revision or "HEAD", renderer, options)
+    return Source(
+        url,
+        model.path or ".",
+        revision,
+        renderer,
+        options,
+        chart=model.chart,
+        ref=model.ref,
+        name=model.name,
+        tag_prefix=model.tag_prefix,
+        renders=bool(model.path or model.chart or not model.ref),
+    )
 
 
-def _unsupported(model: SourceModel) -> Iterator[str]:
-    if model.chart:
-        yield "chart is not supported yet: charts come from git for now"
-    elif model.repo_url.startswith("oci://"):
-        yield "repoURL is an OCI registry, which is not supported yet"
-    elif _VERSION_CONSTRAINT.fullmatch(model.target_revision):
-        yield "targetRevision is a version constraint, which is not supported yet"
-    if model.ref:
-        yield "ref is not supported yet"
-    if model.tag_prefix:
-        yield "tagPrefix is not supported yet"
-    if model.plugin is not None and not model.plugin.name:
-        yield "plugin without a name (discovery) is not supported yet"
+def _chart_place(model: SourceModel, path: KeyPath, place: EntryPlace, locations: Locations) -> tuple[str, str]:
+    """URL and version of a chart."""
+    if not _CHART.fullmatch(model.chart):
+        place.refuse((*path, "chart"), f"{place.shown((*path, 'chart'))} cannot be used", why="expected a chart's name")
+    for other in ("path", "ref"):
+        if getattr(model, other):
+            place.refuse(
+                (*path, other),
+                f"{place.shown((*path, other))} stands beside chart",
+                why="a chart is a whole source of its own",
+                key=True,
+            )
+    address = model.repo_url.rstrip("/")
+    if address.startswith(("https://", "http://")):
+        # A Helm repository may lie at its host's root, which no git repository does.
+        address = _url(f"{address}/index.yaml", (*path, "repoURL"), place, locations).removesuffix("/index.yaml")
+    elif not _REGISTRY.fullmatch(address.removeprefix(OCI)):
+        where = (*path, "repoURL")
+        place.refuse(
+            where,
+            f"{place.shown(where)} cannot be used",
+            why="expected https://…, oci://host/path, or a registry's host/path, because chart is set",
+        )
+    return address, model.target_revision or "*"
+
+
+def _check_names(model: SourceModel, path: KeyPath, place: EntryPlace) -> None:
+    if model.ref and not _REF.fullmatch(model.ref):
+        place.refuse(
+            (*path, "ref"), f"{place.shown((*path, 'ref'))} cannot be used", why="expected letters, digits, - and _"
+        )
+    if model.tag_prefix and not valid_revision(model.tag_prefix.rstrip("/") or "/"):
+        place.refuse(
+            (*path, "tagPrefix"),
+            f"{place.shown((*path, 'tagPrefix'))} cannot be used",
+            why="expected the beginning of a tag's name",
+        )
+
+
+def _check_refs(models: list[SourceModel], place: EntryPlace) -> None:
+    """Two sources of one name would leave open which one a value file means."""
+    first: dict[str, int] = {}
+    for index, model in enumerate(models):
+        if model.ref and first.setdefault(model.ref, index) != index:
+            here = ("sources", index, "ref")
+            place.refuse(
+                here, f"{place.shown(here)} is the ref of another source too", why=f"of sources[{first[model.ref]}]"
+            )
 
 
 def _renderer(model: SourceModel, path: KeyPath, place: EntryPlace) -> tuple[str, JsonObject]:

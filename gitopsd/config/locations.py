@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
+from gitopsd.core.origin import OCI
 from gitopsd.core.repo_url import normalise, parse, problem
 
 EXPECTED = "expected https://…, ssh://…, git@host:path, or a local path that starts with ./ or ../"
@@ -79,6 +80,9 @@ def _plain(path: str) -> str:
 
 
 def _remote(address: str) -> str:
+    if address.startswith(OCI):
+        _checked(f"https://{address.removeprefix(OCI)}")  # an OCI reference follows the same grammar
+        return address.rstrip("/")
     url = _checked(address)
     if parse(url).password:
         raise LocationError("a password must not stand in a URL", "username and password of an entry in repositories")

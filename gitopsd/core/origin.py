@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _HELM = "helm+"
 _FILE = "file+"
-_OCI = "oci://"
+OCI = "oci://"
 
 
 class OriginKind(enum.StrEnum):
@@ -48,7 +48,7 @@ def chart_origin(url: str, chart: str) -> str:
     """
     if url.startswith(("https://", "http://")):
         return str(Origin(OriginKind.HELM, url.rstrip("/"), chart))
-    return f"{_OCI}{url.removeprefix(_OCI).rstrip('/')}/{chart}"
+    return f"{OCI}{url.removeprefix(OCI).rstrip('/')}/{chart}"
 
 
 def file_origin(url: str) -> str:
@@ -61,7 +61,7 @@ def parse_origin(origin: str) -> Origin:
     if origin.startswith(_HELM):
         url, _, chart = origin.removeprefix(_HELM).rpartition("#")
         return Origin(OriginKind.HELM, url, chart)
-    if origin.startswith(_OCI):
+    if origin.startswith(OCI):
         return Origin(OriginKind.OCI, origin)
     if origin.startswith(_FILE) and not origin.startswith("file://"):
         return Origin(OriginKind.FILE, origin.removeprefix(_FILE))

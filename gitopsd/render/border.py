@@ -18,6 +18,7 @@ from gitopsd.plugin.supply import NOTHING
 from gitopsd.render.choice import Choice, Chooser
 from gitopsd.render.entry import pack_manifests
 from gitopsd.render.limits import Limits
+from gitopsd.render.overrides import Chosen
 from gitopsd.render.supplies import RecordingSupply
 
 # A plugin may use its deadline twice (a render that is tried again) and a little more before it is given up.
@@ -78,7 +79,7 @@ class Border:
             namespace=job.namespace,
             root=job.root,
             path=choice.path,
-            options=job.options,
+            options=choice.options,
             kube_version=job.kube_version,
             api_versions=job.api_versions,
             environment=job.environment,
@@ -89,7 +90,8 @@ class Border:
         return await self._checked(choice, result)
 
     def _choose(self, job: Job) -> Choice:
-        return self._chooser.choose(job.root, job.path, explicit=job.explicit, app=job.app, origin=job.origin)
+        written = Chosen(job.explicit, job.options)
+        return self._chooser.choose(job.root, job.path, written, app=job.app, origin=job.origin)
 
     async def _call(self, choice: Choice, request: RenderRequest) -> RenderResult:
         name = choice.renderer.name

@@ -13,22 +13,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from gitopsd.core.errors import RenderError
+from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Read, ReadKind
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.paths import ResolvedPath, resolve_path
 from gitopsd.plugin.renderer import Renderer
+from gitopsd.render.overrides import Chosen, overridden
 
 FALLBACK: Final = "directory"
-_OVERRIDES: Final = (".argocd-source.yaml", ".argocd-source-{app}.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The renderer, the source's folder after links, and what was looked at to find them."""
+    """The renderer and its options, the source's folder after links, and what was looked at to find them."""
 
     renderer: Renderer
     path: str
     reads: tuple[Read, ...]
+    options: JsonObject
 
 
 class Chooser:
@@ -48,8 +50,10 @@ class Chooser:
             )
         return found
 
-    def choose(self, root: str, path: str, *, explicit: str, app: str, origin: str) -> Choice:
-        """Resolve `path` below `root` and choose; blocks for a few system calls.
+    def choose(self, root: str, path: str, written: Chosen, *, app: str, origin: str) -> Choice:
+        """Resolve `path` below `root`, merge overrides in git into what is written, and choose.
+
+        Blocks for a few system calls.
 
         `origin` (`URL at COMMIT`) is for messages. Raises `RenderError` for a path that leaves the repository, is
         absolute, does not exist or is no folder, and for a renderer that nobody brings.
@@ -60,24 +64,13 @@ class Chooser:
         if not folder.is_dir:
             raise _no_folder(root, path, folder, origin)
         reads = list(folder.reads)
-        for name in _OVERRIDES:
-            self._refuse_overrides(root, folder.path, name.format(app=app), reads)
-        if explicit:
-            return Choice(self.named(explicit), folder.path, tuple(reads))
+        chosen = overridden(root, folder.path, app, written, reads)
+        if chosen.explicit:
+            return Choice(self.named(chosen.explicit), folder.path, tuple(reads), chosen.options)
         for renderer in self._renderers.values():
             if any(_is_file(root, folder.path, marker, reads) for marker in renderer.markers):
-                return Choice(renderer, folder.path, tuple(reads))
-        return Choice(self.named(FALLBACK), folder.path, tuple(reads))
-
-    def _refuse_overrides(self, root: str, folder: str, name: str, reads: list[Read]) -> None:
-        """To leave Argo CD's per-path overrides out silently would change what is deployed."""
-        if "/" not in name and _is_file(root, folder, name, reads):
-            raise TracedRenderError(
-                f"{name} overrides the source's parameters, which is not supported yet",
-                where=_joined(folder, name),
-                hint="move the parameters into the application, and remove the file",
-                reads=tuple(reads),
-            )
+                return Choice(renderer, folder.path, tuple(reads), chosen.options)
+        return Choice(self.named(FALLBACK), folder.path, tuple(reads), chosen.options)
 
 
 def _is_file(root: str, folder: str, name: str, reads: list[Read]) -> bool:

@@ -339,24 +339,8 @@ def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, rend
             "ignoreDifferences is not supported yet",
         ),
         (
-            "source: {repoURL: https://charts.example.org, chart: redis, targetRevision: '>=1.0 <2'}",
-            "source.chart is not supported yet: charts come from git for now",
-        ),
-        (
-            "source: {repoURL: oci://registry.example.org/a}",
-            "source.repoURL is an OCI registry, which is not supported yet",
-        ),
-        (
-            "source: {repoURL: https://git.example.org/a.git, targetRevision: 1.*}",
-            "source.targetRevision is a version constraint, which is not supported yet",
-        ),
-        (
             "source: {repoURL: https://git.example.org/a.git, plugin: {}}",
             "source.plugin without a name (discovery) is not supported yet",
-        ),
-        (
-            "sources: [{repoURL: https://git.example.org/a}, {repoURL: https://git.example.org/b, ref: b}]",
-            "sources[1].ref is not supported yet",
         ),
         (
             "sourceHydrator: {drySource: {repoURL: https://git.example.org/a.git}, syncSource: {targetBranch: a}}",
@@ -367,6 +351,62 @@ def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, rend
 )
 def test_what_cannot_be_honoured_yet_is_said_and_no_error(tmp_path: Path, text: str, sentence: str) -> None:
     assert application(tmp_path, text).unsupported == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (
+            "{repoURL: https://charts.example.org, chart: redis, targetRevision: '>=1.0 <2'}",
+            ("helm+https://charts.example.org#redis", ">=1.0 <2", ""),
+        ),
+        (
+            "{repoURL: https://charts.example.org/stable/, chart: redis}",
+            ("helm+https://charts.example.org/stable#redis", "*", ""),
+        ),
+        (
+            "{repoURL: registry.example.org:5000/charts, chart: redis, targetRevision: 1.2.3}",
+            ("oci://registry.example.org:5000/charts/redis", "1.2.3", ""),
+        ),
+        ("{repoURL: oci://registry.example.org/a}", ("oci://registry.example.org/a", "latest", "")),
+        (
+            "{repoURL: https://git.example.org/a.git, targetRevision: 1.*, tagPrefix: api/}",
+            ("https://git.example.org/a.git", "1.*", "api/"),
+        ),
+        ("{repoURL: https://git.example.org/a.git}", ("https://git.example.org/a.git", "HEAD", "")),
+    ],
+)
+def test_every_kind_of_source_has_its_origin(tmp_path: Path, text: str, place: tuple[str, str, str]) -> None:
+    app = application(tmp_path, f"source: {text}")
+    assert app.unsupported == ()
+    assert app.sources[0].place == place
+
+
+def test_a_source_that_is_only_referred_to_renders_nothing(tmp_path: Path) -> None:
+    both = "{repoURL: https://git.example.org/a, ref: a, path: x}"
+    app = application(tmp_path, f"sources: [{{repoURL: https://git.example.org/b, ref: b}}, {both}]")
+    assert [(source.ref, source.renders) for source in app.sources] == [("b", False), ("a", True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("source: {repoURL: https://charts.example.org, chart: ../redis}", "source.chart cannot be used"),
+        ("source: {repoURL: https://charts.example.org, chart: redis, path: a}", "source.path stands beside chart"),
+        ("source: {repoURL: https://charts.example.org, chart: redis, ref: a}", "source.ref stands beside chart"),
+        ("source: {repoURL: 'ftp://example.org/x', chart: redis}", "source.repoURL cannot be used"),
+        ("source: {repoURL: 'oci://example.org/$x'}", "source.repoURL cannot be used"),
+        ("source: {repoURL: https://git.example.org/a, ref: a/b}", "source.ref cannot be used"),
+        ("source: {repoURL: https://git.example.org/a, tagPrefix: -x}", "source.tagPrefix cannot be used"),
+        (
+            "sources: [{repoURL: https://git.example.org/a, ref: a}, {repoURL: https://git.example.org/b, ref: a}]",
+            "sources[1].ref is the ref of another source too",
+        ),
+    ],
+)
+def test_sources_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
+    main = f"{LOCAL}applications:\n- name: a\n  destination: {{name: local}}\n  {text}\n"
+    assert said in errors_of(tmp_path, main)
 
 
 def test_what_changes_nothing_is_accepted(tmp_path: Path) -> None:

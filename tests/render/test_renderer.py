@@ -291,12 +291,6 @@ async def test_an_unknown_renderer_names_the_known_ones(trees: Trees, clock: Ste
     assert caught.value.hint == "did you mean directory?"
 
 
-async def test_overrides_in_git_are_refused_until_they_are_supported(trees: Trees, clock: SteppedClock) -> None:
-    async with world(trees, clock) as here:
-        with pytest.raises(RenderError, match="not supported yet"):
-            await here.render(trees.add({"app/.argocd-source-guestbook.yaml": ""}))
-
-
 @pytest.mark.parametrize("result", [ValueError("secret detail"), None, "text"])
 async def test_a_plugins_own_fault_is_named_and_hurts_no_other_source(
     trees: Trees, clock: SteppedClock, result: object

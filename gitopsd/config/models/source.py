@@ -118,6 +118,13 @@ class Kustomize(StrictModel):
     components: list[str] = Field(default_factory=list, description="Components to add.")
     ignore_missing_components: bool = Field(False, description="Leave out components that do not exist.")
     version: str = Field("", description="Accepted for compatibility; there is one version of Kustomize.")
+    enable_helm: bool = Field(False, description="Render helmCharts of the kustomization (kustomize --enable-helm).")
+    load_restrictor: str = Field(
+        "", description="rootOnly (default) or none: whether files may come from anywhere in the repository."
+    )
+    build_options: str = Field(
+        "", description="Options of kustomize build, as on its command line; harmless ones only."
+    )
     kube_version: str = Field(
         "", description="Kubernetes version for Helm charts in the kustomization. Default: the cluster's."
     )
@@ -179,15 +186,19 @@ class Plugin(StrictModel):
 
 
 class Source(StrictModel):
-    """A folder of a git repository, and how to render it."""
+    """A folder of a git repository or OCI artifact, or a chart; and how to render it."""
 
     repo_url: str = Field(
         alias="repoURL",
-        description="URL of the repository: https://…, ssh://…, git@host:path; ./path or ../path is relative to this "
-        "file.",
+        description="URL of the repository: https://…, ssh://…, git@host:path, oci://host/path; ./path or ../path is "
+        "relative to this file. With a chart: of the Helm repository, or the registry's host/path.",
     )
     path: str = Field("", description="Folder in the repository. Default: its root.")
-    target_revision: str = Field("", description="Branch, tag or commit. Default: HEAD")
+    target_revision: str = Field(
+        "",
+        description="Branch, tag, commit or range of versions (of tags). Default: HEAD. Of a chart: version or range; "
+        "default: the newest.",
+    )
     chart: str = Field("", description="Name of a chart in a Helm repository.")
     ref: str = Field("", description="Name by which other sources' value files refer to this one.")
     name: str = Field("", description="Name of this source among several.")

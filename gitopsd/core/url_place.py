@@ -1,0 +1,43 @@
+"""Where a URL points, in parts that can be compared: whether one lies below another, by whole path segments.
+
+`https://h/team` covers `https://h/team/app.git` and never `https://h/teamster/app.git` (advisory S15: a credential goes
+where it was configured for, and nowhere else).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from gitopsd.core.repo_url import BadUrlError, parse
+
+OCI_SCHEME: Final = "oci://"
+_ANY: Final = "x"
+
+
+class Place(NamedTuple):
+    """`server` is scheme, host in lower case, and port unless it is the scheme's own; `path` its segments."""
+
+    server: str
+    path: tuple[str, ...]
+
+    def covers(self, other: Place) -> bool:
+        """Whether `other` is this place or lies below it."""
+        return self.server == other.server and self.path == other.path[: len(self.path)]
+
+
+def place_of(url: str) -> Place:
+    """The place of a repository, registry (`oci://…`), or of a prefix of such, which may have no path.
+
+    No user, no `.git` at the end, no empty segments. Raises `BadUrlError`.
+    """
+    rest = url.removeprefix(OCI_SCHEME)
+    is_registry = rest != url
+    bare = (f"https://{rest}" if is_registry else url).rstrip("/").removesuffix(".git")
+    # A prefix may be a bare host, which the grammar of repositories does not have: a segment stands in for its path.
+    parts = parse(f"{bare}{_ANY}" if "://" not in bare and bare.endswith(":") else f"{bare}/{_ANY}")
+    if is_registry and (parts.user or parts.password):
+        raise BadUrlError("a registry's URL has no user and no password")
+    server = parts.key.removesuffix("/" + "/".join(parts.path.strip("/").split("/")))
+    if is_registry:
+        server = OCI_SCHEME + server.removeprefix("https://")
+    return Place(server, tuple(segment for segment in parts.path.split("/") if segment)[:-1])
