@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from gitopsd.core.manifest import Read
+from gitopsd.core.origin import OriginKind
+from gitopsd.core.proxy import Proxy
 from gitopsd.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryAccess:
-    """How to reach one repository: what the configuration says under `repositories`.
+class GitHubApp:
+    """A GitHub App that stands for a person: installation tokens, which live an hour, are its passwords.
 
-    `url` is normalised (a local path is `file:///…`). `username`/`password` for http(s), `bearer_token` instead of
-    them; `ssh_private_key` is the key's text, `ssh_known_hosts` lines in OpenSSH's format. `ca` is a PEM bundle that
+    `installation_id` is "" where it has to be found by the repository's owner. `base_url` is the API's
+    (`https://api.github.com`, or `https://HOST/api/v3` of an enterprise server), without a slash at its end.
+    """
+
+    app_id: str
+    private_key: Secret
+    installation_id: str = ""
+    base_url: str = "https://api.github.com"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAccess:
+    """How to reach one repository, or all whose URL begins with `url` (a credential template).
+
+    What the configuration says under `repositories` and `repositoryCredentials`, or a Secret of Argo CD's.
+    `url` is normalised: a local path is `file:///…`, a registry `oci://HOST/PATH`. `username`/`password` for http(s) and
+    registries, `bearer_token` instead of them; `ssh_private_key` is the key's text, `ssh_known_hosts` lines in
+    OpenSSH's format; `tls_client_cert` and `tls_client_key` (PEM) are shown to the server. `ca` is a PEM bundle that
     replaces the system's. `insecure` skips TLS verification, `insecure_ignore_host_key` the host key check; both are
-    shown as warnings.
+    shown as warnings. `project`: only its applications may use the repository ("": all). `no_proxy` are entries as
+    `core.proxy` has them. `depth` 0 is the whole history. `force_basic_auth` sends the password before the server asks.
+    `pass_credentials` gives them to hosts that an index refers to as well. `written_at` is where it stands.
     """
 
     url: str
@@ -29,6 +51,68 @@ class RepositoryAccess:
     ca: str = ""
     insecure: bool = False
     insecure_ignore_host_key: bool = False
+    kind: OriginKind = OriginKind.GIT
+    name: str = ""
+    project: str = ""
+    tls_client_cert: str = ""
+    tls_client_key: Secret | None = None
+    github_app: GitHubApp | None = None
+    proxy: Proxy | None = None
+    no_proxy: tuple[str, ...] = ()
+    depth: int = 0
+    enable_lfs: bool = False
+    submodules: bool = False
+    force_basic_auth: bool = False
+    pass_credentials: bool = False
+    insecure_oci_force_http: bool = False
+    written_at: str = field(default="", compare=False)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it says who we are (a CA or a proxy does not)."""
+        return bool(
+            self.username
+            or self.password
+            or self.bearer_token
+            or self.ssh_private_key
+            or self.tls_client_cert
+            or self.github_app
+        )
+
+
+class ConnectionStatus(enum.StrEnum):
+    """How the last request to a repository went, in Argo CD's words."""
+
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """The last request to a repository: its outcome, why it failed, and when it ended (None: none was made yet)."""
+
+    status: ConnectionStatus = ConnectionStatus.UNKNOWN
+    message: str = ""
+    attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryStatus:
+    """A repository that is configured or in use, as it may be shown.
+
+    `repo` is its masked URL; `credentials` names their kind ("" for none), `inherited_from` the template that they come
+    from; `written_at` is where it is configured ("" where it is only used).
+    """
+
+    repo: str
+    kind: OriginKind
+    name: str = ""
+    project: str = ""
+    credentials: str = ""
+    inherited_from: str = ""
+    written_at: str = ""
+    connection: ConnectionState = ConnectionState()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,9 @@ class Evidence:
         return all(place_of(read) not in changed for read in self.reads)
 
     async def supplied_still(self, moment: Moment) -> bool:
-        """Whether each need stands for the same as then."""
+        """Whether each need stands for the same as then; one of which that cannot be told now does."""
         for each in self.supplied:
-            if await moment.identify(each.need) != each.identity:
+            if await moment.identify(each.need) not in ("", each.identity):
                 return False
         return True
 

@@ -6,6 +6,7 @@ result. Errors have none: a render that met one is not remembered.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -108,8 +109,10 @@ class Supplies:
         now = self._clock.monotonic()
         before = self._looked_up.get(origin)
         if before is None or now - before >= self._refresh_seconds:
-            await self._sources.refs(origin, fresh=True)
             self._looked_up[origin] = now
+            # What was known before goes on while nobody answers; where nothing was, the next line says why.
+            with contextlib.suppress(GitopsdError):
+                await self._sources.refs(origin, fresh=True)
         return origin, await self._sources.commit(origin, need.version or "HEAD")
 
     async def _decrypted(self, need: Need, asker: Asker) -> tuple[Given, str]:

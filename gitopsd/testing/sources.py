@@ -80,7 +80,7 @@ class FakeSources:
     async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:  # noqa: ARG002 - ranges of tags come next
         """The commit that the last look-up had for the revision."""
         refs = self._seen.get(repo_url) or await self.refs(repo_url, fresh=True)
-        repository = self._find(repo_url)
+        repository = self.repository(repo_url)
         for name in (target_revision, f"refs/heads/{target_revision}", f"refs/tags/{target_revision}"):
             if name in refs.commits:
                 return refs.commits[name]
