@@ -196,7 +196,7 @@ class Daemon(AsyncContextManagerMixin):
             await anyio.sleep(_KEEP_SECONDS + self.clock.jitter(_KEEP_SECONDS))
             if self._rooms is not None and self._supervisor is not None:
                 try:
-                    await self._rooms.sources.keep(self._supervisor.commits())
+                    await self._rooms.sources.keep(_together(self._supervisor.commits(), self._rooms.renderer.used()))
                 except GitopsdError as error:
                     _log.warning("old snapshots not removed", error=str(error))
 
@@ -219,6 +219,10 @@ def _settings(config: Config) -> SupervisorSettings:
         concurrency=reconcile.concurrency,
         self_heal=Backoff(heal.seconds, heal.factor, heal.max_seconds),
     )
+
+
+def _together(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+    return {origin: one.get(origin, frozenset()) | other.get(origin, frozenset()) for origin in {*one, *other}}
 
 
 def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object, object]]:

@@ -61,6 +61,29 @@ class Reader:
             raise refused(Asked(self._http.cluster, "get", key.kind, key), answer)
         return answer.body.strip()
 
+    async def look_up(self, resource: Resource, namespace: str, name: str) -> bytes:
+        """One object, or with no `name` the list of a namespace ("": of all), as JSON; `{}` if it is not there.
+
+        Raises `ClusterError`, also for a list of more than a page.
+        """
+        gvk = resource.gvk
+        key = ObjectKey(gvk.group, gvk.kind, namespace if resource.namespaced else "", name)
+        if name:
+            return await self.fetch(resource, key) or b"{}"
+        path = resource.collection
+        if key.namespace:
+            path = resource.path(key._replace(name="-")).removesuffix("/-")
+        answer = await self._http.call("GET", path, query={"limit": str(_PAGE)}, verb="list", kind=gvk.kind)
+        if not answer.ok:
+            raise refused(Asked(self._http.cluster, "list", gvk.kind), answer)
+        if text(orjson.loads(answer.body), "metadata", "continue"):
+            raise ClusterError(
+                f"there are more than {_PAGE} objects of kind {gvk.kind}",
+                where=f"cluster {self._http.cluster}",
+                hint="look single ones up by name",
+            )
+        return answer.body.strip()
+
     async def _get(self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[ClusterError]) -> None:
         try:
             async with self._limiter:

@@ -150,6 +150,10 @@ class RenderRoom:
             unchanged=unchanged,
         )
 
+    def used(self) -> Mapping[str, frozenset[str]]:
+        """Origin → revisions that renders were given from elsewhere, for `Sources.keep`."""
+        return self._supplies.used()
+
     async def _entry(self, ask: _Ask, *, use_cache: bool) -> tuple[Entry, Outcome | None]:
         """The source's entry, and the outcome if it was rendered just now."""
         began = self._clock.monotonic()

@@ -25,6 +25,7 @@ from gitopsd.ports.sources import Sources
 
 REFRESH_SECONDS: Final = 180.0
 MOST_NEEDS: Final = 500
+_KEPT_SECONDS: Final = 86_400.0
 _LARGEST_FILE: Final = 16 << 20
 
 Decrypt = Callable[[AppSpec, bytes, str, str], Awaitable[bytes]]
@@ -71,6 +72,7 @@ class Supplies:
         self._look_up = look_up
         self._refresh_seconds = refresh_seconds
         self._looked_up: dict[str, float] = {}
+        self._used: dict[tuple[str, str], float] = {}
         self._limiter = anyio.CapacityLimiter(4)
 
     async def get(self, need: Need, asker: Asker) -> tuple[Given, str]:
@@ -104,6 +106,15 @@ class Supplies:
         except GitopsdError:
             return ""
 
+    def used(self) -> Mapping[str, frozenset[str]]:
+        """Origin → the revisions that renders were given during the last day, for `Sources.keep`."""
+        since = self._clock.monotonic() - _KEPT_SECONDS
+        self._used = {place: at for place, at in self._used.items() if at >= since}
+        found: dict[str, set[str]] = {}
+        for origin, commit in self._used:
+            found.setdefault(origin, set()).add(commit)
+        return {origin: frozenset(commits) for origin, commits in found.items()}
+
     async def _resolved(self, need: Need) -> tuple[str, str]:
         origin = origin_of(need)
         now = self._clock.monotonic()
@@ -113,7 +124,9 @@ class Supplies:
             # What was known before goes on while nobody answers; where nothing was, the next line says why.
             with contextlib.suppress(GitopsdError):
                 await self._sources.refs(origin, fresh=True)
-        return origin, await self._sources.commit(origin, need.version or "HEAD")
+        commit = await self._sources.commit(origin, need.version or "HEAD")
+        self._used[origin, commit] = now
+        return origin, commit
 
     async def _decrypted(self, need: Need, asker: Asker) -> tuple[Given, str]:
         if self._decrypt is None:

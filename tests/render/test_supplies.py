@@ -144,6 +144,15 @@ async def test_a_remote_base_is_given_as_a_folder_and_its_move_renders_anew(
     assert [each["git"] for each in hungry.got] == [["one.yaml"], ["two.yaml"]]
 
 
+async def test_what_was_given_is_kept_for_a_day(tmp_path: Path, clock: SteppedClock) -> None:
+    world = await a_world(tmp_path, clock, Hungry([Need(NeedKind.GIT, url=BASE, version="main")]))
+    commit = world.sources.repository(BASE).commit({"one.yaml": ""})
+    await world.render(an_app(ONE))
+    assert world.room.used() == {BASE: {commit}}
+    clock.seconds += 86_401
+    assert world.room.used() == {}
+
+
 async def test_what_cannot_be_had_is_tried_again_at_once(tmp_path: Path, clock: SteppedClock) -> None:
     hungry = Hungry([Need(NeedKind.GIT, url=BASE, version="main")])
     world = await a_world(tmp_path, clock, hungry)

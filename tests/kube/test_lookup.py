@@ -1,0 +1,38 @@
+"""What Helm's `lookup` sees of a cluster."""
+
+import orjson
+import pytest
+
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.ids import GVK
+from gitopsd.kube.cluster import KubeCluster
+from gitopsd.testing.builders import a_config_map
+from tests.cluster_fixture import ApiServer
+
+CONFIG_MAP = GVK("", "v1", "ConfigMap")
+
+
+async def test_one_object_a_namespaces_list_and_what_is_not_there(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str
+) -> None:
+    for name in ("one", "two"):
+        api_server.do("POST", f"/api/v1/namespaces/{namespace}/configmaps", a_config_map(name, namespace=namespace))
+    one = orjson.loads(await cluster.look_up(CONFIG_MAP, namespace, "one"))
+    assert one["data"] == {"colour": "green"}
+    listed = orjson.loads(await cluster.look_up(CONFIG_MAP, namespace, ""))
+    assert {"one", "two"} <= {item["metadata"]["name"] for item in listed["items"]}
+    assert orjson.loads(await cluster.look_up(CONFIG_MAP, namespace, "three")) == {}
+    everywhere = orjson.loads(await cluster.look_up(GVK("", "v1", "Namespace"), "", ""))
+    assert namespace in {item["metadata"]["name"] for item in everywhere["items"]}
+
+
+async def test_a_kind_that_is_not_served_is_an_error(cluster: KubeCluster, namespace: str) -> None:
+    with pytest.raises(ClusterError, match="does not serve"):
+        await cluster.look_up(GVK("nowhere.example.org", "v1", "Ghost"), namespace, "one")
+
+
+async def test_P8_a_name_that_is_a_path_asks_for_nothing_else(cluster: KubeCluster, namespace: str) -> None:
+    with pytest.raises(ClusterError, match="cannot be used"):
+        await cluster.look_up(CONFIG_MAP, f"../{namespace}", "one")
+    with pytest.raises(ClusterError, match="cannot be used"):
+        await cluster.look_up(CONFIG_MAP, namespace, "../secrets/one")
