@@ -1,5 +1,6 @@
 """What renders get from elsewhere, other sources' snapshots among it, and how long a render holds then."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,7 @@ class Hungry:
             given = await request.supply.get(need)
             if given.error:
                 raise RenderError(given.error, hint=given.hint)
-            found[need.kind] = given.content or sorted(each.name for each in Path(given.root).iterdir())
+            found[need.kind] = given.content or sorted(os.listdir(given.root))
         reads = [Read(f"{request.path}/Hungryfile", ReadKind.FILE)]
         if self.value:
             root = request.supply.roots["$values"]
@@ -77,7 +78,7 @@ async def a_world(folder: Path, clock: SteppedClock, renderer: Hungry, supplies:
     sources.repository(APP).commit({"app/Hungryfile": ""})
     chosen = supplies or Supplies(sources, clock, refresh_seconds=60)
     if supplies is not None:
-        supplies._sources = sources  # noqa: SLF001 - made before the sources that it reads
+        supplies._sources = sources
     return World(RenderRoom([renderer], sources, cache, clock, identity="1", supplies=chosen), sources, folder)
 
 
@@ -190,7 +191,7 @@ async def test_plain_text_of_encrypted_files_is_on_no_disk(tmp_path: Path, clock
 async def test_a_wrong_key_put_right_works_with_the_next_render(tmp_path: Path, clock: SteppedClock) -> None:
     keys = ["wrong"]
 
-    async def decrypt(_: AppSpec, cipher: bytes, path: str, kind: str) -> bytes:  # noqa: ARG001 - the type's
+    async def decrypt(_: AppSpec, cipher: bytes, path: str, kind: str) -> bytes:
         if keys == ["wrong"]:
             raise GitopsdError(f"{path}: no key of ours opens it", hint="add the key")
         return b"plain"
