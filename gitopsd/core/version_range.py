@@ -6,8 +6,9 @@ be missing or `x`, `,` and spaces mean "and", pre-releases count only where the 
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -53,44 +54,33 @@ class _Term:
     given: int
 
     def allows(self, version: Version) -> bool:
-        match self.op:
-            case "" | "=":
-                return self._near(version) if self.given < 3 else version == self.version
-            case "!=":
-                return self._differs(version)
-            case ">":
-                return self._above(version)
-            case "<":
-                return version < self.version
-            case ">=" | "=>":
-                return version >= self.version
-            case "<=" | "=<":
-                return self._up_to(version)
-            case "~" | "~>":
-                return self._near(version)
-            case _:
-                return self._compatible(version)
+        if self.op in _PLAIN:
+            return _PLAIN[self.op](version, self.version)
+        return _OWN[self.op](self, version)
 
-    def _differs(self, version: Version) -> bool:
+    def equal(self, version: Version) -> bool:
+        return self.near(version) if self.given < 3 else version == self.version
+
+    def differs(self, version: Version) -> bool:
         if self.given == 1:
             return version.release.major != self.version.release.major
         if self.given == 2:
             return version.release[:2] != self.version.release[:2] or version.rank != self.version.rank
         return version != self.version
 
-    def _above(self, version: Version) -> bool:
+    def above(self, version: Version) -> bool:
         # `>11` wants 12 and `>11.1` wants 11.2: the patches of what is named are in it, not above it.
         if self.given in {1, 2}:
             return version.release[: self.given] > self.version.release[: self.given]
         return version > self.version
 
-    def _up_to(self, version: Version) -> bool:
+    def up_to(self, version: Version) -> bool:
         if self.given == 3:
             return version <= self.version
         parts = self.given or 2
         return version.release[:parts] <= self.version.release[:parts]
 
-    def _near(self, version: Version) -> bool:
+    def near(self, version: Version) -> bool:
         if version < self.version:
             return False
         if self.version.release == (0, 0, 0) and self.given in {0, 3}:
@@ -98,7 +88,7 @@ class _Term:
         parts = 1 if self.given == 1 else 2
         return version.release[:parts] == self.version.release[:parts]
 
-    def _compatible(self, version: Version) -> bool:
+    def compatible(self, version: Version) -> bool:
         if version < self.version:
             return False
         mine = self.version.release
@@ -107,6 +97,24 @@ class _Term:
         if mine.minor > 0 or self.given == 2:
             return version.release[:2] == mine[:2]
         return version.release == mine
+
+
+_PLAIN: Final[Mapping[str, Callable[[Version, Version], bool]]] = {
+    "<": operator.lt,
+    ">=": operator.ge,
+    "=>": operator.ge,
+}
+_OWN: Final[Mapping[str, Callable[[_Term, Version], bool]]] = {
+    "": _Term.equal,
+    "=": _Term.equal,
+    "!=": _Term.differs,
+    ">": _Term.above,
+    "<=": _Term.up_to,
+    "=<": _Term.up_to,
+    "~": _Term.near,
+    "~>": _Term.near,
+    "^": _Term.compatible,
+}
 
 
 @dataclass(frozen=True, slots=True)

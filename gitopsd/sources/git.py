@@ -74,9 +74,9 @@ class GitSources(anyio.AsyncContextManagerMixin):
         """See the port."""
         return await self._repository(repo_url).refs(fresh=fresh)
 
-    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:  # noqa: ARG002 - ranges of tags come next
+    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:
         """See the port."""
-        return await self._repository(repo_url).commit(target_revision)
+        return await self._repository(repo_url).commit(target_revision, tag_prefix)
 
     async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:
         """See the port."""

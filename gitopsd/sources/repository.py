@@ -8,17 +8,19 @@ from typing import Final, TypeVar
 
 import anyio
 import anyio.abc
+from anyio import to_thread
 
 from gitopsd.core.errors import SourceError, shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, mapping, sequence, text
 from gitopsd.core.manifest import Read
+from gitopsd.core.version_range import VersionRange
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot
 from gitopsd.sources.folders import Folders, digest_of
 from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
 from gitopsd.sources.mirrored import Mirror
 from gitopsd.sources.pool import WorkerPool
 from gitopsd.sources.reasons import source_error
-from gitopsd.sources.resolve import ById, Named, nearest, resolve
+from gitopsd.sources.resolve import ById, InRange, Named, nearest, newest_tag, resolve
 from gitopsd.sources.shared import SharedCalls
 from gitopsd.sources.shelf import Shelf
 from gitopsd.sources.urls import NormalisedUrl, check_url
@@ -64,6 +66,8 @@ class Repository:
         self._commits: SharedCalls[str] = SharedCalls(tasks)
         self._differences: SharedCalls[frozenset[str] | None] = SharedCalls(tasks)
         self._changes: dict[tuple[str, str], frozenset[str] | None] = {}
+        self._ranges: tuple[Refs, dict[tuple[VersionRange, str], Named | None]] | None = None
+        self._threads = anyio.CapacityLimiter(1)
         self._mirror = Mirror(
             self.digest, folders=folders, pool=pool, most_packs=limits.mirror_packs, fetch=self._fetch
         )
@@ -83,12 +87,13 @@ class Repository:
             return self._refs
         return await self._lookups.call(self.digest, self._look_up)
 
-    async def commit(self, revision: str) -> str:
+    async def commit(self, revision: str, tag_prefix: str = "") -> str:
         """See the port. Who asks for the same at the same time shares the fetch."""
         for fresh in (False, True):
             refs = await self.refs(fresh=fresh)
+            asked = (revision, tag_prefix, self._known)
             try:
-                return await self._commits.call((revision, self._known), partial(self._commit, revision, refs))
+                return await self._commits.call(asked, partial(self._commit, revision, tag_prefix, refs))
             except _MovedError:
                 continue
         raise SourceError(
@@ -172,8 +177,13 @@ class Repository:
 
     # Commits
 
-    async def _commit(self, revision: str, refs: Refs, _: Callable[[], None]) -> str:
-        match resolve(refs.commits, revision):
+    async def _commit(self, revision: str, tag_prefix: str, refs: Refs, _: Callable[[], None]) -> str:
+        meant = resolve(refs.commits, revision, tag_prefix)
+        if isinstance(meant, InRange):
+            meant = await self._newest(meant.versions, tag_prefix, refs)
+            if meant is None:
+                raise self._empty_range(revision, tag_prefix)
+        match meant:
             case Named(ref=ref, commit=commit):
                 if not await self._told(self._mirror.hold(commit, ref)):
                     raise _MovedError
@@ -185,6 +195,17 @@ class Repository:
             case None:
                 pass
         raise self._unknown(revision, refs.commits)
+
+    async def _newest(self, versions: VersionRange, tag_prefix: str, refs: Refs) -> Named | None:
+        """The newest tag in a range, looked for once for each state of the server."""
+        if self._ranges is None or self._ranges[0] is not refs:
+            self._ranges = (refs, {})
+        known = self._ranges[1]
+        if (versions, tag_prefix) not in known:
+            # A thread: ten thousand tags take some fifty milliseconds.
+            found = await to_thread.run_sync(newest_tag, refs.commits, versions, tag_prefix, limiter=self._threads)
+            known[versions, tag_prefix] = found
+        return known[versions, tag_prefix]
 
     async def _read(self, request: Mapping[str, JsonValue], commit: str) -> JsonObject:
         refs = await self.refs(fresh=False)
@@ -249,6 +270,15 @@ class Repository:
             hint = "push a branch: the repository is empty"
         what = f"{_printable(revision)} is not a branch, tag or commit of {self._shown}"
         return SourceError(what, where=self._shown, hint=hint)
+
+    def _empty_range(self, revision: str, tag_prefix: str) -> SourceError:
+        among = f" that begins with {_printable(tag_prefix)}" if tag_prefix else ""
+        return SourceError(
+            f"no tag{among} is in the range {_printable(revision)}",
+            where=self._shown,
+            why="only tags that are versions count, and pre-releases only if the range names one",
+            hint="push such a tag, or widen targetRevision (`>=1.0.0-0` takes pre-releases too)",
+        )
 
 
 def _printable(revision: str) -> str:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from gitopsd.core.repo_url import valid_revision
+from gitopsd.core.version_range import VersionRange, newest, parse_range
 
 _ID: Final = re.compile(r"[0-9a-f]{7,40}")
 _MOST_COMPARED: Final = 500
@@ -31,12 +32,35 @@ class ById:
     digits: str
 
 
-def resolve(commits: Mapping[str, str], revision: str) -> Named | ById | None:
-    """What `revision` names: HEAD ("" too), a full ref name, a full id, a branch, a tag or a short id, in this order.
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """The newest tag in a range of versions; looking for it takes a while where there are thousands of tags."""
 
-    None for anything else, above all for revision expressions. Branch before tag, as Argo CD finds them.
+    versions: VersionRange
+
+
+def resolve(commits: Mapping[str, str], revision: str, tag_prefix: str = "") -> Named | ById | InRange | None:
+    """What `revision` names: HEAD ("" too), a full ref name, a full id, a branch, a tag, a tag without its prefix, a
+    short id or a range of versions, in this order.
+
+    None for anything else, above all for revision expressions. Branch before tag, as Argo CD finds them; a range only
+    where no name is written like it.
     """
-    wanted = revision or "HEAD"
+    found = _exact(commits, revision or "HEAD", tag_prefix)
+    if found is not None:
+        return found
+    versions = parse_range(revision)
+    return InRange(versions) if versions is not None else None
+
+
+def newest_tag(commits: Mapping[str, str], versions: VersionRange, tag_prefix: str = "") -> Named | None:
+    """The tag with the highest version in the range, among those that begin with the prefix."""
+    tags = (ref.removeprefix(_TAG) for ref in commits if ref.startswith(_TAG))
+    found = newest(tags, versions, tag_prefix)
+    return Named(_TAG + found, commits[_TAG + found]) if found is not None else None
+
+
+def _exact(commits: Mapping[str, str], wanted: str, tag_prefix: str) -> Named | ById | None:
     if not valid_revision(wanted):
         return None
     if wanted == "HEAD" or wanted.startswith("refs/"):
@@ -44,7 +68,7 @@ def resolve(commits: Mapping[str, str], revision: str) -> Named | ById | None:
     lowered = wanted.lower()
     if len(lowered) == 40 and _ID.fullmatch(lowered):
         return ById(lowered)
-    for ref in (_BRANCH + wanted, _TAG + wanted):
+    for ref in (_BRANCH + wanted, _TAG + wanted, _TAG + tag_prefix + wanted):
         if ref in commits:
             return Named(ref, commits[ref])
     return ById(lowered) if _ID.fullmatch(lowered) else None

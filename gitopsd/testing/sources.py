@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitopsd.core.errors import SourceError
 from gitopsd.core.manifest import Read, ReadKind
+from gitopsd.core.version_range import newest, parse_range
 from gitopsd.ports.sources import Refs, Snapshot, Sources
 from gitopsd.testing.gate import Gate
 
@@ -77,13 +78,19 @@ class FakeSources:
         found = self._seen[repo_url] = Refs(dict(self._find(repo_url).refs))
         return found
 
-    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:  # noqa: ARG002 - ranges of tags come next
+    async def commit(self, repo_url: str, target_revision: str, tag_prefix: str = "") -> str:
         """The commit that the last look-up had for the revision."""
         refs = self._seen.get(repo_url) or await self.refs(repo_url, fresh=True)
         repository = self.repository(repo_url)
-        for name in (target_revision, f"refs/heads/{target_revision}", f"refs/tags/{target_revision}"):
-            if name in refs.commits:
-                return refs.commits[name]
+        for prefix in ("", "refs/heads/", "refs/tags/", f"refs/tags/{tag_prefix}"):
+            if prefix + target_revision in refs.commits:
+                return refs.commits[prefix + target_revision]
+        versions = parse_range(target_revision)
+        if versions is not None:
+            tags = (name.removeprefix("refs/tags/") for name in refs.commits if name.startswith("refs/tags/"))
+            tag = newest(tags, versions, tag_prefix)
+            if tag is not None:
+                return refs.commits[f"refs/tags/{tag}"]
         found = [commit for commit in repository.commits if commit.startswith(target_revision)]
         if len(found) == 1 and len(target_revision) >= 7:
             return found[0]
