@@ -11,6 +11,7 @@ from gitopsd.config.values import (
     LogSettings,
     ReconcileSettings,
     RenderSettings,
+    RepositorySecrets,
     ServerSettings,
 )
 from gitopsd.config.watch import changes
@@ -23,6 +24,7 @@ __all__ = [
     "LogSettings",
     "ReconcileSettings",
     "RenderSettings",
+    "RepositorySecrets",
     "ServerSettings",
     "changes",
     "load",

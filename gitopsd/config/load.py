@@ -21,10 +21,10 @@ from gitopsd.config.listing import Written, documents_of, entries
 from gitopsd.config.locations import Locations
 from gitopsd.config.models.cluster import Cluster
 from gitopsd.config.models.main import Main
-from gitopsd.config.models.repository import Repository
+from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import listen_address
 from gitopsd.config.references import References
-from gitopsd.config.repositories import check_duplicates, repository_access
+from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
 from gitopsd.config.validation import shown_path, validate
 from gitopsd.config.values import (
     BackoffSettings,
@@ -33,6 +33,7 @@ from gitopsd.config.values import (
     LogSettings,
     ReconcileSettings,
     RenderSettings,
+    RepositorySecrets,
     ServerSettings,
 )
 from gitopsd.config.yamlfile import MAX_BYTES, parse
@@ -46,7 +47,7 @@ from gitopsd.ports.sources import RepositoryAccess
 M = TypeVar("M", bound=BaseModel)
 
 # Judged entry by entry, so that one bad entry hides no other.
-_LISTS = ("clusters", "repositories", "applications")
+_LISTS = ("clusters", "repositories", "repositoryCredentials", "repositoriesFrom", "applications")
 
 
 def load(path: str, *, environ: Mapping[str, str], keep_going: bool = False) -> Config:
@@ -65,6 +66,8 @@ class _Found:
 
     clusters: tuple[ClusterAccess, ...]
     repositories: tuple[RepositoryAccess, ...]
+    templates: tuple[RepositoryAccess, ...]
+    secrets: tuple[RepositorySecrets, ...]
     known: KnownClusters
 
 
@@ -157,12 +160,26 @@ class _Loading:
             if access is not None:
                 repositories.append((access, path))
         check_duplicates(repositories, document, self._problems)
+        templates = list(self._templates(document))
+        check_duplicates(templates, document, self._problems)
         names = tuple(access.name for access, _ in clusters)
+        secrets = [
+            repository_secrets(model, names, document, path, self._problems)
+            for model, path in self._entries(RepositoriesFrom, document, "repositoriesFrom")
+        ]
         return _Found(
             tuple(access for access, _ in clusters),
             tuple(access for access, _ in repositories),
+            tuple(access for access, _ in templates),
+            tuple(secrets),
             KnownClusters(_with_in_cluster(names, servers), tuple(server for server in servers if server), complete),
         )
+
+    def _templates(self, document: Document) -> Iterator[tuple[RepositoryAccess, KeyPath]]:
+        for entry, path in self._entries(CredentialTemplate, document, "repositoryCredentials"):
+            access = template_access(entry, document, path, self._problems)
+            if access is not None:
+                yield access, path
 
     def _entries(self, model: type[M], document: Document, key: str) -> Iterator[tuple[M, KeyPath]]:
         for index, item in enumerate(sequence(document.value, key)):
@@ -244,6 +261,8 @@ class _Loading:
             log=LogSettings(settings.log.level, settings.log.format),
             clusters=found.clusters,
             repositories=found.repositories,
+            repository_credentials=found.templates,
+            repositories_from=found.secrets,
             applications=applications,
             globs=tuple(globs),
             warnings=self._problems.warnings,

@@ -1,4 +1,4 @@
-"""Values that stand elsewhere: `${NAME}` in the environment, `{file: PATH}` on disk."""
+"""Values that stand elsewhere: `${NAME}` in the environment, `{file: PATH}` on disk, systemd's `{credential: NAME}`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gitopsd.config.files import Files
 MAX_SECRET_BYTES = 64 * 1024
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{([^}]*)(\})?)")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -67,6 +68,20 @@ class References:
         except UnicodeDecodeError:
             raise BadReferenceError(f"{path} is not UTF-8 text") from None
         return text.removesuffix("\n").removesuffix("\r")
+
+    def credential(self, name: str) -> str:
+        """What the credential that systemd passed under this name holds. Raises `BadReferenceError`.
+
+        https://systemd.io/CREDENTIALS/: one file for each in the folder $CREDENTIALS_DIRECTORY.
+        """
+        if not _CREDENTIAL.fullmatch(name) or name in {".", ".."}:
+            raise BadReferenceError("expected the name of a systemd credential: letters, digits, dots, - and _")
+        folder = self.environ.get("CREDENTIALS_DIRECTORY", "")
+        if not os.path.isabs(folder):
+            raise BadReferenceError(
+                f"there is no credential {name}: systemd passed none", f"LoadCredential={name}:PATH in the unit"
+            )
+        return self.value(os.path.join(folder, name).replace("$", "$$"))
 
     def _replacement(self, match: re.Match[str]) -> str:
         escaped, name, end = match.groups()

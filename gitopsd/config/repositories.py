@@ -1,18 +1,24 @@
-"""`repositories`: how to reach each, as `RepositoryAccess`."""
+"""`repositories` and `repositoryCredentials`: how to reach each, as `RepositoryAccess`."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Sequence
 
 from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.locations import LocationError, declared_location
-from gitopsd.config.models.repository import Repository
-from gitopsd.config.validation import shown_path
-from gitopsd.core.repo_url import normalise, parse
-from gitopsd.core.secret import Secret
+from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository, RepositoryReach
+from gitopsd.config.reach import access_of, check_reach
+from gitopsd.config.validation import nearest, shown_path
+from gitopsd.config.values import RepositorySecrets
+from gitopsd.core.errors import shown_url
+from gitopsd.core.repo_url import BadUrlError, parse
+from gitopsd.core.url_place import OCI_SCHEME, place_of
 from gitopsd.ports.sources import RepositoryAccess
 
-_SSH_ONLY = ("sshPrivateKey", "sshKnownHosts", "insecureIgnoreHostKey")
-_HTTP_ONLY = ("username", "password", "bearerToken", "ca", "insecure")
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 
 
 def repository_access(
@@ -21,37 +27,65 @@ def repository_access(
     """The entry at `path`; None after noting why its address cannot be used. `folder` is what relative paths
     start from."""
     try:
-        url = declared_location(model.url, folder)
+        url = _registry(model) or declared_location(model.url, folder)
     except LocationError as problem:
-        place = (*path, "url")
-        problems.add(
-            document.position(place), f"{shown_path(place)} cannot be used", why=problem.why, hint=problem.hint
-        )
+        _note_url(document, path, problems, problem.why, problem.hint)
         return None
-    _check_credentials(model, parse(url).scheme, document, path, problems)
-    return RepositoryAccess(
-        url=url,
-        username=model.username or "",
-        password=model.password,
-        bearer_token=model.bearer_token,
-        ssh_private_key=_ended(model.ssh_private_key),
-        ssh_known_hosts=model.ssh_known_hosts or "",
-        ca=model.ca or "",
-        insecure=model.insecure,
-        insecure_ignore_host_key=model.insecure_ignore_host_key,
+    scheme = "oci" if url.startswith(OCI_SCHEME) else parse(url).scheme
+    if model.type == "helm" and scheme not in {"http", "https", "oci"}:
+        _note_url(document, path, problems, f"the URL's scheme is {scheme}, and a Helm repository's is https")
+        return None
+    check_reach(model, scheme, document, path, problems)
+    _check_git(model, document, path, problems)
+    return access_of(
+        model,
+        url,
+        name=model.name or "",
+        project=model.project or "",
+        depth=model.depth,
+        enable_lfs=model.enable_lfs,
+        submodules=model.submodules,
+        written_at=str(document.position(path)),
     )
 
 
-def _ended(key: Secret | None) -> Secret | None:
-    """A private key with the newline at its end that some readers insist on."""
-    return Secret(key.reveal().rstrip("\n") + "\n") if key else None
+def template_access(
+    model: CredentialTemplate, document: Document, path: KeyPath, problems: Problems
+) -> RepositoryAccess | None:
+    """The template at `path`; None after noting why its URL cannot be used."""
+    try:
+        url = _registry(model) or _prefix(model.url)
+    except (BadUrlError, LocationError) as problem:
+        _note_url(document, path, problems, str(problem))
+        return None
+    check_reach(model, place_of(url).server.split("://", 1)[0], document, path, problems)
+    return access_of(model, url, written_at=str(document.position(path)))
+
+
+def repository_secrets(
+    model: RepositoriesFrom, clusters: Sequence[str], document: Document, path: KeyPath, problems: Problems
+) -> RepositorySecrets:
+    """The entry at `path`; a cluster that is not among `clusters` is noted."""
+    if model.cluster not in clusters:
+        place = (*path, "cluster")
+        near = nearest(model.cluster, tuple(clusters))
+        problems.add(
+            document.position(place),
+            f"{shown_path(place)} names no cluster of this file",
+            why=f"expected one of {', '.join(clusters) or 'none'}",
+            hint=near,
+        )
+    if not _NAMESPACE.fullmatch(model.namespace):
+        place = (*path, "namespace")
+        problems.add(document.position(place), f"{shown_path(place)} is no namespace's name")
+    return RepositorySecrets(model.cluster, model.namespace)
 
 
 def check_duplicates(accesses: list[tuple[RepositoryAccess, KeyPath]], document: Document, problems: Problems) -> None:
     """Note entries whose URL means a repository that an earlier entry means too."""
-    first: dict[str, KeyPath] = {}
+    first: dict[object, KeyPath] = {}
     for access, path in accesses:
-        earlier = first.setdefault(normalise(access.url), path)
+        earlier = first.setdefault(place_of(access.url), path)
         if earlier != path:
             problems.add(
                 document.position((*path, "url")),
@@ -60,30 +94,44 @@ def check_duplicates(accesses: list[tuple[RepositoryAccess, KeyPath]], document:
             )
 
 
-def _check_credentials(model: Repository, scheme: str, document: Document, path: KeyPath, problems: Problems) -> None:
-    given = {info.alias or name: getattr(model, name) for name, info in type(model).model_fields.items()}
-    useless = (*(_SSH_ONLY if scheme != "ssh" else ()), *(_HTTP_ONLY if scheme not in {"https", "http"} else ()))
-    for key in useless:
-        if given[key]:
+def _registry(model: RepositoryReach) -> str:
+    """The URL of a registry, with its scheme; "" for what is none. Raises `LocationError`."""
+    url: str = getattr(model, "url", "")
+    is_web = url.startswith(("https://", "http://"))
+    if model.type == "git" or (model.type == "helm" and is_web and not model.enable_oci):
+        return ""
+    if "://" in url and not url.startswith(OCI_SCHEME):
+        raise LocationError("a registry's URL is HOST/PATH or oci://HOST/PATH", shown_url(url).split("://", 1)[1])
+    found = OCI_SCHEME + url.removeprefix(OCI_SCHEME).rstrip("/")
+    try:
+        place_of(found)
+    except BadUrlError as problem:
+        raise LocationError(str(problem)) from None
+    return found
+
+
+def _prefix(url: str) -> str:
+    """A template's URL. Raises `BadUrlError`."""
+    if place_of(url).server.startswith("file:"):
+        raise BadUrlError("expected https://…, ssh://…, git@host:… or a registry's host")
+    if "://" in url and parse(f"{url.rstrip('/')}/x").password:
+        raise BadUrlError("a password must not stand in a URL")
+    return url
+
+
+def _note_url(document: Document, path: KeyPath, problems: Problems, why: str, hint: str = "") -> None:
+    place = (*path, "url")
+    problems.add(document.position(place), f"{shown_path(place)} cannot be used", why=why, hint=hint)
+
+
+def _check_git(model: Repository, document: Document, path: KeyPath, problems: Problems) -> None:
+    if model.type == "git":
+        return
+    for key, given in (("depth", model.depth), ("enableLfs", model.enable_lfs), ("submodules", model.submodules)):
+        if given:
             place = (*path, key)
             problems.add(
                 document.position(place, key=True),
                 f"{shown_path(place)} has no meaning here",
-                why=f"the URL's scheme is {scheme}",
-            )
-    if model.bearer_token and (model.password or model.username):
-        place = (*path, "bearerToken")
-        problems.add(
-            document.position(place, key=True),
-            f"{shown_path(place)} stands beside username and password",
-            why="expected one or the other",
-        )
-    if scheme == "http" and (model.password or model.bearer_token):
-        problems.warn(
-            document.position((*path, "url")), "credentials go over plain http, where anybody on the way can read them"
-        )
-    for key in ("insecure", "insecureIgnoreHostKey"):
-        if given[key]:
-            problems.warn(
-                document.position((*path, key), key=True), f"{shown_path((*path, key))}: whoever answers is trusted"
+                why=f"the repository's type is {model.type}",
             )

@@ -69,6 +69,14 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RepositorySecrets:
+    """A namespace of a configured cluster that holds Argo CD's Secrets of repositories."""
+
+    cluster: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that the files say. `path` is the main file; paths are absolute.
 
@@ -94,6 +102,8 @@ class Config:
     digest: str
     stamps: Mapping[str, Stamp] = field(repr=False)
     errors: tuple[ConfigError, ...] = ()
+    repository_credentials: tuple[RepositoryAccess, ...] = ()
+    repositories_from: tuple[RepositorySecrets, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -110,12 +110,12 @@ def _split(entry: str) -> tuple[str, int]:
     """Host and port; port 0 for any."""
     if entry.startswith("["):
         host, _, rest = entry[1:].partition("]")
-        port = rest.removeprefix(":")
+        port = rest.removeprefix(":") or "0"
     elif entry.count(":") == 1:
         host, _, port = entry.partition(":")
     else:
         return entry, 0
-    return host, int(port) if port.isdecimal() and len(port) < 6 else 0
+    return (host, int(port)) if port.isdecimal() and len(port) < 6 else (entry, 0)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

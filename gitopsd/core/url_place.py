@@ -30,11 +30,14 @@ def place_of(url: str) -> Place:
 
     No user, no `.git` at the end, no empty segments. Raises `BadUrlError`.
     """
-    rest = url.removeprefix(OCI_SCHEME)
-    is_registry = rest != url
-    bare = (f"https://{rest}" if is_registry else url).rstrip("/").removesuffix(".git")
+    is_registry = url.startswith(OCI_SCHEME)
+    bare = url.rstrip("/").removesuffix(".git")
+    if bare.endswith(":") and "://" in url:
+        raise BadUrlError("the URL's host is missing")
+    if is_registry:
+        bare = f"https://{bare.removeprefix(OCI_SCHEME)}"
     # A prefix may be a bare host, which the grammar of repositories does not have: a segment stands in for its path.
-    parts = parse(f"{bare}{_ANY}" if "://" not in bare and bare.endswith(":") else f"{bare}/{_ANY}")
+    parts = parse(f"{bare}{_ANY}" if bare.endswith(":") else f"{bare}/{_ANY}")
     if is_registry and (parts.user or parts.password):
         raise BadUrlError("a registry's URL has no user and no password")
     server = parts.key.removesuffix("/" + "/".join(parts.path.strip("/").split("/")))

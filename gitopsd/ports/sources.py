@@ -33,8 +33,8 @@ class RepositoryAccess:
     """How to reach one repository, or all whose URL begins with `url` (a credential template).
 
     What the configuration says under `repositories` and `repositoryCredentials`, or a Secret of Argo CD's.
-    `url` is normalised: a local path is `file:///…`, a registry `oci://HOST/PATH`. `username`/`password` for http(s) and
-    registries, `bearer_token` instead of them; `ssh_private_key` is the key's text, `ssh_known_hosts` lines in
+    `url` is normalised: a local path is `file:///…`, a registry `oci://HOST/PATH`. `username`/`password` for http(s)
+    and registries, `bearer_token` instead of them; `ssh_private_key` is the key's text, `ssh_known_hosts` lines in
     OpenSSH's format; `tls_client_cert` and `tls_client_key` (PEM) are shown to the server. `ca` is a PEM bundle that
     replaces the system's. `insecure` skips TLS verification, `insecure_ignore_host_key` the host key check; both are
     shown as warnings. `project`: only its applications may use the repository ("": all). `no_proxy` are entries as

@@ -26,6 +26,8 @@ from tests.config.writing import LOCAL, application, loaded
 
 SOURCE = "source: {repoURL: https://git.example.org/a.git}"
 PEM = "-----BEGIN CERTIFICATE-----"
+REPOSITORY_SECRETS = ("git-ca.crt", "git-token", "git-ssh-key", "known_hosts", "git-client.crt", "git-client.key")
+REPOSITORY_SECRETS += ("github-app.pem",)
 KUBECONFIG = """
 current-context: production
 contexts: [{name: production, context: {cluster: main}}, {name: staging, context: {cluster: other}}]
@@ -489,12 +491,13 @@ def example(folder: Path) -> Config:
         copy = folder / path.relative_to(source)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(path.read_text())
-    for name in ("staging-token", "staging-ca.crt", "git-ca.crt", "git-token", "git-ssh-key", "known_hosts"):
+    for name in ("staging-token", "staging-ca.crt", *REPOSITORY_SECRETS):
         (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / name).write_text(f"{PEM}\n")
     (folder / "home" / ".kube").mkdir(parents=True)
     (folder / "home" / ".kube" / "config").write_text(KUBECONFIG)
-    environ = {"HOME": f"{folder}/home", "STAGING_HOST": "10.0.0.9", "GIT_PASSWORD": "p"}
+    environ = {"HOME": f"{folder}/home", "STAGING_HOST": "10.0.0.9"}
+    environ |= dict.fromkeys(("GIT_PASSWORD", "CHARTS_PASSWORD", "REGISTRY_PASSWORD", "PLATFORM_PASSWORD"), "p")
     return load(str(folder / "gitopsd.example.yaml"), environ=environ)
 
 

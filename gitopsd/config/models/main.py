@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gitopsd.config.models.application import Entry
 from gitopsd.config.models.cluster import Cluster
-from gitopsd.config.models.repository import Repository
+from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import Git, Log, Reconcile, Render, Server, State
 from gitopsd.config.models.strict import StrictModel
 
@@ -20,7 +20,15 @@ class Main(StrictModel):
         default_factory=Reconcile, description="When applications are compared with git, and how many at once."
     )
     clusters: list[Cluster] = Field(default_factory=list, description="The clusters that applications are deployed to.")
-    repositories: list[Repository] = Field(default_factory=list, description="Credentials for git repositories.")
+    repositories: list[Repository] = Field(
+        default_factory=list, description="Credentials of repositories, and how to reach them."
+    )
+    repository_credentials: list[CredentialTemplate] = Field(
+        default_factory=list, description="Credentials of all repositories below a URL."
+    )
+    repositories_from: list[RepositoriesFrom] = Field(
+        default_factory=list, description="Clusters whose Secrets of Argo CD's repositories are used, too."
+    )
     git: Git = Field(default_factory=Git, description="Limits of git.")
     render: Render = Field(default_factory=Render, description="Limits of rendering.")
     log: Log = Field(default_factory=Log, description="What is logged and how.")

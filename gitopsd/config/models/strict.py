@@ -97,9 +97,11 @@ def _text_or_file(references: References, value: object) -> str:
         return references.expand(value)
     if isinstance(value, dict) and set(value) == {"file"} and isinstance(value["file"], str):
         return references.value(value["file"])
+    if isinstance(value, dict) and set(value) == {"credential"} and isinstance(value["credential"], str):
+        return references.credential(value["credential"])
     if isinstance(value, (list, dict)):
-        raise BadReferenceError("expected a string or {file: PATH}")
-    raise BadReferenceError("expected a string or {file: PATH}", "quotes around it")
+        raise BadReferenceError("expected a string, {file: PATH} or {credential: NAME}")
+    raise BadReferenceError("expected a string, {file: PATH} or {credential: NAME}", "quotes around it")
 
 
 def _secret(references: References, value: object) -> Secret:
@@ -143,6 +145,15 @@ _FILE_SCHEMA = {
     "additionalProperties": False,
 }
 
+_CREDENTIAL_SCHEMA = {
+    "type": "object",
+    "properties": {"credential": {"type": "string"}},
+    "required": ["credential"],
+    "additionalProperties": False,
+}
+
+_ELSEWHERE = {"anyOf": [{"type": "string"}, _FILE_SCHEMA, _CREDENTIAL_SCHEMA]}
+
 Seconds = Annotated[
     float,
     PlainValidator(_checked(parse_duration)),
@@ -168,25 +179,23 @@ ExpandedPath = Annotated[str, PlainValidator(_following(_path)), WithJsonSchema(
 FilePath = Annotated[str, PlainValidator(_following(_plain_path)), WithJsonSchema({"type": "string"})]
 """A path, absolute after validation."""
 
-TextOrFile = Annotated[
-    str, PlainValidator(_following(_text_or_file)), WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA]})
-]
-"""Text, or the content of a file."""
+TextOrFile = Annotated[str, PlainValidator(_following(_text_or_file)), WithJsonSchema(_ELSEWHERE)]
+"""Text, or the content of a file or of a systemd credential."""
 
 SecretOrFile = Annotated[
     Secret,
     PlainValidator(_following(_secret)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA], "writeOnly": True}),
+    WithJsonSchema({**_ELSEWHERE, "writeOnly": True}),
 ]
-"""A secret, or the file that holds it."""
+"""A secret, or the file or systemd credential that holds it."""
 
-Pem = Annotated[str, PlainValidator(_following(_pem)), WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA]})]
+Pem = Annotated[str, PlainValidator(_following(_pem)), WithJsonSchema(_ELSEWHERE)]
 """Certificates in PEM, or the file that holds them."""
 
 PemSecret = Annotated[
     Secret,
     PlainValidator(_following(_pem_secret)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, _FILE_SCHEMA], "writeOnly": True}),
+    WithJsonSchema({**_ELSEWHERE, "writeOnly": True}),
 ]
 """A private key in PEM (OpenSSH's own form too), or the file that holds it."""
 
