@@ -42,26 +42,36 @@ func renderHelm(job *Job) ([]Manifest, error) {
 	if err := job.decodeParams(&params); err != nil {
 		return nil, err
 	}
-	capabilities, err := params.capabilities()
-	if err != nil {
-		return nil, err
-	}
-	if err := chartutil.ValidateReleaseName(params.ReleaseName); err != nil {
-		return nil, faultf(codeRequest, "release name %q is not valid: %v", params.ReleaseName, err).
-			hint("set releaseName: at most 53 lower case letters, digits, '-' and '.'")
-	}
 	if err := job.open(params.Root); err != nil {
 		return nil, err
 	}
-	loaded, dir, isFolder, err := params.loadChart(job)
+	return params.render(job, job.tree)
+}
+
+// render renders the chart at p.Path of the tree.
+func (p *helmParams) render(job *Job, tree *Tree) ([]Manifest, error) {
+	capabilities, err := p.capabilities()
 	if err != nil {
 		return nil, err
 	}
-	values, err := params.values(job.tree, valuesDir(dir, isFolder))
+	if err := chartutil.ValidateReleaseName(p.ReleaseName); err != nil {
+		return nil, faultf(codeRequest, "release name %q is not valid: %v", p.ReleaseName, err).
+			hint("set releaseName: at most 53 lower case letters, digits, '-' and '.'")
+	}
+	dir, isFolder, err := p.locate(tree)
 	if err != nil {
 		return nil, err
 	}
-	run := helmRender{job: job, params: &params, chart: loaded, dir: dir, capabilities: capabilities}
+	values, err := p.values(&valueFiles{job: job, tree: tree, dir: valuesDir(dir, isFolder)})
+	if err != nil {
+		return nil, err
+	}
+	loader := chartLoader{job: job, tree: tree, values: values}
+	loaded, err := loader.load(dir, isFolder, 0)
+	if err != nil {
+		return nil, err
+	}
+	run := helmRender{job: job, params: p, chart: loaded, dir: dir, capabilities: capabilities}
 	return run.manifests(values)
 }
 
@@ -78,22 +88,22 @@ func (p *helmParams) capabilities() (*common.Capabilities, error) {
 	return capabilities, nil
 }
 
-func (p *helmParams) loadChart(job *Job) (loaded *chart.Chart, dir string, isFolder bool, err error) {
+// locate finds the chart's folder or archive: its path after links.
+func (p *helmParams) locate(tree *Tree) (dir string, isFolder bool, err error) {
 	asked, err := cleanRelative(p.Path)
 	if err != nil {
-		return nil, "", false, err
+		return "", false, err
 	}
-	dir, info, err := job.tree.Resolve(asked)
+	dir, info, err := tree.Resolve(asked)
 	if err != nil {
-		return nil, "", false, asFault(err, codePath).hint("check the source's path and revision")
+		return "", false, asFault(err, codePath).hint("check the source's path and revision")
 	}
 	if info.IsDir() {
-		if _, _, err := job.tree.Stat(path.Join(dir, "Chart.yaml")); err != nil {
-			return nil, "", false, asFault(err, codePath).hint("a Helm source's path must name the folder that holds Chart.yaml")
+		if _, _, err := tree.Stat(path.Join(dir, "Chart.yaml")); err != nil {
+			return "", false, asFault(err, codePath).hint("a Helm source's path must name the folder that holds Chart.yaml")
 		}
 	}
-	loaded, err = (&chartLoader{job: job}).load(dir, info.IsDir(), 0)
-	return loaded, dir, info.IsDir(), err
+	return dir, info.IsDir(), nil
 }
 
 // helmRender is one rendering of a loaded chart.
@@ -154,17 +164,13 @@ func (h *helmRender) manifests(values map[string]any) ([]Manifest, error) {
 }
 
 func (h *helmRender) checkInstallable() error {
-	metadata, file := h.chart.Metadata, path.Join(h.dir, "Chart.yaml")
-	if metadata.Type == "library" {
-		return faultf(codeRefused, "chart %q is a library chart and renders nothing", metadata.Name).in(file, 0).
-			hint("name a chart of type application")
-	}
+	metadata := h.chart.Metadata
 	if metadata.Deprecated {
 		h.job.warnings.Add("chart " + metadata.Name + " is deprecated")
 	}
 	if metadata.KubeVersion != "" && !chartutil.IsCompatibleRange(metadata.KubeVersion, h.capabilities.KubeVersion.String()) {
 		return faultf(codeRender, "chart requires kubeVersion %s, which Kubernetes %s does not meet", metadata.KubeVersion, h.capabilities.KubeVersion.Version).
-			in(file, 0).hint("use a version of the chart that supports the cluster, or set kubeVersion")
+			in(path.Join(h.dir, "Chart.yaml"), 0).hint("use a version of the chart that supports the cluster, or set kubeVersion")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -17,16 +18,22 @@ import (
 // chartName is what may be a chart's name: it becomes part of paths and labels.
 var chartName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
 
-// chartLoader reads a chart, its sub-charts and its local dependencies from the tree; the Helm library opens no file.
+// chartLoader reads a chart, its sub-charts and its dependencies; the Helm library opens no file.
 type chartLoader struct {
 	job    *Job
-	budget archiveBudget
+	tree   *Tree
+	values map[string]any // of the application, for the conditions of the first chart's dependencies
+	budget *archiveBudget // of all archives of one render
+	packed bool           // the chart comes from a package: .helmignore was heeded before, and what is not in it is left out
 }
 
 // load reads the chart in the folder, or the .tgz archive, at dir (a path after links).
 func (l *chartLoader) load(dir string, isFolder bool, nesting int) (*chart.Chart, error) {
 	if nesting > maxArchiveNesting {
 		return nil, limitFault("charts inside of charts", maxArchiveNesting)
+	}
+	if l.budget == nil {
+		l.budget = &archiveBudget{}
 	}
 	var files []*archive.BufferedFile
 	var err error
@@ -55,7 +62,28 @@ func (l *chartLoader) load(dir string, isFolder bool, nesting int) (*chart.Chart
 	if err := checkNames(loaded, dir); err != nil {
 		return nil, err
 	}
-	return loaded, l.dependencies(loaded, dir, nesting)
+	if kind := loaded.Metadata.Type; nesting == 0 && kind != "" && kind != "application" {
+		return nil, faultf(codeRefused, "%s charts are not installable", kind).in(path.Join(dir, "Chart.yaml"), 0).
+			hint("name a chart of type application")
+	}
+	if err := l.dependencies(loaded, dir, nesting); err != nil {
+		return nil, err
+	}
+	steady(loaded)
+	return loaded, nil
+}
+
+// steady puts sub-charts into the order of their names: the library keeps them in a map, and CRDs would come in
+// another order each time.
+func steady(loaded *chart.Chart) {
+	subs := slices.Clone(loaded.Dependencies())
+	slices.SortStableFunc(subs, func(a, b *chart.Chart) int {
+		return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(b.Metadata.Version, a.Metadata.Version))
+	})
+	loaded.SetDependencies(subs...)
+	for _, sub := range subs {
+		steady(sub)
+	}
 }
 
 // isChartYAML tells the files that the Helm library parses from templates and files for templates.
@@ -70,7 +98,11 @@ func isChartYAML(name string) bool {
 // folder reads all files below dir that .helmignore leaves, links inside of the repository followed.
 func (l *chartLoader) folder(dir string) ([]*archive.BufferedFile, error) {
 	rules := ignore.Empty()
-	text, err := l.job.tree.ReadFile(path.Join(dir, ignore.HelmIgnore))
+	var out []*archive.BufferedFile
+	if l.packed {
+		return out, l.walk(dir, "", rules, 0, &out)
+	}
+	text, err := l.tree.ReadFile(path.Join(dir, ignore.HelmIgnore))
 	if err == nil {
 		if rules, err = ignore.Parse(bytes.NewReader(text)); err != nil {
 			return nil, faultf(codeParse, ".helmignore: %v", err).in(path.Join(dir, ignore.HelmIgnore), 0)
@@ -79,7 +111,6 @@ func (l *chartLoader) folder(dir string) ([]*archive.BufferedFile, error) {
 		return nil, fault
 	}
 	rules.AddDefaults()
-	var out []*archive.BufferedFile
 	return out, l.walk(dir, "", rules, 0, &out)
 }
 
@@ -87,13 +118,13 @@ func (l *chartLoader) walk(dir, below string, rules *ignore.Rules, depth int, ou
 	if depth > maxDepth {
 		return limitFault("depth of folders below "+dir, maxDepth).hint("look for a link that points to a folder above it")
 	}
-	entries, err := l.job.tree.ReadDir(path.Join(dir, below))
+	entries, err := l.tree.ReadDir(path.Join(dir, below))
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
 		name := path.Join(below, entry.Name())
-		_, info, err := l.job.tree.Resolve(path.Join(dir, name))
+		_, info, err := l.tree.Resolve(path.Join(dir, name))
 		if err != nil {
 			return err
 		}
@@ -106,7 +137,7 @@ func (l *chartLoader) walk(dir, below string, rules *ignore.Rules, depth int, ou
 			}
 			continue
 		}
-		data, err := l.job.tree.ReadFile(path.Join(dir, name))
+		data, err := l.tree.ReadFile(path.Join(dir, name))
 		if err != nil {
 			return err
 		}
@@ -119,11 +150,11 @@ func (l *chartLoader) walk(dir, below string, rules *ignore.Rules, depth int, ou
 }
 
 func (l *chartLoader) archiveFile(file string) ([]*archive.BufferedFile, error) {
-	data, err := l.job.tree.ReadFile(file)
+	data, err := l.tree.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return unpackChart(data, file, &l.budget)
+	return unpackChart(data, file, l.budget)
 }
 
 // unpackSubcharts replaces each charts/*.tgz by its files, so that no archive reaches the Helm library's own reader.
@@ -140,7 +171,7 @@ func (l *chartLoader) unpackSubcharts(files []*archive.BufferedFile, dir string,
 			out = append(out, file)
 			continue
 		}
-		inner, err := unpackChart(file.Data, path.Join(dir, file.Name), &l.budget)
+		inner, err := unpackChart(file.Data, path.Join(dir, file.Name), l.budget)
 		if err != nil {
 			return nil, err
 		}
@@ -184,35 +215,6 @@ func checkNames(loaded *chart.Chart, dir string) error {
 		if err := checkNames(sub, dir); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// dependencies checks that all that Chart.yaml names is there. A dependency with a file:// repository is
-// loaded from that folder of the repository when charts/ does not have it.
-func (l *chartLoader) dependencies(loaded *chart.Chart, dir string, nesting int) error {
-	for _, wanted := range loaded.Metadata.Dependencies {
-		if wanted == nil || slices.ContainsFunc(loaded.Dependencies(), func(c *chart.Chart) bool { return c.Name() == wanted.Name }) {
-			continue
-		}
-		local, isLocal := strings.CutPrefix(wanted.Repository, "file://")
-		if !isLocal {
-			return faultf(codeMissing, "chart dependency %q (version %s, repository %q) is not in charts/", wanted.Name, wanted.Version, maskURL(wanted.Repository)).
-				in(path.Join(dir, "Chart.yaml"), 0).hint("run `helm dependency update` and commit charts/")
-		}
-		at, err := anchored(dir, local)
-		if err != nil {
-			return asFault(err, codePath).in(path.Join(dir, "Chart.yaml"), 0)
-		}
-		real, info, err := l.job.tree.Resolve(at)
-		if err != nil {
-			return asFault(err, codePath).in(path.Join(dir, "Chart.yaml"), 0).hint("the dependency " + wanted.Name + " names this folder")
-		}
-		sub, err := l.load(real, info.IsDir(), nesting+1)
-		if err != nil {
-			return err
-		}
-		loaded.AddDependency(sub)
 	}
 	return nil
 }

@@ -143,9 +143,8 @@ func TestHelmSubcharts(t *testing.T) {
 		})
 	}
 	root := snapshot(t, chartFiles(map[string]string{"chart/Chart.yaml": folder["chart/Chart.yaml"]}))
-	fault := mustFail(t, codeMissing, "helm", helmOf(root, nil))
-	if !strings.Contains(fault.Message, `"sub"`) || !strings.Contains(fault.Hint, "helm dependency update") || fault.File != "chart/Chart.yaml" {
-		t.Errorf("%+v", *fault)
+	if _, needs := round(t, helmOf(root, nil), nil); len(needs) != 1 || needs[0].URL != "https://charts.invalid" || needs[0].Name != "sub" {
+		t.Error(needs)
 	}
 }
 
@@ -246,7 +245,7 @@ func TestHelmIgnoreIsHonoured(t *testing.T) {
 func TestP1ValueFilesOutsideOfTheRepositoryAreRefused(t *testing.T) {
 	secret, content := secretFile(t)
 	root := snapshot(t, chartFiles(map[string]string{"chart/link.yaml": "-> " + secret, "chart/dir": "-> /etc"}))
-	for _, name := range []string{"../../b/values.yaml", "../../../../../../etc/passwd", "file:///etc/passwd", "link.yaml", "dir/passwd", "/../x", "dir/*.yaml", "https://h/v.yaml", "../../*.yaml"} {
+	for _, name := range []string{"../../b/values.yaml", "../../../../../../etc/passwd", "file:///etc/passwd", "link.yaml", "dir/passwd", "/../x", "dir/*.yaml", "ftp://h/v.yaml", "../../*.yaml"} {
 		for _, extra := range []params{
 			{"value_files": []string{name}}, {"value_files": []string{name}, "ignore_missing_value_files": true}, {"file_parameters": []params{{"name": "a", "path": name}}},
 		} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -27,23 +26,28 @@ type helmFileParameter struct {
 }
 
 // values merges all that is given over the chart's own values, as `helm template` orders it: value files,
-// inline values, parameters, string parameters, file parameters. dir is where relative paths begin.
-func (p *helmParams) values(tree *Tree, dir string) (map[string]any, error) {
-	files, err := p.expandValueFiles(tree, dir)
+// inline values, parameters, string parameters, file parameters. Files that have to be fetched are all asked for at once.
+func (p *helmParams) values(files *valueFiles) (map[string]any, error) {
+	places, err := files.expand(p.ValueFiles, p.IgnoreMissingValueFiles)
 	if err != nil {
 		return nil, err
 	}
+	var pending error
 	merged := map[string]any{}
-	for _, file := range files {
-		data, err := tree.ReadFile(file)
+	for _, place := range places {
+		data, err := files.read(place)
+		if isNeed(err) {
+			pending = err
+			continue
+		}
 		if err != nil {
 			fault := asFault(err, codePath)
-			if fault.Code == codeMissing && p.IgnoreMissingValueFiles {
+			if fault.Code == codeMissing && p.IgnoreMissingValueFiles && place.url == "" {
 				continue
 			}
 			return nil, fault.hint("check valueFiles, or set ignoreMissingValueFiles")
 		}
-		parsed, err := parseValues(data, file)
+		parsed, err := parseValues(data, place.shown)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +56,10 @@ func (p *helmParams) values(tree *Tree, dir string) (map[string]any, error) {
 	for _, inline := range p.Values {
 		merged = loader.MergeMaps(merged, inline)
 	}
-	return merged, p.setParameters(merged, tree, dir)
+	if err := p.setParameters(merged, files); err != nil {
+		return nil, err
+	}
+	return merged, pending
 }
 
 func parseValues(data []byte, file string) (map[string]any, error) {
@@ -74,43 +81,7 @@ func parseValues(data []byte, file string) (map[string]any, error) {
 	return parsed, nil
 }
 
-// expandValueFiles resolves the names and globs of value files; a file that is also named explicitly keeps its own place.
-func (p *helmParams) expandValueFiles(tree *Tree, dir string) ([]string, error) {
-	explicit := map[string]bool{}
-	names := make([]string, len(p.ValueFiles))
-	for i, name := range p.ValueFiles {
-		file, err := anchored(dir, name)
-		if err != nil {
-			return nil, err
-		}
-		names[i] = file
-		if !hasGlob(file) {
-			explicit[file] = true
-		}
-	}
-	var out []string
-	for i, name := range names {
-		if !hasGlob(name) {
-			out = append(out, name)
-			continue
-		}
-		found, err := expandGlob(tree, name)
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 && !p.IgnoreMissingValueFiles {
-			return nil, faultf(codeMissing, "no value file matches %q", p.ValueFiles[i]).hint("check valueFiles, or set ignoreMissingValueFiles")
-		}
-		for _, file := range found {
-			if !explicit[file] && !slices.Contains(out, file) {
-				out = append(out, file)
-			}
-		}
-	}
-	return out, nil
-}
-
-func (p *helmParams) setParameters(into map[string]any, tree *Tree, dir string) error {
+func (p *helmParams) setParameters(into map[string]any, files *valueFiles) error {
 	for _, strings := range []bool{false, true} {
 		for _, parameter := range p.Parameters {
 			if parameter.ForceString == strings {
@@ -120,15 +91,20 @@ func (p *helmParams) setParameters(into map[string]any, tree *Tree, dir string) 
 			}
 		}
 	}
+	var pending error
 	for _, parameter := range p.FileParameters {
 		if err := checkParameter(parameter.Name, ""); err != nil {
 			return err
 		}
-		file, err := anchored(dir, parameter.Path)
+		place, err := files.at(parameter.Path)
 		if err != nil {
 			return err
 		}
-		data, err := tree.ReadFile(file)
+		data, err := files.read(place)
+		if isNeed(err) {
+			pending = err
+			continue
+		}
 		if err != nil {
 			return asFault(err, codePath).hint("the file parameter " + parameter.Name + " names it")
 		}
@@ -137,7 +113,7 @@ func (p *helmParams) setParameters(into map[string]any, tree *Tree, dir string) 
 			return parameterFault(parameter.Name, err)
 		}
 	}
-	return nil
+	return pending
 }
 
 func setParameter(into map[string]any, parameter helmParameter) error {

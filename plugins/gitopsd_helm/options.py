@@ -25,27 +25,29 @@ from gitopsd.plugin import (
 # Accepted because Argo CD's files have them: Helm's version is not the source's choice, and nothing is fetched with
 # credentials here.
 _WITHOUT_EFFECT: Final = ("version",)
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)")
-_REFERENCE: Final = re.compile(r"\$(?!ARGOCD_APP_|KUBE_|\{|\$)[A-Za-z0-9_-]+(/|\Z)")
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://|:)")
+_WEB: Final = ("http", "https")
+_REFERENCE: Final = re.compile(r"\$[A-Za-z0-9_-]+(?=/|\Z)")
 
 
 def helm_params(request: RenderRequest) -> JsonObject:
     """The engine's parameters. Raises `RenderError` naming the key for anything unknown, ill-typed, or out of the
     repository.
 
-    Blocks for a few system calls.
+    Blocks for a few system calls. Source of the rules of valueFiles: "Helm value files" of Argo CD's user guide.
     """
     block = Options(request.options, "source.helm")
     for key in _WITHOUT_EFFECT:
         block.text(key)
     block.boolean("passCredentials")
+    value_files = block.where("valueFiles")
     params: dict[str, JsonValue] = {
         "root": request.root,
         "path": request.path,
         "release_name": block.text("releaseName") or request.app,
         # `helm template` without a namespace says `default`, and charts make host names of it.
         "namespace": block.text("namespace") or request.namespace or "default",
-        "value_files": [_value_file(block, each, request) for each in block.texts("valueFiles")],
+        "value_files": [_file(value_files, each, request, globs=True) for each in block.texts("valueFiles")],
         "ignore_missing_value_files": block.boolean("ignoreMissingValueFiles"),
         "values": _values(block),
         "parameters": _parameters(block, request.environment),
@@ -76,26 +78,39 @@ def _values(block: Options) -> Sequence[JsonObject]:
     return [found]
 
 
-def _value_file(block: Options, written: str, request: RenderRequest) -> str:
-    what = block.where("valueFiles")
-    if _REFERENCE.match(written):
+def _file(what: str, written: str, request: RenderRequest, *, globs: bool = False) -> str:
+    """A file by its name as the engine takes it: a path of the chart or the repository, `$name/…` of another source, or
+    a URL of the web. Variables are put in before globs are looked at, and never name a source.
+    """
+    reference = _REFERENCE.match(written)
+    if reference and reference[0] in request.supply.roots:
+        return _file_of_source(what, written, reference[0], request, globs=globs)
+    if reference and reference[0][1:] not in request.environment:
         raise RenderError(
-            f"{what} {written!r} refers to another source, which is not supported yet",
-            hint="keep the value file in the chart's repository",
+            f"{what} {written!r} refers to the source {reference[0]}, which the application does not have",
+            hint=f"give one of the application's sources `ref: {reference[0][1:]}`, or correct the name",
         )
     named = substitute(written, request.environment)
-    if named.startswith("file:"):
+    url = _URL.match(named)
+    if url and url[1].lower() in _WEB:
+        return named
+    if url or named.startswith("file:"):
         raise RenderError(
-            f"{what} {written!r} leaves the repository", hint="name the file by its path in the repository"
+            f"{what} {written!r} leaves the repository",
+            hint="name the file by its path in the repository, or by an http:// or https:// URL",
         )
-    if _URL.match(named):
-        raise RenderError(
-            f"{what} {written!r} is a URL, which is not supported yet",
-            hint="copy the value file into the repository and name it by its path",
-        )
-    fixed = _before_glob(named)
-    resolve_path(request.root, fixed, base=request.path, what=what)
+    resolve_path(request.root, _before_glob(named) if globs else named, base=request.path, what=what)
     return named
+
+
+def _file_of_source(what: str, written: str, name: str, request: RenderRequest, *, globs: bool) -> str:
+    below = substitute(written.removeprefix(name), request.environment)
+    if not below.strip("/"):
+        raise RenderError(
+            f"{what} {written!r} names no file of the source {name}", hint=f"write {name}/path/of/the/file"
+        )
+    resolve_path(request.supply.roots[name], _before_glob(below) if globs else below, what=what)
+    return name + below
 
 
 def _before_glob(path: str) -> str:
@@ -120,8 +135,6 @@ def _parameters(block: Options, environment: Mapping[str, str]) -> Sequence[Json
 def _file_parameters(block: Options, request: RenderRequest) -> Sequence[JsonObject]:
     found: list[JsonObject] = []
     for each in block.blocks("fileParameters"):
-        path = substitute(each.text("path"), request.environment)
-        resolve_path(request.root, path, base=request.path, what=each.where("path"))
-        found.append({"name": each.text("name"), "path": path})
+        found.append({"name": each.text("name"), "path": _file(each.where("path"), each.text("path"), request)})
         each.done()
     return found

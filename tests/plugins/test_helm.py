@@ -3,17 +3,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from gitopsd.core.errors import RenderError
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, text
-from gitopsd.plugin import RenderResult
+from gitopsd.plugin import Given, Need, NeedKind, Read, ReadKind, RenderRequest, RenderResult
 from gitopsd.render.offline import render_folder
 from gitopsd.render.pool import EnginePool
-from tests.plugins.folders import Kitchen, kitchen
+from gitopsd_helm.renderer import HelmRenderer
+from tests.plugins.folders import Kitchen, kitchen, write
 
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: chart\nversion: 1.0.0\n",
@@ -129,15 +133,132 @@ async def test_P1_an_absolute_value_file_is_a_path_of_the_repository(tmp_path: P
             await here.render("chart", {"valueFiles": ["/etc/passwd"]})
 
 
-@pytest.mark.parametrize(
-    "file", ["https://example.org/v.yaml", "http://169.254.169.254/", "s3::x", "$values/a.yaml", "$ref"]
-)
-async def test_E9_remote_value_files_and_other_sources_are_refused_without_a_request(tmp_path: Path, file: str) -> None:
-    async with kitchen(tmp_path, CHART) as here:
-        with pytest.raises(RenderError, match=r"not supported yet|leaves the repository"):
-            await here.render("chart", {"valueFiles": [file]}, renderer="helm")
+@dataclass
+class Pantry:
+    """A supply with `roots` of other sources, and `given` by the needs' names or URLs; it remembers what was asked."""
+
+    roots: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Given] = field(default_factory=dict)
+    asked: list[Need] = field(default_factory=list)
+
+    async def get(self, need: Need) -> Given:
+        self.asked.append(need)
+        return self.given.get(need.name or need.url, Given(error=f"{need.name or need.url} is sold out"))
+
+
+async def supplied(here: Kitchen, options: JsonObject, pantry: Pantry, **more: Any) -> RenderResult:
+    """What the chart gives with `pantry` at hand; `more` are fields of the request."""
+    more = {"environment": {"ARGOCD_APP_NAME": "app", "KUBE_VERSION": "1.36.3"}, "deadline": here.deadline} | more
+    request = RenderRequest("app", "ns", str(here.root), "chart", options, supply=pantry, **more)
+    return await HelmRenderer(here.engine).render(request)
+
+
+def seen(result: RenderResult) -> JsonObject:
+    return mapping(json.loads(text(data(result), "values")))
+
+
+async def test_value_files_of_other_sources_with_variables_globs_and_file_parameters(tmp_path: Path) -> None:
+    write(tmp_path / "other", {"env/app/1.yaml": "from: one\n", "env/app/2.yaml": "from: two\n", "k.txt": "KEY"})
+    pantry = Pantry({"$values": str(tmp_path / "other")})
+    options: JsonObject = {
+        "valueFiles": ["$values/env/$ARGOCD_APP_NAME/*.yaml"],
+        "fileParameters": [{"name": "key", "path": "$values/k.txt"}],
+    }
+    async with kitchen(tmp_path / "repo", CHART) as here:
+        result = await supplied(here, options, pantry)
+    assert (seen(result)["from"], seen(result)["key"]) == ("two", "KEY")
+    assert result.reads is not None
+    assert Read("env/app", ReadKind.DIR, "$values") in result.reads
+    assert Read("k.txt", ReadKind.FILE, "$values") in result.reads
+
+
+async def test_variables_are_put_in_before_globs_are_looked_at(tmp_path: Path) -> None:
+    files = CHART | {"chart/star/1.yaml": "from: glob\n"}
+    async with kitchen(tmp_path, files) as here:
+        result = await supplied(here, {"valueFiles": ["$WHERE/*.yaml"]}, Pantry(), environment={"WHERE": "/chart/st*r"})
+    assert seen(result)["from"] == "glob"
+
+
+@pytest.mark.parametrize("file", ["$values/../x", "$values/link.yaml", "$values/out/*.yaml", "$values/a/../../x"])
+async def test_P1_value_files_outside_of_another_source_are_refused(tmp_path: Path, file: str) -> None:
+    write(tmp_path / "other", {"link.yaml": "→/etc/passwd", "out": "→../.."})
+    pantry = Pantry({"$values": str(tmp_path / "other")})
+    async with kitchen(tmp_path / "repo", CHART) as here:
+        with pytest.raises(RenderError, match="leaves the repository"):
+            await supplied(here, {"valueFiles": [file], "ignoreMissingValueFiles": True}, pantry)
         assert here.engine is not None
         assert here.engine.params == []
+
+
+async def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with kitchen(tmp_path, CHART) as here:
+        for file in ("$values/a.yaml", "$values"):
+            with pytest.raises(RenderError, match=r"the source \$values, which") as caught:
+                await here.render("chart", {"valueFiles": [file]}, renderer="helm")
+            assert "ref: values" in caught.value.hint
+        with pytest.raises(RenderError, match="names no file"):
+            await supplied(here, {"valueFiles": ["$values/"]}, Pantry({"$values": str(tmp_path)}))
+
+
+async def test_value_files_of_the_web_come_through_the_supply(tmp_path: Path) -> None:
+    url = "https://example.org/$ARGOCD_APP_NAME.yaml"
+    options: JsonObject = {"valueFiles": [url, "one.yaml"], "fileParameters": [{"name": "f", "path": "http://h/f"}]}
+    pantry = Pantry(
+        given={"https://example.org/app.yaml": Given(content=b"web: 1\n"), "http://h/f": Given(content=b"F")}
+    )
+    async with kitchen(tmp_path, CHART) as here:
+        found = seen(await supplied(here, options, pantry))
+        assert (found["web"], found["from"], found["f"]) == (1, "one", "F")
+        assert [each.kind for each in pantry.asked] == [NeedKind.HTTP] * 2
+        with pytest.raises(RenderError, match=r"example\.org/app\.yaml is sold out"):
+            await supplied(here, options | {"ignoreMissingValueFiles": True}, Pantry())
+
+
+@pytest.mark.parametrize("file", ["s3::x", "ftp://h/v.yaml", "git::https://h/v", "FILE:///etc/passwd", "data:,x://y"])
+async def test_E9_value_files_of_other_schemes_are_refused_without_a_request(tmp_path: Path, file: str) -> None:
+    pantry = Pantry()
+    async with kitchen(tmp_path, CHART) as here:
+        for options in ({"valueFiles": [file]}, {"fileParameters": [{"name": "a", "path": file}]}):
+            with pytest.raises(RenderError, match="leaves the repository"):
+                await supplied(here, options, pantry)
+    assert pantry.asked == []
+
+
+async def test_E9_credentials_are_never_taken_from_a_url_in_the_source(tmp_path: Path) -> None:
+    pantry = Pantry()
+    dependency = "dependencies: [{name: redis, version: 1.0.0, repository: 'https://u:CANARY@h/charts'}]\n"
+    files = CHART | {"chart/Chart.yaml": CHART["chart/Chart.yaml"] + dependency}
+    async with kitchen(tmp_path, files) as here:
+        for options in ({"valueFiles": ["https://u:CANARY@h/v.yaml"]}, {}):
+            with pytest.raises(RenderError, match="carries credentials") as caught:
+                await supplied(here, options, pantry)
+            assert "CANARY" not in str(caught.value)
+    assert pantry.asked == []
+
+
+async def test_dependencies_that_charts_lacks_come_through_the_supply(tmp_path: Path) -> None:
+    template = "apiVersion: v1\nkind: Secret\nmetadata: {name: {{ .Chart.Name }}-{{ .Values.who }}}\n"
+    write(
+        tmp_path / "redis",
+        {
+            "Chart.yaml": "apiVersion: v2\nname: redis\nversion: 17.0.2\n",
+            "values.yaml": "who: x\n",
+            "templates/s.yaml": template,
+        },
+    )
+    dependency = "dependencies: [{name: redis, version: ^17, repository: 'https://h/charts', alias: cache}]\n"
+    files = CHART | {"chart/Chart.yaml": CHART["chart/Chart.yaml"] + dependency}
+    pantry = Pantry(given={"redis": Given(root=str(tmp_path / "redis"))})
+    async with kitchen(tmp_path / "repo", files) as here:
+        result = await supplied(here, {"values": "cache: {who: me}"}, pantry)
+        assert "cache-me" in [each.name for each in result.manifests]
+        assert pantry.asked == [Need(NeedKind.CHART, url="https://h/charts", name="redis", version="^17")]
+        with pytest.raises(RenderError, match="redis is sold out") as caught:
+            await supplied(here, {}, Pantry())
+        assert caught.value.where == "chart/Chart.yaml"
+    assert sorted(each.name for each in (tmp_path / "repo/chart").iterdir()) == sorted(
+        {name.split("/")[1] for name in CHART if name.startswith("chart/")}
+    )
 
 
 async def test_P5_a_chart_cannot_reach_what_is_beside_its_repository(tmp_path: Path) -> None:
