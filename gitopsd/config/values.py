@@ -52,12 +52,18 @@ class GitSettings:
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """`engine` is an absolute path, "" for the engine that is part of gitopsd."""
+    """`engine` is an absolute path, "" for the engine that is part of gitopsd.
+
+    A cached render is used for `cache_seconds`, 0 is for ever. `helm_lookup`: templates may read the cluster.
+    """
 
     deadline_seconds: float
     workers: int
     engine: str
     memory_limit_bytes: int
+    cache_bytes: int = 512 << 20
+    cache_seconds: float = 86_400.0
+    helm_lookup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

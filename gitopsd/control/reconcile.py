@@ -114,6 +114,7 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
             rendered = await adapters.renderer.render(
                 app.spec, request.commits, target, use_cache=use_cache, known=app.content
             )
+        app.random = rendered.random
         if rendered.unchanged and app.desired is not None:
             app.commits = request.commits
             return app.desired
@@ -260,6 +261,15 @@ def _compare_namespace(view: View) -> ObjectComparison | None:
 def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tuple[Condition, ...]:
     found = [Condition(ConditionType.COMPARISON_ERROR, problem) for problem in wanted.problems]
     found += [Condition(ConditionType.REPEATED_RESOURCE_WARNING, warning) for warning in wanted.warnings]
+    if app.random:
+        named = ", ".join((*app.random[:5], "…") if len(app.random) > 5 else app.random)
+        found.append(
+            Condition(
+                ConditionType.RANDOM_VALUE_WARNING,
+                f"{named}: not a function of git; the value was drawn once for this application and stays. "
+                "Try: keep such values in git or in a Secret of their own",
+            )
+        )
     automated = app.spec.sync_policy.automated
     if wipes_out(wanted, comparison) and automated is not None and automated.prune and not automated.allow_empty:
         count = len(comparison.objects)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class ConditionType(enum.StrEnum):
     """Argo CD's condition types; the first five are errors, the others warnings.
 
-    One is our own: SourceWarning, for a repository that does not answer while the last known revision is still kept.
+    Two are our own: SourceWarning, for a repository that does not answer while the last known revision is still kept,
+    and RandomValueWarning, for manifests that are no function of git.
     """
 
     DELETION_ERROR = "DeletionError"
@@ -22,6 +23,7 @@ class ConditionType(enum.StrEnum):
     EXCLUDED_RESOURCE_WARNING = "ExcludedResourceWarning"
     ORPHANED_RESOURCE_WARNING = "OrphanedResourceWarning"
     SOURCE_WARNING = "SourceWarning"
+    RANDOM_VALUE_WARNING = "RandomValueWarning"
 
     @property
     def is_error(self) -> bool:

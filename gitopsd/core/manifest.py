@@ -64,13 +64,15 @@ class Rendered:
     """The manifests of one application at one set of revisions (one commit for each source, in their order).
 
     `content` names the manifests: equal names, equal manifests; "" says nothing. `unchanged`: they are those that the
-    caller said it had, so `manifests` is empty.
+    caller said it had, so `manifests` is empty. `random` names what is not a function of git
+    (`templates/secret.yaml: randAlphaNum`): such values are drawn once for the application and stay.
     """
 
     manifests: tuple[Manifest, ...]
     revisions: tuple[str, ...]
     renderers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
     cached: bool = False
     content: str = ""
     unchanged: bool = False

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import math
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import structlog
 from anyio import AsyncContextManagerMixin
 
 from gitopsd import __version__
 from gitopsd.config import Config
+from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
-from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
 from gitopsd.metrics import Recorder
 from gitopsd.plugin.manager import PluginManager
+from gitopsd.plugin.renderer import Renderer
+from gitopsd.plugin.supply import Need
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Connection
+from gitopsd.ports.sources import Sources
 from gitopsd.render.cache import RenderCache
 from gitopsd.render.engine import identity, locate
 from gitopsd.render.limits import Limits
 from gitopsd.render.pool import EnginePool
 from gitopsd.render.renderer import RenderRoom
+from gitopsd.render.seeds import Seeds
+from gitopsd.render.supplies import LookUp, Supplies
 from gitopsd.render.vault import Vault
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
@@ -66,7 +75,6 @@ class OpenRooms(AsyncContextManagerMixin):
                 limits=_git_limits(config),
                 on_request=self._git_request,
             ) as sources,
-            self._renderer(sources) as renderer,
             KubeClusters(
                 config.clusters,
                 clock=self._clock,
@@ -74,15 +82,28 @@ class OpenRooms(AsyncContextManagerMixin):
                 on_warning=_kube_warning,
                 on_connection=self._connection,
             ) as clusters,
+            self._renderer(sources, clusters) as renderer,
         ):
             yield Rooms(sources, renderer, clusters, store)
 
     @asynccontextmanager
-    async def _renderer(self, sources: GitSources) -> AsyncGenerator[RenderRoom]:
+    async def _renderer(self, sources: Sources, clusters: KubeClusters) -> AsyncGenerator[RenderRoom]:
         config = self._config
+        seeds = await anyio.to_thread.run_sync(Seeds.open, str(Path(config.state_dir) / "random.key"))
+        supplies = Supplies(
+            sources,
+            self._clock,
+            look_up=_looking_up(clusters) if config.render.helm_lookup else None,
+            refresh_seconds=config.reconcile.refresh_interval_seconds or math.inf,
+        )
         plugins = load_plugins()
         binary = locate(config.render.engine, self._environ)
-        cache = RenderCache(Vault(str(Path(config.cache_dir) / "renders"), str(Path(config.state_dir) / "cache.key")))
+        cache = RenderCache(
+            Vault(str(Path(config.cache_dir) / "renders"), str(Path(config.state_dir) / "cache.key")),
+            max_bytes=config.render.cache_bytes,
+            expires_seconds=config.render.cache_seconds,
+            now=lambda: self._clock.now().timestamp(),
+        )
         await cache.open()
         versions = ",".join(f"{name}={version}" for name, version in sorted(plugins.versions().items()))
         who = f"{identity(binary)} {versions} {__version__}"
@@ -90,7 +111,7 @@ class OpenRooms(AsyncContextManagerMixin):
             _log.warning(
                 "no render engine: only plain YAML can be rendered", hint="run `make setup`, or set render.engine"
             )
-            yield self._render_room(plugins, None, sources, cache, who)
+            yield self._render_room(plugins.renderers(None), sources, cache, who=who, supplies=supplies, seeds=seeds)
             return
         async with EnginePool(
             [binary],
@@ -98,17 +119,27 @@ class OpenRooms(AsyncContextManagerMixin):
             memory_limit=config.render.memory_limit_bytes,
             on_restart=self._recorder.engine_restart,
         ) as engine:
-            yield self._render_room(plugins, engine, sources, cache, who)
+            yield self._render_room(plugins.renderers(engine), sources, cache, who=who, supplies=supplies, seeds=seeds)
 
     def _render_room(
-        self, plugins: PluginManager, engine: EnginePool | None, sources: GitSources, cache: RenderCache, who: str
+        self,
+        renderers: Sequence[Renderer],
+        sources: Sources,
+        cache: RenderCache,
+        *,
+        who: str,
+        supplies: Supplies,
+        seeds: Seeds,
     ) -> RenderRoom:
         return RenderRoom(
-            plugins.renderers(engine),
+            renderers,
             sources,
             cache,
             self._clock,
             identity=who,
+            supplies=supplies,
+            seeds=seeds,
+            lookup=self._config.render.helm_lookup,
             limits=Limits(deadline=self._config.render.deadline_seconds),
             on_render=self._recorder.render,
         )
@@ -125,6 +156,16 @@ class OpenRooms(AsyncContextManagerMixin):
 
     def _kube_request(self, request: RequestMade) -> None:
         self._recorder.kube_request(request.server, request.verb, request.kind, request.code, request.seconds)
+
+
+def _looking_up(clusters: KubeClusters) -> LookUp:
+    """Objects of the application's own destination, and of no other cluster."""
+
+    async def look(spec: AppSpec, need: Need) -> bytes:
+        cluster = clusters.find(server=spec.destination.server, name=spec.destination.name)
+        return await cluster.look_up(GVK.parse(need.api_version, need.object_kind), need.namespace, need.name)
+
+    return look
 
 
 def load_plugins() -> PluginManager:

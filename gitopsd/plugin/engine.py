@@ -12,11 +12,15 @@ from gitopsd.plugin.supply import NOTHING, Supply
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """What a render method answered; `reads` are relative to the request's `root` and complete."""
+    """What a render method answered; `reads` are relative to the request's `root` and complete.
+
+    `random` names templates and the functions in them that are not functions of their inputs.
+    """
 
     manifests: tuple[Manifest, ...]
     reads: tuple[Read, ...]
     warnings: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

@@ -19,7 +19,9 @@ class RenderRequest:
     `options` is the source's block for this renderer as it stands in the YAML. `environment` is Argo CD's build
     environment (`ARGOCD_APP_NAME`, …); a renderer that lets ARGOCD_APP_REVISION into its manifests without being told
     to by its options answers with `reads=None`. `deadline` is in seconds from now. `supply` gets what the render needs
-    from elsewhere; what it gave is remembered beside the `reads`.
+    from elsewhere; what it gave is remembered beside the `reads`. `seed` (hex) and `seed_time` (seconds since 1970)
+    belong to the application for ever: what is random, or the time, in a template is drawn from them, so that two
+    renders are equal. `lookup` says whether templates may look objects of the cluster up.
     """
 
     app: str
@@ -32,6 +34,9 @@ class RenderRequest:
     environment: Mapping[str, str] = field(default_factory=dict)
     deadline: float = 60.0
     supply: Supply = NOTHING
+    seed: str = ""
+    seed_time: int = 0
+    lookup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,15 @@ class RenderResult:
     `reads` lists every path that was opened, listed or found missing, relative to `root`; the result is reused for as
     long as these stay the same. None says "do not know": the result is reused for the same commit only. `uses_cluster`
     says whether the cluster's version and APIs (`kube_version`, `api_versions`) could have played a part; where they
-    did not, their change renders nothing anew.
+    did not, their change renders nothing anew. `random` names what was not a function of its inputs
+    (`templates/secret.yaml: randAlphaNum`).
     """
 
     manifests: tuple[Manifest, ...]
     reads: tuple[Read, ...] | None = None
     warnings: tuple[str, ...] = ()
     uses_cluster: bool = True
+    random: tuple[str, ...] = ()
 
 
 class Renderer(Protocol):

@@ -26,6 +26,7 @@ def read_answer(body: JsonObject) -> EngineAnswer:
         manifests=tuple(_manifest(item) for item in objects(result, "manifests")),
         reads=_reads(result),
         warnings=tuple(item for item in sequence(result, "warnings") if isinstance(item, str)),
+        random=tuple(f"{text(item, 'template')}: {text(item, 'function')}" for item in objects(result, "random")),
     )
 
 

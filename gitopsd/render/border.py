@@ -19,6 +19,7 @@ from gitopsd.render.choice import Choice, Chooser
 from gitopsd.render.entry import pack_manifests
 from gitopsd.render.limits import Limits
 from gitopsd.render.overrides import Chosen
+from gitopsd.render.seeds import Seed
 from gitopsd.render.supplies import RecordingSupply
 
 # A plugin may use its deadline twice (a render that is tried again) and a little more before it is given up.
@@ -46,6 +47,8 @@ class Job:
     api_versions: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     supply: RecordingSupply | None = None
+    seed: Seed | None = None
+    lookup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Outcome:
     reads: tuple[Read, ...] | None
     warnings: tuple[str, ...]
     uses_cluster: bool
+    random: tuple[str, ...] = ()
 
 
 class Border:
@@ -85,6 +89,9 @@ class Border:
             environment=job.environment,
             deadline=self._limits.deadline,
             supply=job.supply or NOTHING,
+            seed=job.seed.seed if job.seed else "",
+            seed_time=job.seed.time if job.seed else 0,
+            lookup=job.lookup,
         )
         result = await self._call(choice, request)
         return await self._checked(choice, result)
@@ -134,7 +141,7 @@ class Border:
         if size > self._limits.max_bytes:
             what = f"manifests of {size} bytes are more than the limit of {self._limits.max_bytes}"
             raise TracedRenderError(what, hint="split the source into several applications", reads=reads)
-        return Outcome(name, result.manifests, packed, reads, result.warnings, result.uses_cluster)
+        return Outcome(name, result.manifests, packed, reads, result.warnings, result.uses_cluster, result.random)
 
 
 def _allow(scope: anyio.CancelScope, seconds: float) -> None:

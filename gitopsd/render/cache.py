@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import anyio
@@ -25,12 +26,23 @@ class RenderCache:
     compressed.
 
     Under one key the last three different contents are kept, so that going back to an older commit renders nothing.
+    An entry is used for `expires_seconds` after it was made (0: for ever); `now` gives seconds since 1970.
     Nothing here raises for a damaged file or a full disk: the cache then forgets, says so in the log, and rendering
     goes on.
     """
 
-    def __init__(self, vault: Vault, *, max_bytes: int = MAX_BYTES, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        *,
+        max_bytes: int = MAX_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
+        expires_seconds: float = 0.0,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._vault = vault
+        self._expires_seconds = expires_seconds
+        self._now = now
         self._max_bytes = max_bytes
         self._memory_bytes = memory_bytes
         self._limiter = anyio.CapacityLimiter(2)
@@ -47,7 +59,8 @@ class RenderCache:
 
     async def find(self, key: str, moment: Moment) -> Entry | None:
         """The entry under `key` that holds at `moment`. Raises `SourceError` if the commit's paths cannot be asked."""
-        entries = await self._entries(tuple(self._names.get(key, ())))
+        since = self._now() - self._expires_seconds if self._expires_seconds else -math.inf
+        entries = [entry for entry in await self._entries(tuple(self._names.get(key, ()))) if entry.made >= since]
         index = await valid_at([entry.evidence for entry in entries], moment)
         if index is None:
             return None

@@ -18,7 +18,7 @@ from gitopsd.render.evidence import Evidence
 from gitopsd.render.needs import need_frame, parse_need
 from gitopsd.render.supplies import Supplied
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _PLAIN_JSON: Final = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
@@ -26,13 +26,18 @@ _PLAIN_JSON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`packed` are the manifests, compressed; `key` says for what they were made, `evidence` for how long they hold."""
+    """`packed` are the manifests, compressed; `key` says for what they were made, `evidence` for how long they hold.
+
+    `made` is when (seconds since 1970), `random` what was drawn from the application's seed.
+    """
 
     key: str
     renderer: str
     warnings: tuple[str, ...]
     evidence: Evidence
     packed: bytes
+    random: tuple[str, ...] = ()
+    made: float = 0.0
 
     @property
     def name(self) -> str:
@@ -57,6 +62,8 @@ class Entry:
             "key": self.key,
             "renderer": self.renderer,
             "warnings": self.warnings,
+            "random": self.random,
+            "made": self.made,
             "commits": self.evidence.commits,
             "target": self.evidence.target,
             "reads": None
@@ -82,7 +89,16 @@ class Entry:
             tuple(_texts(head, "fingerprints")),
             tuple(_supplied(item) for item in sequence(head, "supplied")),
         )
-        return cls(text(head, "key"), text(head, "renderer"), tuple(_texts(head, "warnings")), evidence, packed)
+        made = head.get("made")
+        return cls(
+            text(head, "key"),
+            text(head, "renderer"),
+            tuple(_texts(head, "warnings")),
+            evidence,
+            packed,
+            tuple(_texts(head, "random")),
+            float(made) if isinstance(made, (int, float)) else 0.0,
+        )
 
 
 def pack_manifests(manifests: Sequence[Manifest]) -> tuple[bytes, int]:

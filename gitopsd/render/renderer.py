@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -24,6 +24,7 @@ from gitopsd.render.environment import build_environment, lasting, names_the_com
 from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Identify, Moment, gather, place_of
 from gitopsd.render.failures import Failures
 from gitopsd.render.limits import Limits
+from gitopsd.render.seeds import Seed, Seeds
 from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
 
 OnRender = Callable[[str, float, bool, bool], None]
@@ -77,7 +78,7 @@ class _Ask:
         """All commits that play a part, in the order of `roots`."""
         return "+".join(root.commit for root in self.roots().values())
 
-    def job(self, snapshots: Mapping[str, str], supplies: Supplies) -> Job:
+    def job(self, snapshots: Mapping[str, str], supplies: Supplies, seed: Seed, *, lookup: bool) -> Job:
         """`snapshots`: the folder of each root."""
         refs = {name: folder for name, folder in snapshots.items() if name}
         return Job(
@@ -92,6 +93,8 @@ class _Ask:
             api_versions=self.target.api_versions,
             environment=self.environment(),
             supply=RecordingSupply(supplies, Asker(self.spec, snapshots), refs),
+            seed=seed,
+            lookup=lookup,
         )
 
 
@@ -112,6 +115,8 @@ class RenderRoom:
         identity: str,
         limits: Limits | None = None,
         supplies: Supplies | None = None,
+        seeds: Seeds | None = None,
+        lookup: bool = False,
         on_render: OnRender = lambda _renderer, _seconds, _cached, _failed: None,
     ) -> None:
         self._border = Border(renderers, limits or Limits())
@@ -122,6 +127,8 @@ class RenderRoom:
         self._on_render = on_render
         self._failures = Failures(clock.monotonic)
         self._supplies = supplies or Supplies(sources, clock)
+        self._seeds = seeds or Seeds.passing()
+        self._lookup = lookup
 
     async def render(
         self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True, known: str = ""
@@ -145,6 +152,7 @@ class RenderRoom:
             revisions=tuple(commits),
             renderers=tuple(entry.renderer for entry, _ in parts),
             warnings=tuple(warning for entry, _ in parts for warning in entry.warnings),
+            random=tuple(dict.fromkeys(each for entry, _ in parts for each in entry.random)),
             cached=cached,
             content=content,
             unchanged=unchanged,
@@ -169,13 +177,15 @@ class RenderRoom:
         except (RenderError, PluginError):
             self._report(ask.source.renderer, began, cached=True, failed=True)
             raise
-        return await self._made(ask, key, moment, began, replace=not use_cache)
+        return await self._made(ask, key, moment, began, anew=not use_cache)
 
-    async def _made(self, ask: _Ask, key: str, moment: Moment, began: float, *, replace: bool) -> tuple[Entry, Outcome]:
+    async def _made(
+        self, ask: _Ask, key: str, moment: Moment, began: float, *, anew: bool
+    ) -> tuple[Entry, Outcome | None]:
         snapshots: dict[str, str] = {}
         for name, root in ask.roots().items():
             snapshots[name] = (await self._sources.snapshot(root.origin, root.commit)).root
-        job = ask.job(snapshots, self._supplies)
+        job = ask.job(snapshots, self._supplies, self._seeds.of(ask.spec.name), lookup=self._lookup)
         supply = job.supply
         try:
             outcome = await self._border.render(job)
@@ -187,11 +197,17 @@ class RenderRoom:
             self._report(ask.source.renderer, began, cached=False, failed=True)
             raise
         self._failures.forget(key)
-        if replace:
+        before = await self._cache.find(key, moment) if anew else None
+        if before is not None and before.evidence.reads is not None and before.packed != outcome.packed:
+            # Its inputs are the same, so it is no function of them: the first result stays until one of them changes.
+            self._report(outcome.renderer, began, cached=False)
+            return _noted(before, outcome.renderer), None
+        if anew:
             await self._cache.forget(key)
         reads = None if names_the_commit(ask.source) else outcome.reads
         evidence = await _evidence(reads, moment, supply, uses_cluster=outcome.uses_cluster)
-        entry = Entry(key, outcome.renderer, outcome.warnings, evidence, outcome.packed)
+        made = self._clock.now().timestamp()
+        entry = Entry(key, outcome.renderer, outcome.warnings, evidence, outcome.packed, outcome.random, made)
         if supply is None or not supply.failed:
             await self._cache.store(entry, on_disk=supply is None or not supply.secret)
         self._report(outcome.renderer, began, cached=False)
@@ -248,6 +264,12 @@ class RenderRoom:
 
     def _report(self, renderer: str, began: float, *, cached: bool, failed: bool = False) -> None:
         self._on_render(renderer, self._clock.monotonic() - began, cached, failed)
+
+
+def _noted(entry: Entry, renderer: str) -> Entry:
+    """The entry, with the word that a second render of the same inputs gave something else."""
+    note = f"{renderer}: two renders of the same inputs differ"
+    return entry if note in entry.random else replace(entry, random=(*entry.random, note))
 
 
 def _manifests(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[Manifest]:

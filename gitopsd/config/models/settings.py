@@ -122,6 +122,22 @@ class Render(StrictModel):
     memory_limit: Annotated[MemoryBytes, AfterValidator(_enough)] = Field(
         1024 * 1024 * 1024, description="How much memory one engine process may use before it is replaced. Default: 1Gi"
     )
+    cache_size: MemoryBytes = Field(
+        512 * 1024 * 1024, description="How much the cache of rendered manifests may hold on disk. Default: 512Mi"
+    )
+    cache_expiration: Seconds = Field(
+        86_400.0, description="A cached render is used for no longer than this, whatever it read; 0 is for ever."
+    )
+
+
+class HelmSettings(StrictModel):
+    """What Helm charts may do."""
+
+    lookup: bool = Field(
+        False,
+        description="Let the template function `lookup` read objects of the destination's cluster, with the rights "
+        "that gitopsd has there.",
+    )
 
 
 class Log(StrictModel):
