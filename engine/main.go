@@ -29,6 +29,9 @@ const (
 var version = "development"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "fetch" {
+		os.Exit(fetchMain(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	flags := flag.NewFlagSet("gitopsd-engine", flag.ExitOnError)
 	memoryLimit := flags.Uint64("memory-limit", 0, "heap size in `BYTES` above which all requests fail and the process exits with code 3; 0 means none")
 	showVersion := flags.Bool("version", false, "print the version and exit")

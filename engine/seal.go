@@ -15,7 +15,7 @@ func seal() string {
 	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = null // Kustomize prints its deprecations there; the runtime's own panics go to descriptor 2
 	}
-	return sealKernel()
+	return sealKernel(false)
 }
 
 // sealNetwork makes each default HTTP client of the process refuse, Kustomize's among them.

@@ -10,17 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sealKernel installs a seccomp filter on all threads: starting programs, opening sockets and
-// tracing fail with EPERM from then on. Where the kernel does not allow filters, the other seals stand alone.
-func sealKernel() string {
+// sealKernel installs a seccomp filter on all threads: starting programs, tracing and, unless network is wanted,
+// opening sockets fail with EPERM from then on. Where the kernel does not allow filters, the other seals stand alone.
+func sealKernel(network bool) string {
 	arch, x32 := uint32(unix.AUDIT_ARCH_X86_64), uint32(0x40000000)
 	if runtime.GOARCH == "arm64" {
 		arch, x32 = unix.AUDIT_ARCH_AARCH64, 0xffffffff
 	}
 	denied := []uint32{
-		unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_SOCKET, unix.SYS_SOCKETPAIR, unix.SYS_CONNECT, unix.SYS_BIND,
-		unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
+		unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4,
+		unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
 		unix.SYS_IO_URING_SETUP, unix.SYS_MOUNT, unix.SYS_CHROOT, unix.SYS_BPF, unix.SYS_KEYCTL,
+	}
+	if !network {
+		denied = append(denied, unix.SYS_SOCKET, unix.SYS_SOCKETPAIR, unix.SYS_CONNECT, unix.SYS_BIND)
 	}
 	program := filter(arch, x32, denied)
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
