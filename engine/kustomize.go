@@ -11,6 +11,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
@@ -20,7 +21,8 @@ type kustomizeParams struct {
 	Path           string           `json:"path"`
 	Options        kustomizeOptions `json:"options"`
 	LoadRestrictor string           `json:"load_restrictor"` // "rootOnly" (default) or "none"
-	KubeVersion    string           `json:"kube_version"`    // only Helm inflation uses these two
+	EnableHelm     bool             `json:"enable_helm"`     // the rest is for charts
+	KubeVersion    string           `json:"kube_version"`
 	APIVersions    []string         `json:"api_versions"`
 }
 
@@ -63,15 +65,16 @@ func renderKustomize(job *Job) ([]Manifest, error) {
 	if !info.IsDir() {
 		return nil, faultf(codeMissing, "%q is a file, not a folder", dir).hint("the source's path must name a folder")
 	}
-	build := kustomizeBuild{job: job, dir: real, options: params.Options, restriction: restriction}
+	build := kustomizeBuild{job: job, trees: newKustomizeTrees(job), dir: real, params: &params, restriction: restriction}
 	return build.manifests()
 }
 
 // kustomizeBuild is one build of the kustomization in dir.
 type kustomizeBuild struct {
 	job         *Job
+	trees       *kustomizeTrees
 	dir         string
-	options     kustomizeOptions
+	params      *kustomizeParams
 	restriction types.LoadRestrictions
 	ownOrigin   bool // the kustomization itself asks for origin annotations
 }
@@ -86,18 +89,9 @@ func (b *kustomizeBuild) manifests() ([]Manifest, error) {
 	}
 	out := make([]Manifest, 0, resources.Size())
 	for index, resource := range resources.Resources() {
-		file := path.Join(b.dir, "kustomization.yaml")
-		if origin, err := resource.GetOrigin(); err == nil && origin != nil {
-			if origin.Path != "" {
-				file = path.Join(b.dir, origin.Path)
-			} else if origin.ConfiguredIn != "" {
-				file = path.Join(b.dir, origin.ConfiguredIn)
-			}
-		}
-		if !b.ownOrigin {
-			if err := resource.SetOrigin(nil); err != nil {
-				return nil, err
-			}
+		file, err := b.settleOrigin(resource)
+		if err != nil {
+			return nil, err
 		}
 		object, err := resource.MarshalJSON()
 		if err != nil {
@@ -112,10 +106,35 @@ func (b *kustomizeBuild) manifests() ([]Manifest, error) {
 	return out, nil
 }
 
+// settleOrigin gives the file that a resource came from, and leaves the annotation that says so only where the
+// kustomization asks for it.
+func (b *kustomizeBuild) settleOrigin(resource *resource.Resource) (string, error) {
+	file := path.Join(b.dir, "kustomization.yaml")
+	origin, err := resource.GetOrigin()
+	if err != nil || origin == nil {
+		return file, nil
+	}
+	start := path.Join(b.trees.snapshot().at, b.dir)
+	if at := firstOf(origin.Path, origin.ConfiguredIn); at != "" {
+		file = b.trees.shown(path.Join(start, at))
+	}
+	if !b.ownOrigin {
+		return file, resource.SetOrigin(nil)
+	}
+	if b.trees.restoreOrigin(origin, start) {
+		err = resource.SetOrigin(origin)
+	}
+	return file, err
+}
+
 // run builds once; errNeedsExclusive means that it must be repeated with exclusive set.
 func (b *kustomizeBuild) run(exclusive bool) (resmap.ResMap, error) {
 	view := &kustomizeFS{
-		tree: b.job.tree, target: b.dir, edit: b.edit, warnings: &b.job.warnings, parsed: map[string]bool{}, exclusive: exclusive,
+		trees: b.trees, target: b.dir, edit: b.edit, warnings: &b.job.warnings,
+		parsed: map[string]bool{}, linked: map[string]string{}, exclusive: exclusive,
+	}
+	if b.params.EnableHelm {
+		view.inflate = &inflation{job: b.job, params: b.params, rootOnly: b.restriction == types.LoadRestrictionsRootOnly}
 	}
 	if exclusive {
 		schemaGate.Lock()
@@ -126,8 +145,12 @@ func (b *kustomizeBuild) run(exclusive bool) (resmap.ResMap, error) {
 		defer schemaGate.RUnlock()
 	}
 	options := krusty.MakeDefaultOptions() // no plugins, no functions, no Helm
+	options.Reorder = krusty.ReorderOptionUnspecified
 	options.LoadRestrictions = b.restriction
-	resources, err := krusty.MakeKustomizer(options).Run(view, string(absolute(b.dir)))
+	resources, err := krusty.MakeKustomizer(options).Run(view, path.Join(b.trees.snapshot().at, b.dir))
+	if view.needing {
+		return nil, errNeeds
+	}
 	if view.customised && !exclusive {
 		return nil, errNeedsExclusive
 	}
@@ -147,7 +170,7 @@ func resetSchema() {
 
 // edit lays the options over the target and asks Kustomize to note each object's origin.
 func (b *kustomizeBuild) edit(k *types.Kustomization) error {
-	if err := b.options.apply(k, b.dir, b.job.tree); err != nil {
+	if err := b.params.Options.apply(k, b.dir, b.job.tree); err != nil {
 		return err
 	}
 	probe := *k
@@ -165,7 +188,7 @@ func (b *kustomizeBuild) edit(k *types.Kustomization) error {
 	return nil
 }
 
-var inFile = regexp.MustCompile(`(?:from|File:|path|file) '?"?(/snapshot/[^'":\s]+)`)
+var inFile = regexp.MustCompile(`(?:from|File:|path|file) '?"?(/[A-Z2-7]{26}/[^'":\s]+)`)
 
 // failed makes a Fault of Kustomize's error, which names the innermost cause last.
 func (b *kustomizeBuild) failed(err error, view *kustomizeFS) error {
@@ -175,39 +198,36 @@ func (b *kustomizeBuild) failed(err error, view *kustomizeFS) error {
 	}
 	kustomization := path.Join(b.dir, "kustomization.yaml")
 	if strings.Contains(text, "unable to find one of 'kustomization.yaml'") {
-		_, at, _ := strings.Cut(text, "in directory '"+snapshotRoot)
-		at, _, _ = strings.Cut(strings.TrimPrefix(at, "/"), "'")
-		if at == "" {
-			at = "."
-		}
-		return faultf(codeMissing, "no kustomization.yaml in %q", at).in(kustomization, 0).
+		_, at, _ := strings.Cut(text, "in directory '")
+		at, _, _ = strings.Cut(at, "'")
+		return faultf(codeMissing, "no kustomization.yaml in %q", b.trees.clean(at)).in(kustomization, 0).
 			hint("a base or component must be a folder with a kustomization.yaml")
 	}
 	var refused *Fault
 	if errors.As(err, &refused) && refused.Code == codeRefused {
 		return refused
 	}
+	clean := b.trees.clean(text)
 	switch {
 	case strings.Contains(text, "external plugins disabled"), strings.Contains(text, "only built-in plugins"):
-		return faultf(codeRefused, "Kustomize plugins and functions are never run: %s", clean(text)).in(kustomization, 0).
+		return faultf(codeRefused, "Kustomize plugins and functions are never run: %s", clean).in(kustomization, 0).
 			hint("render what the plugin makes into the repository")
 	case strings.Contains(text, "must specify --enable-helm"):
-		return helmInKustomizeRefused().in(kustomization, 0)
+		return inflatorMisplaced().in(kustomization, 0)
 	case view.lost != nil && strings.Contains(strings.ReplaceAll(text, `\"`, `"`), view.lost.Message):
-		return faultf(codeMissing, "%s", clean(view.lost.Message)).in(kustomization, 0).
-			hint("check the paths in the kustomization; they are relative to its folder")
+		fault := faultf(codeMissing, "%s", b.trees.clean(view.lost.Message)).in(kustomization, 0)
+		return fault.hint("check the paths in the kustomization; they are relative to its folder")
 	}
-	fault := faultf(codeRender, "%s", shorten(clean(text)))
-	if found := inFile.FindStringSubmatch(text); found != nil {
-		fault.File = clean(found[1])
+	fault := faultf(codeRender, "%s", shorten(clean))
+	if found := inFile.FindAllStringSubmatch(text, -1); len(found) > 0 {
+		at := found[len(found)-1][1]
+		if !isYAMLName(at) {
+			at = path.Join(at, "kustomization.yaml")
+		}
+		fault.File = b.trees.shown(at)
 	}
 	if found := atLine.FindStringSubmatch(text); found != nil && fault.File != "" {
 		fault.Line, _ = strconv.Atoi(found[1])
 	}
 	return fault.in(kustomization, 0)
-}
-
-// clean shows paths as the repository has them.
-func clean(text string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(text, snapshotRoot+"/", ""), snapshotRoot, ".")
 }

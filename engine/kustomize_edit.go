@@ -185,8 +185,11 @@ func merge(into *map[string]string, pairs map[string]string, force bool, what, o
 // addComponents adds what the kustomization does not have yet; with ignoreMissingComponents only those that exist.
 func (o *kustomizeOptions) addComponents(k *types.Kustomization, dir string, tree *Tree) error {
 	for _, component := range o.Components {
-		if isRemote(component) {
-			return remoteRefused(component)
+		if isRemote(component) { // fetched, whether missing ones are ignored or not
+			if !slices.Contains(k.Components, component) {
+				k.Components = append(k.Components, component)
+			}
+			continue
 		}
 		at, err := anchored(dir, component)
 		if err != nil || path.IsAbs(component) {

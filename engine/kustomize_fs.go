@@ -15,24 +15,24 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// snapshotRoot is where Kustomize sees the root of the tree. Kustomize wants absolute paths and joins
-// "../.." lexically; a prefix of its own tells a path that left the tree from one at its top.
-const snapshotRoot = "/snapshot"
-
 // errReadOnly is what every write gets.
 var errReadOnly = faultf(codeRefused, "rendering writes no files")
 
-// kustomizeFS shows a Tree to Kustomize. Every kustomization passes here when the library loads it:
-// what must not run is refused before the library sees it, and the application's options are laid over the first one.
+// kustomizeFS shows trees to Kustomize. Every kustomization passes here when the library loads it: what must not run is
+// refused before the library sees it, addresses are replaced by paths to what was fetched for them, charts by what they
+// render to, and the application's options are laid over the first one.
 type kustomizeFS struct {
-	tree     *Tree
+	trees    *kustomizeTrees
 	target   string                           // folder of the kustomization to build
 	edit     func(*types.Kustomization) error // applied to the target's kustomization
+	inflate  *inflation                       // nil where Helm is not enabled
 	warnings *Warnings
-	parsed   map[string]bool // files that Kustomize reads as YAML, by path after links
+	parsed   map[string]bool   // absolute paths after links of files that Kustomize reads as YAML
+	linked   map[string]string // kustomizations that are links: where they lead -> where they are
 
 	fault      *Fault // the first refusal: Kustomize may hide it behind another error
 	lost       *Fault // the last thing that was looked for in vain
+	needing    bool   // something has to be fetched first
 	customised bool   // a kustomization sets openapi, which Kustomize keeps in global variables
 	exclusive  bool   // this run has Kustomize's global variables for itself
 }
@@ -46,28 +46,28 @@ func (k *kustomizeFS) refuse(f *Fault) error {
 	return f
 }
 
-// relative turns Kustomize's absolute path into one relative to the root.
-func (k *kustomizeFS) relative(p string) (string, error) {
+// locate turns Kustomize's absolute path into a tree and a path in it.
+func (k *kustomizeFS) locate(p string) (*mount, string, error) {
 	if strings.ContainsAny(p, "\n\x00") || len(p) > maxPathLength {
-		return "", missing("inline document") // Kustomize tries inline patches as file names first
+		return nil, "", missing("inline document") // Kustomize tries inline patches as file names first
 	}
-	clean := path.Clean(p)
-	if clean == snapshotRoot {
-		return ".", nil
-	}
-	below, inside := strings.CutPrefix(clean, snapshotRoot+"/")
+	m, rel, inside := k.trees.locate(p)
 	if !inside {
-		return "", k.refuse(leaves(p))
+		return nil, "", k.refuse(leaves(k.trees.clean(p)))
 	}
-	return below, nil
+	return m, rel, nil
 }
 
 // noted remembers why a look-up failed.
-func (k *kustomizeFS) noted(err error) error {
+func (k *kustomizeFS) noted(m *mount, err error) error {
 	if err == nil {
 		return nil
 	}
-	fault := asFault(err, codePath)
+	if isNeed(err) {
+		k.needing = true
+		return err
+	}
+	fault := m.named(asFault(err, codePath))
 	if fault.Code == codeMissing {
 		k.lost = fault
 		return fault
@@ -77,50 +77,71 @@ func (k *kustomizeFS) noted(err error) error {
 
 // CleanedAbs resolves links; for a file the name is apart from its folder.
 func (k *kustomizeFS) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
-	rel, err := k.relative(p)
+	if _, made := k.trees.file(p); made {
+		dir, name := path.Split(path.Clean(p))
+		return confirmed(path.Clean(dir)), name, nil
+	}
+	m, rel, err := k.locate(p)
 	if err != nil {
 		return "", "", err
 	}
-	real, info, err := k.tree.Stat(rel)
+	real, info, err := m.tree.Stat(rel)
 	if err != nil {
-		return "", "", k.noted(err)
+		return "", "", k.noted(m, err)
 	}
+	at := path.Join(m.at, real)
 	if info.IsDir() {
-		return absolute(real), "", nil
+		return confirmed(at), "", nil
 	}
-	return absolute(path.Dir(real)), path.Base(real), nil
+	if real != rel && isKustomizationName(rel) {
+		k.linked[at] = path.Clean(p)
+	}
+	return confirmed(path.Dir(at)), path.Base(at), nil
 }
 
-func absolute(rel string) filesys.ConfirmedDir {
-	return filesys.ConfirmedDir(path.Join(snapshotRoot, rel))
+func isKustomizationName(p string) bool {
+	return slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(p))
 }
 
-// ReadFile gives a file's bytes; a kustomization's are checked and, for the target, edited.
+// ReadFile gives a file's bytes; a kustomization's are checked, and changed as the type's comment says.
 func (k *kustomizeFS) ReadFile(p string) ([]byte, error) {
-	rel, err := k.relative(p)
+	if made, ok := k.trees.file(p); ok {
+		return made.content, nil
+	}
+	m, rel, err := k.locate(p)
 	if err != nil {
 		return nil, err
 	}
-	data, err := k.tree.ReadFile(rel)
+	data, err := m.tree.ReadFile(rel)
 	if err != nil {
-		return nil, k.noted(err)
+		return nil, k.noted(m, err)
 	}
-	if slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(rel)) {
-		return k.kustomization(rel, data)
+	asked, isLinked := k.linked[path.Clean(p)]
+	if !isLinked {
+		asked = path.Clean(p)
 	}
-	if k.parsed[rel] {
-		if data, err = toUTF8(data, rel); err != nil {
-			return nil, k.refuse(asFault(err, codeParse))
-		}
-		if _, fault := inspectYAML(data, rel, true); fault != nil {
-			return nil, k.refuse(fault)
-		}
-		return data, nil
+	if isKustomizationName(asked) {
+		return k.kustomization(asked, data)
+	}
+	if k.parsed[path.Clean(p)] {
+		return k.checkedYAML(data, m.shown(rel))
 	}
 	if isYAMLName(rel) {
-		if fault := guardYAML(data, rel); fault != nil && fault.Code == codeLimit {
+		if fault := guardYAML(data, m.shown(rel)); fault != nil && fault.Code == codeLimit {
 			return nil, k.refuse(fault)
 		}
+	}
+	return data, nil
+}
+
+// checkedYAML is for what Kustomize will parse.
+func (k *kustomizeFS) checkedYAML(data []byte, file string) ([]byte, error) {
+	data, err := toUTF8(data, file)
+	if err != nil {
+		return nil, k.refuse(asFault(err, codeParse))
+	}
+	if _, fault := inspectYAML(data, file, true); fault != nil {
+		return nil, k.refuse(fault)
 	}
 	return data, nil
 }
@@ -133,23 +154,22 @@ func isYAMLName(p string) bool {
 	return false
 }
 
-func (k *kustomizeFS) kustomization(rel string, data []byte) ([]byte, error) {
-	data, err := toUTF8(data, rel)
+// kustomization checks and changes the one at the absolute path at.
+func (k *kustomizeFS) kustomization(at string, data []byte) ([]byte, error) {
+	m, rel, err := k.locate(at)
 	if err != nil {
-		return nil, k.refuse(asFault(err, codeParse))
+		return nil, err
 	}
-	if _, fault := inspectYAML(data, rel, true); fault != nil {
-		return nil, k.refuse(fault)
+	file, here := m.shown(rel), folder{m, path.Dir(rel)}
+	if data, err = k.checkedYAML(data, file); err != nil {
+		return nil, err
 	}
 	var parsed types.Kustomization
 	if err := parsed.Unmarshal(data); err != nil {
-		return nil, k.refuse(kustomizationFault(err, rel, data))
+		return nil, k.refuse(kustomizationFault(err, file, data))
 	}
 	for _, warning := range *parsed.CheckDeprecatedFields() {
-		k.warnings.Add(rel + ": " + strings.TrimPrefix(warning, "# Warning: "))
-	}
-	if fault := checkReferences(&parsed, rel); fault != nil {
-		return nil, k.refuse(fault)
+		k.warnings.Add(file + ": " + strings.TrimPrefix(warning, "# Warning: "))
 	}
 	if len(parsed.OpenAPI) > 0 {
 		k.customised = true
@@ -157,41 +177,75 @@ func (k *kustomizeFS) kustomization(rel string, data []byte) ([]byte, error) {
 			return nil, errNeedsExclusive
 		}
 	}
-	if path.Dir(rel) != k.target {
-		k.expect(path.Dir(rel), &parsed)
+	changed, err := k.adapt(&parsed, here)
+	if err != nil {
+		return nil, k.adaptFailed(err, file)
+	}
+	k.expect(here, &parsed)
+	if !changed {
 		return data, nil
 	}
-	if err := k.edit(&parsed); err != nil {
-		return nil, k.refuse(asFault(err, codeRequest).in(rel, 0))
-	}
-	if fault := checkReferences(&parsed, rel); fault != nil { // the application's options name files too
-		return nil, k.refuse(fault)
-	}
-	k.expect(path.Dir(rel), &parsed)
-	edited, err := sigsyaml.Marshal(parsed)
+	adapted, err := sigsyaml.Marshal(parsed)
 	if err != nil {
 		return nil, k.refuse(faultf(codeInternal, "kustomization cannot be encoded: %v", err))
 	}
-	return edited, nil
+	return adapted, nil
 }
 
-// expect remembers which files the kustomization in dir will have parsed as YAML.
-func (k *kustomizeFS) expect(dir string, parsed *types.Kustomization) {
-	for _, ref := range references(parsed) {
-		if !ref.parsed || strings.Contains(ref.path, "\n") || path.IsAbs(ref.path) {
-			continue
+// adapt lays the options over the target, and makes everything local that a kustomization names.
+func (k *kustomizeFS) adapt(parsed *types.Kustomization, here folder) (changed bool, err error) {
+	if k.isTarget(here) {
+		if err := k.edit(parsed); err != nil {
+			return false, asFault(err, codeRequest)
 		}
-		joined := path.Join(dir, ref.path)
-		if joined == ".." || strings.HasPrefix(joined, "../") {
-			continue // refused when it is opened
+		changed = true
+	}
+	fetched, err := k.fetch(parsed, here)
+	if err != nil && !isNeed(err) {
+		return false, err
+	}
+	inflated, inflateErr := k.inflateCharts(parsed, here)
+	if err == nil {
+		err = inflateErr
+	}
+	return changed || fetched || inflated, err
+}
+
+func (k *kustomizeFS) isTarget(here folder) bool {
+	return here.in == k.trees.snapshot() && here.dir == k.target
+}
+
+// adaptFailed asks for all that is missing in all kustomizations, where something is.
+func (k *kustomizeFS) adaptFailed(err error, file string) error {
+	if !isNeed(err) {
+		return k.refuse(asFault(err, codeRequest).in(file, 0))
+	}
+	if !k.needing {
+		k.needing = true
+		k.collect(folder{k.trees.snapshot(), k.target}, map[string]bool{})
+	}
+	return err
+}
+
+// expect remembers which files the kustomization will have parsed as YAML.
+func (k *kustomizeFS) expect(here folder, parsed *types.Kustomization) {
+	visitReferences(parsed, func(ref reference) string {
+		if !ref.parsed() || strings.Contains(ref.path, "\n") || path.IsAbs(ref.path) {
+			return ref.path
+		}
+		joined := path.Join(here.absolute(), ref.path)
+		m, rel, inside := k.trees.locate(joined)
+		if !inside {
+			return ref.path // refused when it is opened
 		}
 		k.parsed[joined] = true
-		if isYAMLName(joined) {
-			if real, _, err := k.tree.Resolve(joined); err == nil {
-				k.parsed[real] = true
+		if isYAMLName(rel) {
+			if real, _, err := m.tree.Resolve(rel); err == nil {
+				k.parsed[path.Join(m.at, real)] = true
 			}
 		}
-	}
+		return ref.path
+	})
 }
 
 // kustomizationFault finds the line of the field that Kustomize does not know.
@@ -223,23 +277,23 @@ func (k *kustomizeFS) IsDir(p string) bool {
 }
 
 func (k *kustomizeFS) stat(p string) (fs.FileInfo, error) {
-	rel, err := k.relative(p)
+	m, rel, err := k.locate(p)
 	if err != nil {
 		return nil, err
 	}
-	_, info, err := k.tree.Stat(rel)
-	return info, k.noted(err)
+	_, info, err := m.tree.Stat(rel)
+	return info, k.noted(m, err)
 }
 
 // ReadDir lists a folder.
 func (k *kustomizeFS) ReadDir(p string) ([]string, error) {
-	rel, err := k.relative(p)
+	m, rel, err := k.locate(p)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := k.tree.ReadDir(rel)
+	entries, err := m.tree.ReadDir(rel)
 	if err != nil {
-		return nil, k.noted(err)
+		return nil, k.noted(m, err)
 	}
 	names := make([]string, len(entries))
 	for i, entry := range entries {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -25,6 +26,7 @@ func isRemote(text string) bool {
 		strings.Contains(first, "?ref=") || strings.Contains(first, "?version=") || scpForm.MatchString(first)
 }
 
+// remoteRefused is for what a library tries to fetch by itself.
 func remoteRefused(text string) *Fault {
 	return faultf(codeRefused, "remote resource %q is not fetched while rendering", maskURL(text)).
 		hint("copy it into the repository, or make it a source of the application")
@@ -38,78 +40,87 @@ func maskURL(text string) string {
 	return userInfo.ReplaceAllString(text, "://***@")
 }
 
-// reference is one path that a kustomization names.
+// referenceKind says what a place of a kustomization can name.
+type referenceKind int
+
+const (
+	fileOrFolder referenceKind = iota // a manifest, or a folder with a kustomization
+	folderOnly                        // a folder with a kustomization
+	yamlFile                          // a file that Kustomize reads as YAML
+	dataFile                          // a file of any content
+)
+
+// reference is one path or address that a kustomization names.
 type reference struct {
-	field  string
-	path   string
-	parsed bool // Kustomize reads the file as YAML
+	field string
+	path  string
+	kind  referenceKind
 }
 
-// references lists every place of a kustomization that can name a file, a folder or an address.
-func references(k *types.Kustomization) []reference {
-	var out []reference
-	add := func(field string, parsed bool, paths ...string) {
-		for _, p := range paths {
-			if p != "" {
-				out = append(out, reference{field, p, parsed})
-			}
+// parsed says whether Kustomize reads the file as YAML.
+func (r reference) parsed() bool { return r.kind != dataFile }
+
+// visitReferences shows each place of a kustomization that can name a file, a folder or an address, in the order in
+// which Kustomize loads them, and puts what each returns in its place.
+func visitReferences(k *types.Kustomization, each func(reference) string) {
+	list := func(field string, kind referenceKind, paths []string) {
+		for i, p := range paths {
+			paths[i] = each(reference{field, p, kind})
 		}
 	}
-	add("resources", true, k.Resources...)
-	add("bases", true, k.Bases...)
-	add("components", true, k.Components...)
-	add("crds", true, k.Crds...)
-	add("configurations", true, k.Configurations...)
-	add("generators", true, k.Generators...)
-	add("transformers", true, k.Transformers...)
-	add("validators", true, k.Validators...)
-	add("openapi.path", true, k.OpenAPI["path"])
-	for _, p := range k.PatchesStrategicMerge {
-		add("patchesStrategicMerge", true, string(p))
+	one := func(field string, kind referenceKind, p *string) {
+		if *p != "" {
+			*p = each(reference{field, *p, kind})
+		}
 	}
-	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) {
-		add("patches", true, p.Path)
-	}
-	for _, r := range k.Replacements {
-		add("replacements", true, r.Path)
-	}
+	list("resources", fileOrFolder, k.Resources)
+	list("bases", fileOrFolder, k.Bases)
+	list("configurations", yamlFile, k.Configurations)
+	list("crds", yamlFile, k.Crds)
 	for i := range k.ConfigMapGenerator {
-		addSources(add, "configMapGenerator", &k.ConfigMapGenerator[i].KvPairSources)
+		visitSources(&k.ConfigMapGenerator[i].KvPairSources, "configMapGenerator", each)
 	}
 	for i := range k.SecretGenerator {
-		addSources(add, "secretGenerator", &k.SecretGenerator[i].KvPairSources)
+		visitSources(&k.SecretGenerator[i].KvPairSources, "secretGenerator", each)
 	}
-	return out
+	list("generators", fileOrFolder, k.Generators)
+	list("components", folderOnly, k.Components)
+	for i := range k.PatchesStrategicMerge {
+		k.PatchesStrategicMerge[i] = types.PatchStrategicMerge(each(reference{"patchesStrategicMerge", string(k.PatchesStrategicMerge[i]), yamlFile}))
+	}
+	for i := range k.Patches {
+		one("patches", yamlFile, &k.Patches[i].Path)
+	}
+	for i := range k.PatchesJson6902 {
+		one("patchesJson6902", yamlFile, &k.PatchesJson6902[i].Path)
+	}
+	for i := range k.Replacements {
+		one("replacements", yamlFile, &k.Replacements[i].Path)
+	}
+	list("transformers", fileOrFolder, k.Transformers)
+	list("validators", fileOrFolder, k.Validators)
+	if schema := k.OpenAPI["path"]; schema != "" {
+		one("openapi.path", yamlFile, &schema)
+		k.OpenAPI["path"] = schema
+	}
 }
 
-func addSources(add func(string, bool, ...string), field string, sources *types.KvPairSources) {
-	for _, file := range sources.FileSources {
-		add(field, false, file)
-		if _, value, found := strings.Cut(file, "="); found { // key=path
-			add(field, false, value)
+// visitSources shows the files of a generator; of KEY=PATH only the path. A file without a key gets one where its path
+// is replaced, since the key is the file's name.
+func visitSources(sources *types.KvPairSources, field string, each func(reference) string) {
+	for i, source := range sources.FileSources {
+		key, file, keyed := strings.Cut(source, "=")
+		if !keyed || strings.Contains(file, "=") || isRemote(key) {
+			key, file = path.Base(source), source
+		}
+		if found := each(reference{field, file, dataFile}); found != file {
+			sources.FileSources[i] = key + "=" + found
 		}
 	}
-	add(field, false, sources.EnvSources...)
-	add(field, false, sources.EnvSource)
-}
-
-// checkReferences refuses what the engine never does for a kustomization: fetching, Helm inflation.
-// file is the kustomization's path, for the message.
-func checkReferences(k *types.Kustomization, file string) *Fault {
-	for _, ref := range references(k) {
-		if isRemote(ref.path) {
-			fault := remoteRefused(ref.path).in(file, 0)
-			fault.Message = ref.field + ": " + fault.Message
-			return fault
-		}
+	for i, source := range sources.EnvSources {
+		sources.EnvSources[i] = each(reference{field, source, dataFile})
 	}
-	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil || len(k.HelmChartInflationGenerator) > 0 {
-		return helmInKustomizeRefused().in(file, 0)
+	if sources.EnvSource != "" {
+		sources.EnvSource = each(reference{field, sources.EnvSource, dataFile})
 	}
-	return nil
-}
-
-func helmInKustomizeRefused() *Fault {
-	return faultf(codeRefused, "Kustomize's Helm inflator (helmCharts, helmGlobals) is not supported in this version").
-		hint("make the chart a source of the application of its own")
 }

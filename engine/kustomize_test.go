@@ -134,7 +134,8 @@ func TestKustomizeOptionFaults(t *testing.T) {
 		{codeMissing, params{"components": []string{"../nowhere"}}, "nowhere"},
 		{codePath, params{"components": []string{"../../nowhere"}, "ignoreMissingComponents": true}, "nowhere"},
 		{codeRefused, params{"components": []string{"https://h/r?ref=-x"}, "ignoreMissingComponents": true}, "h/r"},
-		{codeRefused, params{"patches": []params{{"path": "https://h/p.yaml"}}}, "h/p.yaml"},
+		{codeRefused, params{"components": []string{"https://user:password@h/o/r"}}, "h/o/r"},
+		{codeRefused, params{"patches": []params{{"path": "git@h:o/p.yaml"}}}, "h:o/p.yaml"},
 	}
 	for _, c := range cases {
 		fault := mustFail(t, c.code, "kustomize", params{"root": root, "path": "overlay", "options": c.options})
@@ -261,28 +262,55 @@ func TestP7CyclesOfBasesEndInAnError(t *testing.T) {
 	}
 }
 
-func TestE1RemoteReferencesAreRefused(t *testing.T) {
-	remotes := []string{
-		"https://h/r?ref=--upload-pack=touch%20/tmp/pwn", "https://h/r?version=-x", "git@host:org/repo.git", "user@host:org/repo",
-		"git::https://h/o/r", "GIT::git@h:o/r", "file:///etc", "https://h/plain.yaml", "http://h/plain.yaml", "ssh://git@h/o/r", "github.com/o/r", "GitHub.com:o/r",
-		"git::git::https://h/o/r", " https://h/o/r", "https://user:password@h/o/r",
+// remoteFields are all places of a kustomization that can name something on the network.
+var remoteFields = map[string]string{
+	"resources": "resources: [%q]\n", "bases": "bases: [%q]\n", "components": "components: [%q]\n", "crds": "crds: [%q]\n",
+	"configurations": "configurations: [%q]\n", "generators": "generators: [%q]\n", "transformers": "transformers: [%q]\n", "validators": "validators: [%q]\n",
+	"openapi": "openapi: {path: %q}\n", "patches": "patches:\n- path: %q\n", "json": "patchesJson6902:\n- path: %q\n", "merge": "patchesStrategicMerge: [%q]\n",
+	"replacements": "replacements:\n- path: %q\n", "files": "configMapGenerator:\n- name: a\n  files: [%q]\n", "envs": "secretGenerator:\n- name: a\n  envs: [%q]\n", "env": "secretGenerator:\n- name: a\n  env: %q\n",
+}
+
+// nested is a kustomization in "o", or one that a kustomization in "o" uses.
+func nested(text string, inBase bool) map[string]string {
+	if inBase {
+		return map[string]string{"o/kustomization.yaml": "resources: [../b]\n", "b/kustomization.yaml": text}
 	}
-	fields := map[string]string{
-		"resources": "resources: [%q]\n", "bases": "bases: [%q]\n", "components": "components: [%q]\n", "crds": "crds: [%q]\n",
-		"configurations": "configurations: [%q]\n", "generators": "generators: [%q]\n", "transformers": "transformers: [%q]\n", "validators": "validators: [%q]\n",
-		"openapi": "openapi: {path: %q}\n", "patches": "patches:\n- path: %q\n", "json": "patchesJson6902:\n- path: %q\n", "merge": "patchesStrategicMerge: [%q]\n",
-		"replacements": "replacements:\n- path: %q\n", "files": "configMapGenerator:\n- name: a\n  files: [%q]\n", "envs": "secretGenerator:\n- name: a\n  envs: [%q]\n", "env": "secretGenerator:\n- name: a\n  env: %q\n",
-	}
-	for field, format := range fields {
-		for _, remote := range append(remotes, "https://h/o/r\n") {
-			for _, nested := range []bool{false, true} {
-				files := map[string]string{"o/kustomization.yaml": fmt.Sprintf(format, remote)}
-				if nested {
-					files = map[string]string{"o/kustomization.yaml": "resources: [../b]\n", "b/kustomization.yaml": fmt.Sprintf(format, remote)}
-				}
-				fault := mustFail(t, codeRefused, "kustomize", params{"root": snapshot(t, files), "path": "o"})
+	return map[string]string{"o/kustomization.yaml": text}
+}
+
+func TestE1OddRemoteReferencesAreRefusedInEveryField(t *testing.T) {
+	for field, format := range remoteFields {
+		for _, remote := range []string{
+			"https://h/o/r#x", "file:///etc", "git::git::https://h/o/r", " https://h/o/r", "https://h/o/r\n", "https://user:password@h/o/r", "user@host:../repo",
+			"https://169.254.169.254/latest", "s3::https://h/o", "https://h/$(id)/x", "git@-oProxyCommand=x:o/r",
+		} {
+			for _, inBase := range []bool{false, true} {
+				fault := mustFail(t, codeRefused, "kustomize", params{"root": snapshot(t, nested(fmt.Sprintf(format, remote), inBase)), "path": "o"})
 				if fault.Hint == "" || strings.Contains(fault.Message, "password") {
 					t.Errorf("%s %s: %+v", field, remote, *fault)
+				}
+			}
+		}
+	}
+}
+
+func TestE1RefsThatLookLikeOptionsAreRefused(t *testing.T) {
+	for _, field := range []string{"resources", "bases", "components", "generators", "transformers", "validators"} {
+		for _, remote := range []string{"https://h/o/r?ref=--upload-pack=touch%20/tmp/pwn", "https://h/o/r?ref=--upload-pack=x", "https://h/o/r?version=-x", "github.com/o/r?ref=-x", "git@h:o/r?ref=-x"} {
+			for _, inBase := range []bool{false, true} {
+				mustFail(t, codeRefused, "kustomize", params{"root": snapshot(t, nested(fmt.Sprintf(remoteFields[field], remote), inBase)), "path": "o"})
+			}
+		}
+	}
+}
+
+func TestE1RemoteReferencesAreAskedForAndNeverFetched(t *testing.T) {
+	for field, format := range remoteFields {
+		for _, remote := range []string{"git@host:org/repo.git", "https://h/o/r", "git::https://h/o/r", "https://h/plain.yaml", "http://h/plain.yaml", "ssh://git@h/o/r", "github.com/o/r", "GitHub.com:o/r"} {
+			for _, inBase := range []bool{false, true} {
+				out := call(t, "kustomize", params{"root": snapshot(t, nested(fmt.Sprintf(format, remote), inBase)), "path": "o"})
+				if asked := strings.HasPrefix(out.text, `{"id":1,"needs":[{"kind":"`); !asked && (out.Error == nil || out.Error.Code != codeRefused) {
+					t.Errorf("%s %s: %s", field, remote, out.text)
 				}
 			}
 		}

@@ -12,6 +12,7 @@ const (
 	maxDepth         = 64        // folders below the path of a request
 	maxLinks         = 40        // symbolic links followed for one path, as Linux does
 	maxPathLength    = 4096
+	maxURLLength     = 2048
 	maxManifests     = 100_000
 	maxExpandedBytes = 64 << 20 // a YAML file after its aliases are expanded (nodeCost for each node)
 	nodeCost         = 64       // what one YAML node counts, besides its text
