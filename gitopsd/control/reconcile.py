@@ -114,7 +114,7 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
             rendered = await adapters.renderer.render(
                 app.spec, request.commits, target, use_cache=use_cache, known=app.content
             )
-        app.random = rendered.random
+        app.random, app.places = rendered.random, rendered.places
         if rendered.unchanged and app.desired is not None:
             app.commits = request.commits
             return app.desired

@@ -20,6 +20,9 @@ from gitopsd.ports.sources import Refs, Sources
 
 _HEAD_START_SECONDS: Final = 0.5
 
+Place = tuple[str, str, str]
+"""(origin, target revision, tag prefix): `Source.place`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
@@ -71,6 +74,8 @@ class Revisions:
         self._passed = passed
         self._on_bug = on_bug
         self._repositories: dict[str, _Repository] = {}
+        self._own: dict[AppName, frozenset[Place]] = {}
+        self._elsewhere: dict[AppName, frozenset[Place]] = {}
         self._tasks: TaskGroup | None = None
 
     def of(self, spec: AppSpec) -> tuple[Resolution, ...] | None:
@@ -87,7 +92,30 @@ class Revisions:
     def use(self, app: AppName, spec: AppSpec | None, before: AppSpec | None) -> None:
         """`app` now has the sources of `spec` (None: none any more) instead of those of `before`."""
         wanted = _places(spec)
-        for url, target, prefix in wanted:
+        if spec is None:
+            self.also(app, frozenset())
+        self._enter(app, wanted)
+        for place in _places(before) - wanted - self._elsewhere.get(app, frozenset()):
+            self._leave(app, place)
+        self._own[app] = wanted
+        if spec is None:
+            del self._own[app]
+
+    def also(self, app: AppName, places: frozenset[Place]) -> None:
+        """The last render of `app` was given these as well: when one of them moves, it is concerned."""
+        before = self._elsewhere.get(app, frozenset())
+        if places == before:
+            return
+        self._enter(app, places)
+        for place in before - places - self._own.get(app, frozenset()):
+            self._leave(app, place)
+        if places:
+            self._elsewhere[app] = places
+        else:
+            del self._elsewhere[app]
+
+    def _enter(self, app: AppName, places: Collection[Place]) -> None:
+        for url, target, prefix in places:
             revision = (target, prefix)
             repository = self._repositories.get(url)
             if repository is None:
@@ -96,13 +124,11 @@ class Revisions:
             repository.users.setdefault(revision, set()).add(app)
             if revision not in repository.known:
                 repository.news.set()
-        for url, target, prefix in _places(before) - wanted:
-            self._leave(app, url, (target, prefix))
 
     def refresh(self, app: AppName, spec: AppSpec) -> None:
         """Look the application's repositories up now; `changed` is called for it even if nothing moved."""
-        for source in spec.sources:
-            repository = self._repositories.get(source.origin)
+        for url in {url for url, _, _ in _places(spec) | self._elsewhere.get(app, frozenset())}:
+            repository = self._repositories.get(url)
             if repository is not None:
                 repository.requested.add(app)
                 repository.news.set()
@@ -126,7 +152,8 @@ class Revisions:
         if self._tasks is not None:
             self._tasks.start_soon(self._look_after, url, repository)
 
-    def _leave(self, app: AppName, url: str, revision: tuple[str, str]) -> None:
+    def _leave(self, app: AppName, place: Place) -> None:
+        url, revision = place[0], place[1:]
         repository = self._repositories.get(url)
         if repository is None:
             return
@@ -213,6 +240,6 @@ class Revisions:
         return set(repository.users[revision])
 
 
-def _places(spec: AppSpec | None) -> set[tuple[str, str, str]]:
+def _places(spec: AppSpec | None) -> frozenset[Place]:
     """(origin, target revision, tag prefix) of each source."""
-    return {source.place for source in spec.sources} if spec else set()
+    return frozenset(source.place for source in spec.sources) if spec else frozenset()

@@ -209,6 +209,9 @@ class Supervisor(AsyncContextManagerMixin):
     def _revision_changed(self, name: AppName) -> None:
         hard = name in self._hard
         self._hard.discard(name)
+        app = self._applications.get(name)
+        if app is not None and app.places:
+            app.commits = ()  # it may be what was given besides that moved, which the sources' commits do not tell
         self._queue.add(name, Level.HARD if hard else Level.GIT)
 
     async def _passed(self, names: Collection[AppName]) -> None:
@@ -329,6 +332,7 @@ class Supervisor(AsyncContextManagerMixin):
             self._failed(app, ConditionType.COMPARISON_ERROR, broken)
             return False
         outcome = await reconcile(app, cluster, _request(resolutions, level), self._adapters)
+        self._revisions.also(app.spec.name, app.places)
         app.failures = 0
         app.looked = True
         self._conclude(app, cluster, outcome)

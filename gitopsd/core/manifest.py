@@ -65,7 +65,9 @@ class Rendered:
 
     `content` names the manifests: equal names, equal manifests; "" says nothing. `unchanged`: they are those that the
     caller said it had, so `manifests` is empty. `random` names what is not a function of git
-    (`templates/secret.yaml: randAlphaNum`): such values are drawn once for the application and stay.
+    (`templates/secret.yaml: randAlphaNum`): such values are drawn once for the application and stay. `places` ((origin,
+    target revision, tag prefix), as of a `Source`) are those that it was given besides its sources: a remote base, a
+    chart's dependency.
     """
 
     manifests: tuple[Manifest, ...]
@@ -73,6 +75,7 @@ class Rendered:
     renderers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     random: tuple[str, ...] = ()
+    places: frozenset[tuple[str, str, str]] = frozenset()
     cached: bool = False
     content: str = ""
     unchanged: bool = False

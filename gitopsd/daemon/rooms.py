@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -94,7 +93,6 @@ class OpenRooms(AsyncContextManagerMixin):
             sources,
             self._clock,
             look_up=_looking_up(clusters) if config.render.helm_lookup else None,
-            refresh_seconds=config.reconcile.refresh_interval_seconds or math.inf,
         )
         plugins = load_plugins()
         binary = locate(config.render.engine, self._environ)

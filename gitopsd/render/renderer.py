@@ -26,6 +26,7 @@ from gitopsd.render.failures import Failures
 from gitopsd.render.limits import Limits
 from gitopsd.render.seeds import Seed, Seeds
 from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
+from gitopsd.render.supplies import place_of as supplied_from
 
 OnRender = Callable[[str, float, bool, bool], None]
 
@@ -152,6 +153,7 @@ class RenderRoom:
             revisions=tuple(commits),
             renderers=tuple(entry.renderer for entry, _ in parts),
             warnings=tuple(warning for entry, _ in parts for warning in entry.warnings),
+            places=frozenset(_places(parts)),
             random=tuple(dict.fromkeys(each for entry, _ in parts for each in entry.random)),
             cached=cached,
             content=content,
@@ -270,6 +272,14 @@ def _noted(entry: Entry, renderer: str) -> Entry:
     """The entry, with the word that a second render of the same inputs gave something else."""
     note = f"{renderer}: two renders of the same inputs differ"
     return entry if note in entry.random else replace(entry, random=(*entry.random, note))
+
+
+def _places(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[tuple[str, str, str]]:
+    for entry, _ in parts:
+        for each in entry.evidence.supplied:
+            place = supplied_from(each.need)
+            if place is not None:
+                yield place
 
 
 def _manifests(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[Manifest]:

@@ -6,7 +6,6 @@ result. Errors have none: a render that met one is not remembered.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from gitopsd.plugin.supply import Given, Need, NeedKind
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.sources import Sources
 
-REFRESH_SECONDS: Final = 180.0
+HEAD: Final = "HEAD"
 MOST_NEEDS: Final = 500
 _KEPT_SECONDS: Final = 86_400.0
 _LARGEST_FILE: Final = 16 << 20
@@ -54,7 +53,8 @@ class Asker:
 class Supplies:
     """Meets needs for all renders. `decrypt` and `look_up` are None where gitopsd runs without them.
 
-    Moving things (a branch, a range of versions, a file of the web) are looked up again after `refresh_seconds`.
+    What moves (a branch, a range of versions, a file of the web) is looked up again by whoever looks after the
+    application's sources (`Rendered.places`), not here.
     """
 
     def __init__(
@@ -64,14 +64,11 @@ class Supplies:
         *,
         decrypt: Decrypt | None = None,
         look_up: LookUp | None = None,
-        refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         self._sources = sources
         self._clock = clock
         self._decrypt = decrypt
         self._look_up = look_up
-        self._refresh_seconds = refresh_seconds
-        self._looked_up: dict[str, float] = {}
         self._used: dict[tuple[str, str], float] = {}
         self._limiter = anyio.CapacityLimiter(4)
 
@@ -117,15 +114,8 @@ class Supplies:
 
     async def _resolved(self, need: Need) -> tuple[str, str]:
         origin = origin_of(need)
-        now = self._clock.monotonic()
-        before = self._looked_up.get(origin)
-        if before is None or now - before >= self._refresh_seconds:
-            self._looked_up[origin] = now
-            # What was known before goes on while nobody answers; where nothing was, the next line says why.
-            with contextlib.suppress(GitopsdError):
-                await self._sources.refs(origin, fresh=True)
-        commit = await self._sources.commit(origin, need.version or "HEAD")
-        self._used[origin, commit] = now
+        commit = await self._sources.commit(origin, need.version or HEAD)
+        self._used[origin, commit] = self._clock.monotonic()
         return origin, commit
 
     async def _decrypted(self, need: Need, asker: Asker) -> tuple[Given, str]:
@@ -187,6 +177,13 @@ class RecordingSupply:
 
 
 _ENCRYPTED: Final = "encrypted"
+
+
+def place_of(need: Need) -> tuple[str, str, str] | None:
+    """(origin, target revision, tag prefix) of what is fetched; None for what is not."""
+    if need.kind in (NeedKind.DECRYPT, NeedKind.LOOKUP):
+        return None
+    return origin_of(need), need.version or HEAD, ""
 
 
 def origin_of(need: Need) -> str:

@@ -226,3 +226,35 @@ async def test_the_head_start_ends_even_if_the_work_hangs(running: Running) -> N
     running.revisions.refresh(AppName("b"), app("b"))
     await running.settle(1)
     assert running.woken == ["b", "a"]
+
+
+async def test_what_a_render_got_elsewhere_is_looked_up_and_its_move_concerns_the_application(running: Running) -> None:
+    await running.use(app("a"))
+    running.revisions.also(AppName("a"), frozenset({(TWO, "main", "")}))
+    await running.settle()
+    assert TWO in running.sources.looked_up
+    running.woken.clear()
+    running.sources.repository(TWO).commit({"a": "moved"})
+    await running.settle(100)
+    assert running.woken == ["a"]
+
+
+async def test_what_is_got_elsewhere_no_more_is_looked_up_no_more(running: Running) -> None:
+    await running.use(app("a"))
+    running.revisions.also(AppName("a"), frozenset({(TWO, "main", ""), (ONE, "main", "")}))
+    await running.settle()
+    running.revisions.also(AppName("a"), frozenset())
+    assert set(running.revisions.commits()) == {ONE}
+    running.revisions.also(AppName("a"), frozenset({(TWO, "main", "")}))
+    running.revisions.use(AppName("a"), None, app("a"))
+    assert running.revisions.commits() == {}
+
+
+async def test_a_refresh_looks_up_what_was_got_elsewhere_too(running: Running) -> None:
+    await running.use(app("a"))
+    running.revisions.also(AppName("a"), frozenset({(TWO, "main", "")}))
+    await running.settle()
+    running.sources.looked_up.clear()
+    running.revisions.refresh(AppName("a"), app("a"))
+    await running.settle()
+    assert sorted(running.sources.looked_up) == sorted([ONE, TWO])

@@ -76,7 +76,7 @@ async def a_world(folder: Path, clock: SteppedClock, renderer: Hungry, supplies:
     cache = RenderCache(Vault(str(folder / "cache"), str(folder / "key")))
     await cache.open()
     sources.repository(APP).commit({"app/Hungryfile": ""})
-    chosen = supplies or Supplies(sources, clock, refresh_seconds=60)
+    chosen = supplies or Supplies(sources, clock)
     if supplies is not None:
         supplies._sources = sources
     return World(RenderRoom([renderer], sources, cache, clock, identity="1", supplies=chosen), sources, folder)
@@ -140,9 +140,17 @@ async def test_a_remote_base_is_given_as_a_folder_and_its_move_renders_anew(
     assert (await world.render(an_app(ONE))).cached
     base.commit({"two.yaml": ""})
     assert (await world.render(an_app(ONE))).cached
-    clock.seconds += 61
+    await world.sources.refs(BASE, fresh=True)
     assert not (await world.render(an_app(ONE))).cached
     assert [each["git"] for each in hungry.got] == [["one.yaml"], ["two.yaml"]]
+
+
+async def test_where_a_render_got_things_is_told_for_look_ups(tmp_path: Path, clock: SteppedClock) -> None:
+    hungry = Hungry([Need(NeedKind.GIT, url=BASE)])
+    world = await a_world(tmp_path, clock, hungry)
+    world.sources.repository(BASE).commit({"one.yaml": ""})
+    for _ in ("made", "cached"):
+        assert (await world.render(an_app(ONE))).places == {(BASE, "HEAD", "")}
 
 
 async def test_what_was_given_is_kept_for_a_day(tmp_path: Path, clock: SteppedClock) -> None:
@@ -171,7 +179,6 @@ async def test_a_base_that_is_down_now_does_not_take_the_remembered_render_away(
     world.sources.repository(BASE).commit({"one.yaml": ""})
     await world.render(an_app(ONE))
     world.sources.fail(BASE)
-    clock.seconds += 61
     assert (await world.render(an_app(ONE))).cached
 
 
