@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from gitopsd.core.jsonvalue import JsonObject, JsonValue
 from gitopsd.core.manifest import Read
+from gitopsd.core.origin import OriginKind
 from gitopsd.core.repo_url import normalise
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot, Sources
+from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.folders import Folders, digest_of
+from gitopsd.sources.githubapp import AppTokens
 from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
 from gitopsd.sources.pool import WorkerPool, default_worker_command
 from gitopsd.sources.repository import Repository
@@ -26,7 +30,8 @@ def _unheard(_: GitRequest) -> None:
 class GitSources(anyio.AsyncContextManagerMixin):
     """Mirrors, refs and snapshots of git repositories below one folder, which belongs to this object alone.
 
-    `repositories` say how to reach those that need more than their URL; any other URL is read without credentials.
+    `repositories` say how to reach those that need more than their URL (a sequence means no templates); any other URL
+    is read without credentials.
     `worker_command` starts one worker (`python -m gitopsd.sources.worker`); `on_request` hears of each request to a
     server.
     """
@@ -35,7 +40,7 @@ class GitSources(anyio.AsyncContextManagerMixin):
         self,
         *,
         folder: Path,
-        repositories: Sequence[RepositoryAccess] = (),
+        repositories: Sequence[RepositoryAccess] | Accesses = (),
         limits: GitLimits | None = None,
         worker_command: Sequence[str] | None = None,
         on_request: OnRequest = _unheard,
@@ -44,7 +49,7 @@ class GitSources(anyio.AsyncContextManagerMixin):
         self._folders = Folders(folder.absolute())
         self._pool = WorkerPool(self._folders.workers, self._limits, worker_command or default_worker_command())
         self._on_request = on_request
-        self._accesses = _by_key(repositories)
+        self._accesses = _as_accesses(repositories)
         self._repositories: dict[str, Repository] = {}
 
     @asynccontextmanager
@@ -52,19 +57,21 @@ class GitSources(anyio.AsyncContextManagerMixin):
         await self._folders.prepare()
         async with self._pool, anyio.create_task_group() as tasks:
             self._tasks = tasks
+            self._tokens = AppTokens(self._ask_forge, tasks)
             try:
                 yield self
             finally:
                 tasks.cancel_scope.cancel()
 
-    def reconfigure(self, repositories: Sequence[RepositoryAccess]) -> None:
+    def reconfigure(self, repositories: Sequence[RepositoryAccess] | Accesses) -> None:
         """Use these accesses from the next request on; mirrors, refs and snapshots stay. `SourceError`: a bad URL."""
-        accesses = _by_key(repositories)
-        for access in accesses.values():
-            check_url(access.url)
+        accesses = _as_accesses(repositories)
+        for _, access in accesses.repositories:
+            if access.kind is OriginKind.GIT:
+                check_url(access.url)
         self._accesses = accesses
-        for key, repository in self._repositories.items():
-            repository.reconfigure(accesses.get(key) or RepositoryAccess(repository.url.url))
+        for repository in self._repositories.values():
+            repository.reconfigure(accesses.find(repository.origin))
 
     def workers(self) -> Sequence[int]:
         """The process ids of the git workers that run now; what they use belongs to gitopsd's own use."""
@@ -103,23 +110,27 @@ class GitSources(anyio.AsyncContextManagerMixin):
         for key in set(commits) - set(self._repositories):
             await self._folders.keep_snapshots(digest_of(key), commits[key])
 
+    async def _ask_forge(self, request: Mapping[str, JsonValue], trust: str) -> JsonObject:
+        return await self._pool.remote(request, self._limits.lookup_seconds, trust=trust, begin=lambda: None)
+
     def _repository(self, repo_url: str) -> Repository:
         key = normalise(repo_url)
         known = self._repositories.get(key)
         if known is None:
             known = self._repositories[key] = Repository(
-                self._accesses.get(key) or RepositoryAccess(repo_url),
+                self._accesses.find(repo_url),
                 folders=self._folders,
                 pool=self._pool,
                 limits=self._limits,
                 tasks=self._tasks,
+                tokens=self._tokens,
                 on_request=self._on_request,
             )
         return known
 
 
-def _by_key(repositories: Sequence[RepositoryAccess]) -> dict[str, RepositoryAccess]:
-    return {normalise(access.url): access for access in repositories}
+def _as_accesses(repositories: Sequence[RepositoryAccess] | Accesses) -> Accesses:
+    return repositories if isinstance(repositories, Accesses) else Accesses(repositories)
 
 
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ class GitLimits:
 class GitRequest:
     """One ended request to a git server.
 
-    `repo` as it may be shown, `kind` `ls-remote` or `fetch`, how long it took, whether it went well, and how many refs
-    were left out because their names are outside git's grammar.
+    `repo` as it may be shown, `kind` `ls-remote` or `fetch`, how long it took, whether it went well, how many refs
+    were left out because their names are outside git's grammar, and why it failed, as it may be shown.
     """
 
     repo: str
@@ -48,6 +48,7 @@ class GitRequest:
     seconds: float
     ok: bool
     skipped_refs: int = 0
+    error: str = ""
 
 
 OnRequest = Callable[[GitRequest], None]

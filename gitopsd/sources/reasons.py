@@ -43,6 +43,11 @@ _REASONS: Final[Mapping[FailureKind, _Reason]] = {
         "compare the fingerprint with the server's, then add the key to `sshKnownHosts` (ssh-keyscan prints it)",
         retryable=False,
     ),
+    FailureKind.PROXY: _Reason(
+        "the proxy does not let git through",
+        "check `proxy` and `noProxy` under `repositories`; it is tried again",
+        retryable=True,
+    ),
     FailureKind.REDIRECT: _Reason(
         "redirected to another host", "configure the URL that the server redirects to, if you trust it", retryable=False
     ),
@@ -96,5 +101,5 @@ _REASONS: Final[Mapping[FailureKind, _Reason]] = {
 
 def source_error(failure: Failure, where: str) -> SourceError:
     """The error for a failure; `where` is the repository's URL as it may be shown."""
-    reason = _REASONS[failure.kind]
+    reason = _REASONS.get(failure.kind) or _REASONS[FailureKind.INTERNAL]
     return SourceError(reason.what, where=where, why=failure.why, hint=reason.hint, retryable=reason.retryable)

@@ -13,9 +13,12 @@ from anyio import to_thread
 from gitopsd.core.errors import SourceError, shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, mapping, sequence, text
 from gitopsd.core.manifest import Read
+from gitopsd.core.repo_url import parse
 from gitopsd.core.version_range import VersionRange
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot
 from gitopsd.sources.folders import Folders, digest_of
+from gitopsd.sources.frames import git_frame
+from gitopsd.sources.githubapp import AppTokens
 from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
 from gitopsd.sources.mirrored import Mirror
 from gitopsd.sources.pool import WorkerPool
@@ -24,7 +27,7 @@ from gitopsd.sources.resolve import ById, InRange, Named, nearest, newest_tag, r
 from gitopsd.sources.shared import SharedCalls
 from gitopsd.sources.shelf import Shelf
 from gitopsd.sources.urls import NormalisedUrl, check_url
-from gitopsd.sources.wire import Failure
+from gitopsd.sources.wire import Failure, FailureKind
 
 Result = TypeVar("Result")
 
@@ -47,11 +50,13 @@ class Repository:
         pool: WorkerPool,
         limits: GitLimits,
         tasks: anyio.abc.TaskGroup,
+        tokens: AppTokens,
         on_request: OnRequest,
     ) -> None:
         self._folders = folders
         self._pool = pool
         self._limits = limits
+        self._tokens = tokens
         self._on_request = on_request
         self.url: NormalisedUrl = check_url(access.url)
         self._access = access
@@ -72,6 +77,11 @@ class Repository:
             self.digest, folders=folders, pool=pool, most_packs=limits.mirror_packs, fetch=self._fetch
         )
         self._shelf = Shelf(self.digest, folders=folders, limits=limits, tasks=tasks, read=self._read)
+
+    @property
+    def origin(self) -> str:
+        """The URL as it was asked for or configured."""
+        return self._access.url
 
     def reconfigure(self, access: RepositoryAccess) -> None:
         """Use other credentials from the next request on; mirror, refs and snapshots stay."""
@@ -148,12 +158,12 @@ class Repository:
         async with self._looking:
             request: dict[str, JsonValue] = {
                 "op": "refs",
-                "access": self._access_frame(self.url.url),
                 "known": self._known,
                 "max_refs": self._limits.refs,
                 "note": self._folders.note(self.digest),
             }
-            answer = await self._told(self._asked("ls-remote", request, self._limits.lookup_seconds, close))
+            asked = self._asked("ls-remote", request, self.url.url, self._limits.lookup_seconds, close)
+            answer = await self._told(asked)
             return self._taken_over(answer)
 
     def _taken_over(self, answer: JsonObject) -> Refs:
@@ -214,21 +224,32 @@ class Repository:
     async def _fetch(self, refspecs: Sequence[str]) -> JsonObject:
         request: dict[str, JsonValue] = {
             "op": "fetch",
-            "access": self._access_frame(self._base or self.url.url),
             "mirror": self._mirror.path,
             "refspecs": list(refspecs),
             "max_bytes": self._limits.pack_bytes,
         }
-        return await self._asked("fetch", request, self._limits.fetch_seconds, lambda: None)
+        return await self._asked("fetch", request, self._base or self.url.url, self._limits.fetch_seconds, _unheard)
 
     # Requests
 
     async def _asked(
-        self, kind: str, request: Mapping[str, JsonValue], seconds: float, begin: Callable[[], None]
+        self, kind: str, request: Mapping[str, JsonValue], url: str, seconds: float, begin: Callable[[], None]
     ) -> JsonObject:
-        """One request on the network, told to whoever counts them."""
+        """One request to `url`, told to whoever counts them. A token that was revoked meanwhile is replaced once."""
+        try:
+            return await self._asked_once(kind, request, url, seconds, begin)
+        except Failure as failure:
+            refused = failure.kind in {FailureKind.AUTH, FailureKind.NOT_FOUND}
+            if not refused or not self._tokens.forget(self._access, parse(self.url.url).path):
+                raise
+        return await self._asked_once(kind, request, url, seconds, begin)
+
+    async def _asked_once(
+        self, kind: str, request: Mapping[str, JsonValue], url: str, seconds: float, begin: Callable[[], None]
+    ) -> JsonObject:
         started = anyio.current_time()
         answer: JsonObject | None = None
+        error = ""
 
         def begun() -> None:
             nonlocal started
@@ -237,11 +258,15 @@ class Repository:
 
         trust = self._access.ca if self.url.scheme == "https" else ""
         try:
-            answer = await self._pool.remote(request, seconds, trust=trust, begin=begun)
+            frame = await self._access_frame(url)
+            answer = await self._pool.remote({**request, "access": frame}, seconds, trust=trust, begin=begun)
             return answer
+        except Failure as failure:
+            error = str(source_error(failure, ""))
+            raise
         finally:
             seconds, skipped = anyio.current_time() - started, integer(answer, "skipped")
-            self._on_request(GitRequest(self._shown, kind, seconds, answer is not None, skipped))
+            self._on_request(GitRequest(self._shown, kind, seconds, answer is not None, skipped, error))
 
     async def _told(self, work: Awaitable[Result]) -> Result:
         try:
@@ -249,19 +274,9 @@ class Repository:
         except Failure as failure:
             raise source_error(failure, self._shown) from None
 
-    def _access_frame(self, url: str) -> JsonObject:
-        access = self._access
-        password = access.password or self.url.password
-        return {
-            "url": url,
-            "username": access.username or self.url.user,
-            "password": password.reveal() if password else "",
-            "token": access.bearer_token.reveal() if access.bearer_token else "",
-            "ssh_key": access.ssh_private_key.reveal().rstrip() + "\n" if access.ssh_private_key else "",
-            "known_hosts": access.ssh_known_hosts,
-            "insecure": access.insecure,
-            "insecure_host_key": access.insecure_ignore_host_key,
-        }
+    async def _access_frame(self, url: str) -> JsonObject:
+        token = await self._tokens.get(self._access, parse(self.url.url).path)
+        return git_frame(self._access, self.url, url, token)
 
     def _unknown(self, revision: str, commits: Mapping[str, str]) -> SourceError:
         near = nearest(commits, revision)
@@ -279,6 +294,10 @@ class Repository:
             why="only tags that are versions count, and pre-releases only if the range names one",
             hint="push such a tag, or widen targetRevision (`>=1.0.0-0` takes pre-releases too)",
         )
+
+
+def _unheard() -> None:
+    """Nobody wants to know when a fetch begins."""
 
 
 def _printable(revision: str) -> str:

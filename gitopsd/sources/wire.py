@@ -26,6 +26,7 @@ class FailureKind(enum.StrEnum):
     BUSY = "busy"
     TLS = "tls"
     HOST_KEY = "host-key"
+    PROXY = "proxy"
     REDIRECT = "redirect"
     PROTOCOL = "protocol"
     REFUSED = "refused"
@@ -37,6 +38,7 @@ class FailureKind(enum.StrEnum):
     NO_COMMIT = "no-commit"
     DEADLINE = "deadline"
     DIED = "died"
+    NO_ENGINE = "no-engine"
     INTERNAL = "internal"
 
 

@@ -19,7 +19,15 @@ from gitopsd.sources.worker import difference, fingerprint, lookup, mirror, remo
 
 Operation = Callable[[JsonObject], Mapping[str, JsonValue]]
 
+
+def _app_token(request: JsonObject) -> Mapping[str, JsonValue]:
+    from gitopsd.sources.worker import githubapp  # noqa: PLC0415 - cryptography is for those who use it
+
+    return githubapp.app_token(request)
+
+
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "app-token": _app_token,
     "refs": lookup.refs,
     "fetch": remote.fetch,
     "tidy": mirror.tidy,

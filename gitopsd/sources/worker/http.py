@@ -10,13 +10,14 @@ import http.client
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from gitopsd.core.jsonvalue import JsonObject, boolean, text
+from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.repo_url import BadUrlError, parse
 from gitopsd.sources.wire import Failure, FailureKind
+from gitopsd.sources.worker import tunnel
 from gitopsd.sources.worker.tame import scrub, secrets_of
 
 _SERVICE = "/info/refs?service=git-upload-pack"
@@ -24,6 +25,19 @@ _MOST_REDIRECTS = 5
 _LONGEST_REF = 1100
 _CHUNK = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
+# What a server says in TLS about the certificate that we showed, or did not show.
+_CERTIFICATE_ALERTS = (
+    "CERTIFICATE_REQUIRED",
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_UNKNOWN",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+)
+_CERTIFICATE_WANTED = "asks for a client certificate (tlsClientCertData)"
+_CERTIFICATE_REFUSED = "refused the client certificate (tlsClientCertData)"
 # Some servers answer browsers and git differently, and know git by this word.
 _AGENT = "git/2.0 (gitopsd)"
 
@@ -49,7 +63,7 @@ def advertised(access: JsonObject, most: int) -> Advertisement:
         try:
             return Advertisement(base, list(_refs(_packets(answer), most, access)))
         except (OSError, http.client.HTTPException) as error:
-            raise _unreachable(error) from None
+            raise unreachable(error) from None
         finally:
             answer.close()
     raise Failure(FailureKind.REDIRECT, f"the server redirected more than {_MOST_REDIRECTS} times")
@@ -88,54 +102,82 @@ def _moved(target: str, first: tuple[str, str, int]) -> str:
 
 def _get(url: str, access: JsonObject) -> http.client.HTTPResponse | str:
     """The answer with its body unread, or where the server says to look instead."""
-    parts = urlsplit(url)
-    connection = _connection(parts, access)
-    try:
-        connection.request("GET", f"{parts.path}?{parts.query}", headers=_headers(access))
-        response = connection.getresponse()
-    except (OSError, http.client.HTTPException) as error:
-        connection.close()
-        raise _unreachable(error) from None
+    headers = {"Accept": "*/*", **authorization(access)}
+    response = sent("GET", url, access, headers)
     if response.status in {301, 302, 303, 307, 308}:
         response.close()
         return response.headers.get("Location", "")
     if response.status != 200:
         response.close()
-        raise _refused(response.status, has_credentials="Authorization" in _headers(access))
+        raise refused(response.status, access)
     if response.headers.get_content_type() != "application/x-git-upload-pack-advertisement":
         response.close()
         raise Failure(FailureKind.PROTOCOL, "the server answered, but not as a git server does")
     return response
 
 
+def sent(
+    method: str, url: str, access: JsonObject, headers: Mapping[str, str], body: bytes | None = None
+) -> http.client.HTTPResponse:
+    """One request to the server of `access`, through its proxy if it has one: the answer, with its body unread.
+
+    Follows no redirect. Raises `Failure`.
+    """
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    whole = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
+    if parts.scheme == "http" and tunnel.is_web_proxy(access):
+        # A proxy takes requests for plain http itself (RFC 9112, 3.2.2), and its credentials with them.
+        target = f"http://{parts.netloc.rpartition('@')[2]}{target}"
+        if credentials := tunnel.proxy_authorization(access):
+            whole["Proxy-Authorization"] = credentials
+    connection: http.client.HTTPConnection | None = None
+    try:
+        connection = _connection(parts, access)
+        connection.request(method, target, body, headers=whole)
+        response = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        if connection is not None:
+            connection.close()
+        raise unreachable(error) from None
+    if response.status == 407 and tunnel.is_proxied(access):
+        response.close()
+        raise tunnel.refused_by_proxy(access)
+    return response
+
+
 def _connection(parts: SplitResult, access: JsonObject) -> http.client.HTTPConnection:
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=_timeout())
-    context = ssl.create_default_context()
-    if boolean(access, "insecure"):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, port, timeout=_timeout(), context=context)
+        plain = http.client.HTTPConnection(host, port, timeout=tunnel.timeout())
+        if tunnel.is_web_proxy(access):
+            plain.sock = tunnel.to_proxy(access)
+        elif tunnel.is_proxied(access):
+            plain.sock = tunnel.connected(access, host, port or _PORTS["http"])
+        return plain
+    context = tunnel.secure(access)
+    connection = http.client.HTTPSConnection(host, port, timeout=tunnel.timeout(), context=context)
+    if tunnel.is_proxied(access):
+        raw = tunnel.connected(access, host, port or _PORTS["https"])
+        connection.sock = context.wrap_socket(raw, server_hostname=host)
+    return connection
 
 
-def _timeout() -> float:
-    return float(os.environ.get("GITOPSD_GIT_TIMEOUT", "30"))
-
-
-def _headers(access: JsonObject) -> dict[str, str]:
-    headers = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+def authorization(access: JsonObject) -> dict[str, str]:
+    """The header that says who we are, if the access does."""
     if token := text(access, "token"):
-        headers["Authorization"] = f"Bearer {token}"
-    elif password := text(access, "password"):
+        return {"Authorization": f"Bearer {token}"}
+    if password := text(access, "password"):
         pair = f"{text(access, 'username')}:{password}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    return headers
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+    return {}
 
 
-def _refused(status: int, *, has_credentials: bool) -> Failure:
+def refused(status: int, access: JsonObject) -> Failure:
+    """What an answer that is no good one means."""
     if status == 401:
-        why = "the server refused the credentials" if has_credentials else "the server asks for credentials"
+        given = bool(authorization(access))
+        why = "the server refused the credentials" if given else "the server asks for credentials"
         return Failure(FailureKind.AUTH, why)
     if status == 403:
         return Failure(FailureKind.FORBIDDEN, "the server answered 403 Forbidden")
@@ -148,11 +190,10 @@ def _refused(status: int, *, has_credentials: bool) -> Failure:
     return Failure(FailureKind.PROTOCOL, f"the server answered {status}")
 
 
-def _unreachable(error: Exception) -> Failure:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Failure(FailureKind.TLS, error.verify_message or "the certificate is not trusted")
+def unreachable(error: Exception) -> Failure:
+    """What an error of the connection means."""
     if isinstance(error, ssl.SSLError):
-        return Failure(FailureKind.TLS, (error.reason or "the TLS handshake failed").lower().replace("_", " "))
+        return _insecure(error)
     if isinstance(error, socket.gaierror):
         return Failure(FailureKind.UNREACHABLE, "the host's name cannot be resolved")
     if isinstance(error, TimeoutError):
@@ -160,6 +201,16 @@ def _unreachable(error: Exception) -> Failure:
     if isinstance(error, OSError) and error.errno:
         return Failure(FailureKind.UNREACHABLE, os.strerror(error.errno))
     return Failure(FailureKind.UNREACHABLE, "the server cut the connection")
+
+
+def _insecure(error: ssl.SSLError) -> Failure:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Failure(FailureKind.TLS, error.verify_message or "the certificate is not trusted")
+    reason = error.reason or "the TLS handshake failed"
+    if reason.endswith(_CERTIFICATE_ALERTS):
+        why = _CERTIFICATE_WANTED if "REQUIRED" in reason else _CERTIFICATE_REFUSED
+        return Failure(FailureKind.AUTH, f"the server {why}")
+    return Failure(FailureKind.TLS, reason.lower().replace("_", " "))
 
 
 def _packets(response: http.client.HTTPResponse) -> Iterator[bytes | None]:

@@ -75,9 +75,12 @@ class Callbacks(pygit2.RemoteCallbacks):
             raise Failure(FailureKind.DIED, "the daemon is gone")
 
     def custom_headers(self) -> list[str] | None:
-        """A bearer token goes in a header of its own; libgit2 knows no credential of that kind."""
-        token = text(self.access, "token")
-        return [f"Authorization: Bearer {token}"] if token and self.url.scheme in {"http", "https"} else None
+        """A bearer token, or a password that shall be sent unasked: libgit2 knows no credential of that kind."""
+        if not _has_header(self.access):
+            return None
+        from gitopsd.sources.worker import http  # noqa: PLC0415 - only those who need it pay for it
+
+        return [f"{name}: {value}" for name, value in http.authorization(self.access).items()]
 
 
 def advertised(access: JsonObject, most: int) -> list[tuple[str, str]]:
@@ -95,11 +98,32 @@ def advertised(access: JsonObject, most: int) -> list[tuple[str, str]]:
 def fetch(request: JsonObject) -> Mapping[str, JsonValue]:
     """`access`, `mirror`, `refspecs`, `max_bytes` → `{"bytes", "objects"}`; what was fetched is in the mirror then."""
     access = mapping(request, "access")
-    if text(access, "token"):
-        from gitopsd.sources.worker import http  # noqa: PLC0415 - only those who need it pay for it
+    if text(access, "url").startswith("http"):
+        return _fetched_from_the_web(request, access)
+    return _into_mirror(request, access)
+
+
+def _fetched_from_the_web(request: JsonObject, access: JsonObject) -> Mapping[str, JsonValue]:
+    if text(access, "proxy_scheme") or text(access, "client_cert") or boolean(access, "check_revocation"):
+        from gitopsd.sources.worker import relay  # noqa: PLC0415 - only those who need it pay for it
+
+        with relay.opened(access) as door:
+            return _into_mirror(request, {"url": door.url})
+    if _has_header(access):
+        from gitopsd.sources.worker import http  # noqa: PLC0415 - as above
 
         # libgit2 would carry the header along a redirect to another port; this refuses such a server first (S10).
         access = {**access, "url": http.advertised(access, 1_000_000_000).base}
+    return _into_mirror(request, access)
+
+
+def _has_header(access: JsonObject) -> bool:
+    """Whether libgit2 has to be given the Authorization header, instead of a credential."""
+    forced = boolean(access, "force_basic") and bool(text(access, "password"))
+    return text(access, "url").startswith("http") and (forced or bool(text(access, "token")))
+
+
+def _into_mirror(request: JsonObject, access: JsonObject) -> Mapping[str, JsonValue]:
     repository = mirror.made(text(request, "mirror"))
     refspecs = [spec for spec in sequence(request, "refspecs") if isinstance(spec, str)]
     callbacks = Callbacks(access, integer(request, "max_bytes"))

@@ -45,7 +45,7 @@ _SIGNS = (
     ("unexpected disconnect", FailureKind.UNREACHABLE, _CUT),
     ("target oid for the reference", FailureKind.PROTOCOL, "the server did not send the commits that it was asked for"),
 )
-_SECRETS = ("password", "token", "ssh_key")
+_SECRETS = ("password", "token", "ssh_key", "client_key", "proxy_password", "app_key")
 
 
 def shut_doors() -> None:
