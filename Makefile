@@ -25,8 +25,8 @@ venv: ## Install the locked Python environment into .venv
 	echo "setup: Python 3.11 or later is needed; install it from your system" >&2; exit 1
 
 .PHONY: setup
-setup: venv ## Make everything ready: Python environment, render engine, local cluster
-	@$(PYTHON) -m tools.gobuild engine localcluster
+setup: venv ## Make everything ready: Python environment, render engine, SOPS, local cluster
+	@$(PYTHON) -m tools.gobuild engine sops localcluster
 
 .PHONY: demo
 demo: setup ## Run seven sample applications on a local cluster (ONCE=1: until all are as expected, then end)
@@ -55,7 +55,7 @@ check: venv ## Check format, lint, types, import contracts and Go; all of them, 
 format: venv ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix --quiet $(CODE)
-	@gofmt -w engine localcluster
+	@gofmt -w engine sops localcluster
 
 .PHONY: bench
 bench: setup ## Measure speed and size, each figure beside its floor

@@ -17,7 +17,11 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # The folder of the tree that each program's binary belongs in; git ignores both.
-PLACES: Final[Mapping[str, Path]] = {"engine": ROOT / "gitopsd" / "bin", "localcluster": ROOT / ".build"}
+PLACES: Final[Mapping[str, Path]] = {
+    "engine": ROOT / "gitopsd" / "bin",
+    "sops": ROOT / "gitopsd" / "bin",
+    "localcluster": ROOT / ".build",
+}
 Version = tuple[int, ...]
 
 
