@@ -15,8 +15,10 @@ from gitopsd.cli.params import Output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitopsd.core.app import Source
     from gitopsd.core.jsonvalue import JsonObject
     from gitopsd.core.manifest import Manifest
+    from gitopsd.daemon.offline import Setting
     from gitopsd.plugin.renderer import RenderResult
     from gitopsd.ports.renderer import RenderTarget
 
@@ -24,12 +26,29 @@ _LONGEST_RELEASE = 53
 
 
 def render(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder to render.", show_default=False)] = "",
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="The folder to render; oci://HOST/PATH; or, with --repo, a chart's name.",
+            show_default=False,
+        ),
+    ] = "",
     *,
     app: Annotated[
         str, typer.Option("--app", metavar="NAME", help="An application of the configuration, instead of a folder.")
     ] = "",
-    config: Annotated[str, typer.Option("--config", metavar="FILE", help="With --app: the configuration.")] = "",
+    config: Annotated[
+        str,
+        typer.Option(
+            "--config", metavar="FILE", help="The configuration, with --app and for repositories' credentials."
+        ),
+    ] = "",
+    repo: Annotated[str, typer.Option("--repo", metavar="URL", help="The Helm repository of the chart PATH.")] = "",
+    version: Annotated[
+        str,
+        typer.Option("--version", metavar="VERSION", help="Version, range or tag of a chart or OCI artifact."),
+    ] = "",
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="The application's and release's name. Default: the folder's.")
     ] = "",
@@ -55,23 +74,31 @@ def render(
     """Print manifests as the daemon would render them.
 
     As YAML, or with -o json as a list. A folder is rendered as it stands on disk, uncommitted changes and all.
-    With --app its repositories are fetched at their target revisions, into a folder that is removed afterwards;
-    credentials come from the configuration. Neither asks a cluster: its version and APIs are what --kube-version
-    and --api-versions say.
+    With --app its repositories are fetched at their target revisions; an OCI artifact or a chart of a repository is
+    fetched likewise, and so is whatever a folder refers to elsewhere. Credentials come from the configuration; what was
+    fetched is removed afterwards. No cluster is asked: its version and APIs are what --kube-version and --api-versions
+    say.
     """
     apis = _split(api_versions or [])
     if app and path:
         raise BadInputError("a folder and --app exclude each other", hint="`gitopsd render PATH` without --app")
-    if app:
-        _refuse_with_app({"--name": name, "--namespace": namespace, "--values": values, "--set": parameters})
-        manifests, warnings = _application(app, config or "gitopsd.yaml", _target(kube_version, apis))
-    elif path:
-        if config:
-            raise BadInputError("--config is for --app", hint="`gitopsd render --app NAME --config FILE`")
-        from gitopsd.cli.helmvalues import helm_options
+    if (version or repo) and not (repo or path.startswith("oci://")):
+        raise BadInputError("--version is for charts and OCI artifacts", hint="`gitopsd render CHART --repo URL`")
+    from gitopsd.cli.helmvalues import helm_options
 
+    if app:
+        _refuse_with_app(
+            {"--name": name, "--namespace": namespace, "--values": values, "--set": parameters, "--repo": repo}
+        )
+        manifests, warnings = _application(app, config or "gitopsd.yaml", _target(kube_version, apis))
+    elif repo or path.startswith("oci://"):
+        asked = _source(path, repo, version, helm_options(values or [], parameters or []))
+        chosen = name or _name_of(asked.chart or path)
+        manifests, warnings = _fetched(asked, chosen, namespace, config, _target(kube_version, apis))
+    elif path:
         options = helm_options(values or [], parameters or [])
-        result = _folder(path, name or _name_of(path), namespace, options, _target(kube_version, apis))
+        where = _where(config, _target(kube_version, apis))
+        result = _folder(path, name or _name_of(path), namespace, options, where)
         manifests, warnings = result.manifests, result.warnings
     else:
         raise BadInputError("nothing to render is named", hint="`gitopsd render PATH` or `gitopsd render --app NAME`")
@@ -84,20 +111,49 @@ def render(
     _print(manifests, output)
 
 
-def _folder(path: str, name: str, namespace: str, options: JsonObject | None, target: RenderTarget) -> RenderResult:
+def _folder(path: str, name: str, namespace: str, options: JsonObject | None, where: Setting) -> RenderResult:
     from gitopsd.daemon.log import configure_log
     from gitopsd.daemon.offline import render_path
 
     configure_log("warning", "auto")
     return render_path(
         path,
-        os.environ,
+        where,
         name=name,
         namespace=namespace,
         renderer="helm" if options is not None else "",
         options=options or {},
-        target=target,
     )
+
+
+def _source(path: str, repo: str, version: str, options: JsonObject | None) -> Source:
+    """A chart of the repository `repo`, or the OCI artifact at `path`, which may be a chart too."""
+    from gitopsd.core.app import Source
+
+    helm = "helm" if options is not None else ""
+    if repo:
+        if not path:
+            raise BadInputError("--repo names no chart", hint="`gitopsd render CHART --repo URL`")
+        return Source(
+            repo.rstrip("/"), target_revision=version or "*", renderer=helm, options=options or {}, chart=path
+        )
+    return Source(path.rstrip("/"), target_revision=version or "latest", renderer=helm, options=options or {})
+
+
+def _fetched(
+    source: Source, name: str, namespace: str, config: str, target: RenderTarget
+) -> tuple[Sequence[Manifest], Sequence[str]]:
+    from gitopsd.daemon.log import configure_log
+    from gitopsd.daemon.offline import render_source
+
+    configure_log("warning", "auto")
+    where = _where(config, target)
+    over = waiting(f"fetching {source.chart or source.repo_url}")
+    try:
+        rendered = render_source(where, source, name=name, namespace=namespace)
+    finally:
+        over()
+    return rendered.manifests, rendered.warnings
 
 
 def _application(name: str, config: str, target: RenderTarget) -> tuple[Sequence[Manifest], Sequence[str]]:
@@ -105,12 +161,19 @@ def _application(name: str, config: str, target: RenderTarget) -> tuple[Sequence
     from gitopsd.daemon.offline import render_app
 
     configure_log("warning", "auto")
+    where = _where(config, target)
     over = waiting(f"fetching the repositories of {name}")
     try:
-        rendered = render_app(config, os.environ, name, target)
+        rendered = render_app(where, name)
     finally:
         over()
     return rendered.manifests, rendered.warnings
+
+
+def _where(config: str, target: RenderTarget) -> Setting:
+    from gitopsd.daemon.offline import setting
+
+    return setting(os.environ, target, config)
 
 
 def _target(kube_version: str, apis: tuple[str, ...]) -> RenderTarget:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import difflib
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import structlog
 
 from gitopsd.config import Config, load
-from gitopsd.core.app import AppSpec
+from gitopsd.core.app import AppSpec, Destination, Source
 from gitopsd.core.errors import SpecError
+from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Rendered
 from gitopsd.daemon.clock import SystemClock
@@ -30,6 +32,7 @@ from gitopsd.render.limits import Limits
 from gitopsd.render.offline import render_folder
 from gitopsd.render.pool import MEMORY_LIMIT, EnginePool
 from gitopsd.render.renderer import RenderRoom
+from gitopsd.render.supplies import Supplies
 from gitopsd.render.vault import Vault
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits
@@ -37,69 +40,114 @@ from gitopsd.sources.limits import GitLimits
 _log = structlog.get_logger("gitopsd.daemon")
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a render takes place: the environment, what templates see of a cluster, and the configuration, if there is
+    one, with its repositories' credentials and its limits.
+    """
+
+    environ: Mapping[str, str]
+    target: RenderTarget
+    config: Config | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Workshop:
+    renderers: Sequence[Renderer]
+    sources: GitSources
+    supplies: Supplies
+    engine: str
+
+
+def setting(environ: Mapping[str, str], target: RenderTarget, config: str = "") -> Setting:
+    """With the configuration at the path `config` unless that is "". Blocks. Raises `ConfigErrors`."""
+    return Setting(environ, target, load(config, environ=environ) if config else None)
+
+
 def render_path(
     folder: str,
-    environ: Mapping[str, str],
+    where: Setting,
     *,
     name: str,
     namespace: str = "",
     renderer: str = "",
     options: JsonObject | None = None,
-    target: RenderTarget | None = None,
 ) -> RenderResult:
     """The manifests of a folder on this machine, as an application `name` would have them.
 
     `renderer` and `options` are as in a source. Blocks. Raises `RenderError` and `PluginError`.
     """
-    seen = target or RenderTarget()
 
     async def rendered() -> RenderResult:
-        async with _renderers(locate("", environ), MEMORY_LIMIT) as renderers:
+        async with _workshop(where) as shop:
             return await render_folder(
-                renderers,
+                shop.renderers,
                 folder,
                 name=name,
                 namespace=namespace,
                 renderer=renderer,
                 options=options,
-                kube_version=seen.kube_version,
-                api_versions=seen.api_versions,
+                kube_version=where.target.kube_version,
+                api_versions=where.target.api_versions,
+                supplies=shop.supplies,
             )
 
     return anyio.run(rendered)
 
 
-def render_app(path: str, environ: Mapping[str, str], name: str, target: RenderTarget | None = None) -> Rendered:
-    """The manifests of the application `name` of the configuration at `path`, at its target revisions.
+def render_app(where: Setting, name: str) -> Rendered:
+    """The manifests of the application `name` of the configuration, at its target revisions.
 
-    Asks its repositories, and no cluster: `target` is what templates see of it. Blocks. Raises `ConfigErrors`,
-    `SpecError` for a name that is not there and for an application that uses what gitopsd cannot honour,
-    `SourceError`, `RenderError` and `PluginError`.
+    Asks its repositories, and no cluster. Blocks. Raises `SpecError` for a name that is not there and for an
+    application that uses what gitopsd cannot honour, `SourceError`, `RenderError` and `PluginError`.
     """
-    config = load(path, environ=environ)
-    spec = _found(config, name)
-    return anyio.run(_rendered, config, environ, spec, target or RenderTarget())
+    return anyio.run(_rendered, where, _found(where.config, name))
 
 
-async def _rendered(config: Config, environ: Mapping[str, str], spec: AppSpec, target: RenderTarget) -> Rendered:
-    # Made and removed by system calls; it holds nothing yet, and at the end nobody else waits for the loop.
-    with tempfile.TemporaryDirectory(prefix="gitopsd-render-", ignore_cleanup_errors=True) as folder:
-        binary = locate(config.render.engine, environ)
+def render_source(where: Setting, source: Source, *, name: str, namespace: str = "") -> Rendered:
+    """The manifests of a source that is fetched, as an application `name` would have them; raises as `render_app`."""
+    spec = AppSpec(AppName(name), (source,), Destination(namespace=namespace))
+    return anyio.run(_rendered, where, spec)
+
+
+async def _rendered(where: Setting, spec: AppSpec) -> Rendered:
+    async with _workshop(where) as shop, AsyncExitStack() as stack:
+        folder = stack.enter_context(_scratch())
         cache = RenderCache(Vault(str(Path(folder) / "renders"), str(Path(folder) / "cache.key")))
         await cache.open()
-        git = config.git
-        async with (
-            GitSources(
-                folder=Path(folder) / "git",
-                repositories=config.repositories,
-                limits=GitLimits(lookup_seconds=git.timeout_seconds, fetch_seconds=git.fetch_timeout_seconds),
-            ) as sources,
-            _renderers(binary, config.render.memory_limit_bytes) as renderers,
-        ):
-            commits = [await sources.commit(*each.place) for each in spec.sources]
-            limits = Limits(deadline=config.render.deadline_seconds)
-            room = RenderRoom(renderers, sources, cache, SystemClock(), identity=identity(binary), limits=limits)
-            return await room.render(spec, commits, target)
+        commits = [await shop.sources.commit(*each.place) for each in spec.sources]
+        room = RenderRoom(
+            shop.renderers,
+            shop.sources,
+            cache,
+            SystemClock(),
+            identity=shop.engine,
+            limits=Limits(deadline=where.config.render.deadline_seconds) if where.config else None,
+            supplies=shop.supplies,
+        )
+        return await room.render(spec, commits, where.target)
+
+
+@asynccontextmanager
+async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
+    """All that renders need, without a state folder and without a cluster; what is fetched is removed at the end."""
+    config = where.config
+    binary = locate(config.render.engine if config else "", where.environ)
+    memory = config.render.memory_limit_bytes if config else MEMORY_LIMIT
+    git = config.git if config else None
+    limits = GitLimits(lookup_seconds=git.timeout_seconds, fetch_seconds=git.fetch_timeout_seconds) if git else None
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(_scratch())
+        sources = await stack.enter_async_context(
+            GitSources(folder=Path(folder) / "git", repositories=config.repositories if config else (), limits=limits)
+        )
+        renderers = await stack.enter_async_context(_renderers(binary, memory))
+        yield _Workshop(renderers, sources, Supplies(sources, SystemClock()), identity(binary))
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    # Made and removed by system calls; it holds nothing yet, and at the end nobody else waits for the loop.
+    return tempfile.TemporaryDirectory(prefix="gitopsd-render-", ignore_cleanup_errors=True)
 
 
 @asynccontextmanager
@@ -115,14 +163,14 @@ async def _renderers(engine: str | None, memory_limit: int) -> AsyncGenerator[Se
         yield plugins.renderers(pool)
 
 
-def _found(config: Config, name: str) -> AppSpec:
-    names = {str(spec.name): spec for spec in config.applications}
+def _found(config: Config | None, name: str) -> AppSpec:
+    names = {str(spec.name): spec for spec in config.applications} if config else {}
     spec = names.get(name)
     if spec is None:
         near = difflib.get_close_matches(name, names, n=1)
         raise SpecError(
             f"no application is named {name!r}",
-            where=config.path,
+            where=config.path if config else "",
             hint=f"did you mean {near[0]}?" if near else "see the names in the configuration and the files it includes",
         )
     if spec.unsupported:

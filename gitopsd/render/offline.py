@@ -8,11 +8,15 @@ from pathlib import Path
 
 import anyio
 
+from gitopsd.core.app import AppSpec, Destination
 from gitopsd.core.errors import RenderError
+from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.plugin.renderer import Renderer, RenderResult
 from gitopsd.render.border import Border, Job
 from gitopsd.render.limits import Limits
+from gitopsd.render.seeds import Seeds
+from gitopsd.render.supplies import Asker, RecordingSupply, Supplies
 
 
 async def render_folder(
@@ -26,11 +30,13 @@ async def render_folder(
     kube_version: str = "",
     api_versions: tuple[str, ...] = (),
     limits: Limits | None = None,
+    supplies: Supplies | None = None,
 ) -> RenderResult:
     """The manifests of `folder` as an application `name` would have them, through the same code as the daemon's.
 
     Nothing outside of the git work tree that encloses the folder is read; without one the folder itself is the border.
-    `renderer` and `options` are the explicit choice and its block, as in a source. Raises `RenderError` and
+    `renderer` and `options` are the explicit choice and its block, as in a source. `supplies` gets what it needs from
+    elsewhere; without them it gets nothing. Raises `RenderError` and
     `PluginError`.
     """
     root, path = await anyio.to_thread.run_sync(_root_of, folder)
@@ -51,9 +57,15 @@ async def render_folder(
             "KUBE_VERSION": kube_version.removeprefix("v"),
             "KUBE_API_VERSIONS": ",".join(api_versions),
         },
+        supply=RecordingSupply(supplies, Asker(_as_app(name, namespace), {"": root})) if supplies else None,
+        seed=Seeds.passing().of(name),
     )
     outcome = await Border(renderers, limits or Limits()).render(job)
     return RenderResult(outcome.manifests, outcome.reads, outcome.warnings, outcome.uses_cluster)
+
+
+def _as_app(name: str, namespace: str) -> AppSpec:
+    return AppSpec(AppName(name), (), Destination(namespace=namespace))
 
 
 def _root_of(folder: str) -> tuple[str, str]:
