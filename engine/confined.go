@@ -30,7 +30,8 @@ const (
 // Links are resolved one by one; a link that points outside is an error that names it.
 // It records every path that it opened, listed or found missing. Safe for concurrent use.
 type Tree struct {
-	root *os.Root
+	root   *os.Root
+	reveal reveal // what files that SOPS encrypted are read through; nil reads them as they stand
 
 	mu    sync.Mutex
 	reads map[string]string
@@ -179,8 +180,13 @@ func (t *Tree) Stat(p string) (string, fs.FileInfo, error) {
 	return real, info, err
 }
 
-// ReadFile returns the bytes of the regular file p.
-func (t *Tree) ReadFile(p string) ([]byte, error) {
+// ReadFile returns the bytes of the regular file p; if SOPS encrypted it, its plain text.
+func (t *Tree) ReadFile(p string) ([]byte, error) { return t.read(p, false) }
+
+// ReadUnused is ReadFile for a file that perhaps nobody looks at: one that no key opens stays encrypted.
+func (t *Tree) ReadUnused(p string) ([]byte, error) { return t.read(p, true) }
+
+func (t *Tree) read(p string, optional bool) ([]byte, error) {
 	real, info, err := t.Resolve(p)
 	if err != nil {
 		return nil, err
@@ -207,7 +213,10 @@ func (t *Tree) ReadFile(p string) ([]byte, error) {
 	if _, err := io.ReadFull(file, data); err != nil {
 		return nil, faultf(codePath, "%q changed while it was read", p)
 	}
-	return data, nil
+	if t.reveal == nil {
+		return data, nil
+	}
+	return t.reveal(real, data, optional)
 }
 
 func (t *Tree) count(size int) error {

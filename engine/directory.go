@@ -46,6 +46,9 @@ func renderDirectory(job *Job) ([]Manifest, error) {
 			return nil, err
 		}
 		manifests, size, err := renderFile(job, dir, file, params.Jsonnet)
+		if err != nil && len(job.supply.missing()) > 0 {
+			continue // what the other files need is told, too
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -95,6 +95,12 @@ func isChartYAML(name string) bool {
 	return false
 }
 
+// isRendered tells files of a chart that its rendering looks at from those that templates may or may not ask for.
+func isRendered(name string) bool {
+	parts := strings.Split(name, "/")
+	return isChartYAML(name) || slices.Contains(parts, "templates") || slices.Contains(parts, "crds") || path.Base(name) == "values.schema.json"
+}
+
 // folder reads all files below dir that .helmignore leaves, links inside of the repository followed.
 func (l *chartLoader) folder(dir string) ([]*archive.BufferedFile, error) {
 	rules := ignore.Empty()
@@ -137,7 +143,11 @@ func (l *chartLoader) walk(dir, below string, rules *ignore.Rules, depth int, ou
 			}
 			continue
 		}
-		data, err := l.tree.ReadFile(path.Join(dir, name))
+		read := l.tree.ReadUnused
+		if isRendered(name) {
+			read = l.tree.ReadFile
+		}
+		data, err := read(path.Join(dir, name))
 		if err != nil {
 			return err
 		}

@@ -18,10 +18,12 @@ type Need struct {
 	Version string `json:"version,omitempty"`
 
 	// decrypt: the SOPS-encrypted file Path below the root named Root ("" is the request's own), of the given Format
-	// (yaml, json, dotenv, ini or binary).
-	Root   string `json:"root,omitempty"`
-	Path   string `json:"path,omitempty"`
-	Format string `json:"format,omitempty"`
+	// (yaml, json, dotenv, ini or binary). Root "chart" or "git" is what was given for the need of that kind with the
+	// same URL, Name and Version. An Optional file may be given as it stands where no key opens it.
+	Root     string `json:"root,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Format   string `json:"format,omitempty"`
+	Optional bool   `json:"optional,omitempty"`
 
 	// lookup: the object Name (all of them if "") in Namespace, of a kind on the destination cluster.
 	APIVersion string `json:"api_version,omitempty"`
@@ -92,6 +94,7 @@ func (s *supply) folder(need Need) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	tree.reveal = s.revealed(Need{Root: need.Kind, URL: need.URL, Name: need.Name, Version: need.Version})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.owned = append(s.owned, tree)
@@ -114,6 +117,7 @@ func (s *supply) root(name string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	tree.reveal = s.revealed(Need{Root: name})
 	if s.trees == nil {
 		s.trees = map[string]*Tree{}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
@@ -11,7 +12,7 @@ import (
 func ask(t *testing.T, request *Request, run method) map[string]any {
 	t.Helper()
 	var answered map[string]any
-	job := &Job{params: request.Params, supply: newSupply(request)}
+	job := &Job{ctx: context.Background(), params: request.Params, supply: newSupply(request)}
 	if err := json.Unmarshal(answer(7, job, run), &answered); err != nil {
 		t.Fatal(err)
 	}
