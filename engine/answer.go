@@ -16,7 +16,7 @@ type Manifest struct {
 
 // success encodes a result. Objects are copied as they are: they are valid JSON already, and
 // encoding/json would parse each of them once more.
-func success(id uint64, manifests []Manifest, reads []Read, warnings []string) []byte {
+func success(id uint64, manifests []Manifest, reads []Read, warnings []string, random []Drawn) []byte {
 	size := 256
 	for i := range manifests {
 		size += len(manifests[i].Object) + len(manifests[i].File) + 64
@@ -43,6 +43,10 @@ func success(id uint64, manifests []Manifest, reads []Read, warnings []string) [
 	out = append(out, encode(reads)...)
 	out = append(out, `,"warnings":`...)
 	out = append(out, encode(warnings)...)
+	if len(random) > 0 {
+		out = append(out, `,"random":`...)
+		out = append(out, encode(random)...)
+	}
 	return append(out, "}}"...)
 }
 

@@ -64,6 +64,7 @@ type rendered struct {
 		} `json:"manifests"`
 		Reads    []Read   `json:"reads"`
 		Warnings []string `json:"warnings"`
+		Random   []Drawn  `json:"random"`
 	} `json:"result"`
 	Error *Fault `json:"error"`
 	text  string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -34,6 +35,12 @@ type helmParams struct {
 	SkipSchemaValidation    bool                `json:"skip_schema_validation"`
 	KubeVersion             string              `json:"kube_version"`
 	APIVersions             []string            `json:"api_versions"`
+
+	// Seed (hex) makes random functions functions of their inputs; SeedTime is what `now` is then. Lookup lets templates
+	// ask for objects of the cluster.
+	Seed     string `json:"seed"`
+	SeedTime int64  `json:"seed_time"`
+	Lookup   bool   `json:"lookup"`
 }
 
 // renderHelm answers "helm": what `helm template` prints, hooks included, CRDs first.
@@ -175,7 +182,7 @@ func (h *helmRender) checkInstallable() error {
 	return nil
 }
 
-// render runs the templates: no cluster (lookup gives nothing), no DNS.
+// render runs the templates: no DNS, and the cluster only through what the caller gives.
 func (h *helmRender) render(values map[string]any) (map[string]string, error) {
 	if err := chartutil.ProcessDependencies(h.chart, values); err != nil {
 		return nil, faultf(codeRender, "chart dependencies: %s", shorten(err.Error())).in(path.Join(h.dir, "Chart.yaml"), 0)
@@ -191,7 +198,17 @@ func (h *helmRender) render(values map[string]any) (map[string]string, error) {
 			return nil, asFault(err, codeRender).in(path.Join(h.dir, "values.schema.json"), 0)
 		}
 	}
-	files, err := engine.Engine{}.RenderWithContext(h.job.ctx, h.chart, top)
+	drawn, err := newDraws(h.job.ctx, h.params.Seed, h.params.SeedTime)
+	if err != nil {
+		return nil, err
+	}
+	functions := drawn.functions()
+	if h.params.Lookup {
+		functions["lookup"] = h.lookup
+	}
+	drawn.mark(h.chart)
+	files, err := engine.Engine{CustomTemplateFuncs: functions}.RenderWithContext(h.job.ctx, h.chart, top)
+	h.job.noteRandom(drawn.list(h.repositoryPath))
 	if err != nil {
 		return nil, h.templateFault(err)
 	}
@@ -246,8 +263,12 @@ var templatePlace = regexp.MustCompile(`([A-Za-z0-9][\w./@+-]*\.(?:yaml|yml|tpl|
 
 // templateFault takes file and line from Helm's message; in a chain of includes the last place is the cause.
 func (h *helmRender) templateFault(err error) *Fault {
-	message := strings.TrimSpace(err.Error())
+	message := templatePlace.ReplaceAllStringFunc(strings.TrimSpace(err.Error()), unmarked)
 	fault := faultf(codeRender, "%s", shorten(message))
+	var own *Fault
+	if errors.As(err, &own) { // of one of our functions
+		fault = faultf(own.Code, "%s", own.Message).hint(own.Hint)
+	}
 	if places := templatePlace.FindAllStringSubmatch(message, -1); len(places) > 0 {
 		last := places[len(places)-1]
 		fault.File = h.repositoryPath(last[1])
@@ -255,6 +276,16 @@ func (h *helmRender) templateFault(err error) *Fault {
 		fault.Column, _ = strconv.Atoi(last[3])
 	}
 	return fault.in(path.Join(h.dir, "Chart.yaml"), 0).hint("render it by hand: helm template " + h.dir)
+}
+
+// unmarked takes what draws.mark put in front of a template out of a place in its first line.
+func unmarked(place string) string {
+	found := templatePlace.FindStringSubmatch(place)
+	column, err := strconv.Atoi(found[3])
+	if err != nil || found[2] != "1" || isPartial(found[1]) || column < len(enterText) {
+		return place
+	}
+	return fmt.Sprintf("%s:1:%d", found[1], column-len(enterText))
 }
 
 var outputError = regexp.MustCompile(`^YAML parse error on ([^:]+): `)

@@ -35,6 +35,7 @@ type Job struct {
 	warnings Warnings
 	tree     *Tree
 	supply   supply
+	random   []Drawn
 }
 
 // method renders one request. Its error should be a *Fault; any other becomes "internal".
@@ -199,7 +200,7 @@ func answer(id uint64, job *Job, run method) (body []byte) {
 	if err != nil {
 		return failure(id, job.withReads(asFault(err, codeInternal)))
 	}
-	body = success(id, manifests, job.reads(), job.warnings.List())
+	body = success(id, manifests, job.reads(), job.warnings.List(), job.random)
 	if len(body) > maxAnswerBytes {
 		return failure(id, job.withReads(limitFault("size of an answer in bytes", maxAnswerBytes)))
 	}
@@ -247,12 +248,8 @@ func (j *Job) withReads(f *Fault) *Fault {
 // open opens the snapshot that the request names; answer closes it.
 func (j *Job) open(root string) error {
 	tree, err := openTree(root)
-	if err != nil {
-		return err
-	}
-	tree.reveal = j.supply.revealed(Need{})
 	j.tree = tree
-	return nil
+	return err
 }
 
 // decodeParams reads the parameters strictly: an unknown name is an error.

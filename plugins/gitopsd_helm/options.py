@@ -57,6 +57,9 @@ def helm_params(request: RenderRequest) -> JsonObject:
         "skip_schema_validation": block.boolean("skipSchemaValidation"),
         "kube_version": block.text("kubeVersion") or request.kube_version,
         "api_versions": block.texts("apiVersions") or request.api_versions,
+        "seed": request.seed,
+        "seed_time": request.seed_time,
+        "lookup": request.lookup,
     }
     block.done()
     return params

@@ -33,7 +33,7 @@ class HelmRenderer:
         else:
             params = helm_params(request)
         answer = await self._engine.call("helm", params, deadline=request.deadline, supply=request.supply)
-        return RenderResult(answer.manifests, answer.reads, answer.warnings)
+        return RenderResult(answer.manifests, answer.reads, answer.warnings, random=answer.random)
 
 
 if TYPE_CHECKING:

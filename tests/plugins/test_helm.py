@@ -261,6 +261,46 @@ async def test_dependencies_that_charts_lacks_come_through_the_supply(tmp_path: 
     )
 
 
+RANDOM = CHART | {
+    "chart/templates/s.yaml": (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n"
+        "  pw: {{ randAlphaNum 20 }}\n  at: {{ now | unixEpoch | quote }}\n"
+    )
+}
+
+
+def secret(result: RenderResult) -> JsonObject:
+    return next(mapping(each.body, "stringData") for each in result.manifests if each.gvk.kind == "Secret")
+
+
+async def test_random_values_follow_the_applications_seed_and_are_told(tmp_path: Path) -> None:
+    async with kitchen(tmp_path, RANDOM) as here:
+        first = await supplied(here, {}, Pantry(), seed="ab" * 32, seed_time=1_700_000_000)
+        again = await supplied(here, {}, Pantry(), seed="ab" * 32, seed_time=1_700_000_000)
+        other = await supplied(here, {}, Pantry(), seed="cd" * 32, seed_time=1_700_000_000)
+        free = [secret(await supplied(here, {}, Pantry()))["pw"] for _ in range(2)]
+    assert first.manifests == again.manifests
+    assert secret(first)["at"] == "1700000000"
+    assert len({secret(first)["pw"], secret(other)["pw"], *free}) == 4
+    assert first.random == ("chart/templates/s.yaml: now", "chart/templates/s.yaml: randAlphaNum")
+
+
+async def test_E6_lookup_finds_nothing_unless_it_is_switched_on(tmp_path: Path) -> None:
+    template = (
+        '{{- $s := lookup "v1" "Secret" "kube-system" "x" }}\n'
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {found: {{ $s | toJson | quote }}}\n"
+    )
+    pantry = Pantry(given={"x": Given(content=b'{"data":{"a":"b"}}')})
+    async with kitchen(tmp_path, CHART | {"chart/templates/s.yaml": template}) as here:
+        assert secret(await supplied(here, {}, pantry))["found"] == "{}"
+        assert pantry.asked == []
+        assert json.loads(text(secret(await supplied(here, {}, pantry, lookup=True)), "found")) == {"data": {"a": "b"}}
+        wanted = Need(NeedKind.LOOKUP, name="x", api_version="v1", object_kind="Secret", namespace="kube-system")
+        assert pantry.asked == [wanted]
+        with pytest.raises(RenderError, match="x is sold out"):
+            await supplied(here, {}, Pantry(), lookup=True)
+
+
 async def test_P5_a_chart_cannot_reach_what_is_beside_its_repository(tmp_path: Path) -> None:
     (tmp_path / "victim/templates").mkdir(parents=True)
     (tmp_path / "victim/Chart.yaml").write_text("apiVersion: v2\nname: victim\nversion: 1.0.0\n")
