@@ -45,27 +45,28 @@ class ArtifactFetch:
         self,
         operation: str,
         address: Address,
-        request: Mapping[str, JsonValue],
-        begin: Callable[[], None] = lambda: None,
+        begin: Callable[[], Mapping[str, JsonValue]],
     ) -> JsonObject:
-        """The answer to one operation of `gitopsd-engine fetch` (engine/PROTOCOL.md); raises `SourceError`."""
+        """The answer to one operation of `gitopsd-engine fetch` (engine/PROTOCOL.md); raises `SourceError`.
+
+        `begin` gives the operation's parameters, when there is a place for it.
+        """
         seconds = self._limits.pull_seconds if operation == _PULL else self._limits.lookup_seconds
-        frame: dict[str, JsonValue] = {
-            **request,
-            "op": operation,
-            "access": access_frame(address, self.accesses, self._limits),
-            "limits": self._bounds(operation, seconds),
-        }
         started = anyio.current_time()
 
-        def begun() -> None:
+        def begun() -> Mapping[str, JsonValue]:
             nonlocal started
             started = anyio.current_time()
-            begin()
+            return {
+                **begin(),
+                "op": operation,
+                "access": access_frame(address, self.accesses, self._limits),
+                "limits": self._bounds(operation, seconds),
+            }
 
         error: SourceError | None = None
         try:
-            return await self._processes.ask(frame, seconds, begun)
+            return await self._processes.ask(begun, seconds)
         except Failure as failure:
             error = artifact_error(failure, address.shown)
             raise error from None
@@ -83,7 +84,7 @@ class ArtifactFetch:
             "limits": self._bounds("range", self._limits.lookup_seconds),
         }
         try:
-            answer = await self._processes.ask(request, self._limits.lookup_seconds)
+            answer = await self._processes.ask(lambda: request, self._limits.lookup_seconds)
         except Failure as failure:
             raise artifact_error(failure, "") from None
         chosen = answer.get("chosen")

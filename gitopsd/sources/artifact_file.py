@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import anyio.abc
 
@@ -68,10 +68,13 @@ class WebFile:
     async def _looked_up(self, close: Callable[[], None]) -> str:
         stamp: JsonObject = {}
 
+        def begin(folder: str) -> Mapping[str, JsonValue]:
+            close()
+            return {"url": self._address.url, "folder": folder, "known": self._stamp}
+
         async def fill(folder: str) -> str:
             nonlocal stamp
-            request: dict[str, JsonValue] = {"url": self._address.url, "folder": folder, "known": self._stamp}
-            answer = await self._fetch.ask("file", self._address, request, close)
+            answer = await self._fetch.ask("file", self._address, lambda: begin(folder))
             if boolean(answer, "unchanged"):
                 return ""
             stamp = mapping(answer, "stamp")

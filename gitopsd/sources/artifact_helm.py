@@ -64,17 +64,17 @@ class HelmRepository:
         return self._listings.get(chart) or _Listing({})
 
     async def _look_up(self, close: Callable[[], None]) -> None:
-        request: dict[str, JsonValue] = {"known": {}, "charts": {}}
+        charts: dict[str, JsonValue] = {}
 
-        def begin() -> None:
+        def begin() -> Mapping[str, JsonValue]:
             close()
-            request["known"] = self._stamp
-            request["charts"] = {chart: list(found.chosen) if found else [] for chart, found in self._listings.items()}
+            charts.update({chart: list(found.chosen) if found else [] for chart, found in self._listings.items()})
+            return {"known": self._stamp, "charts": charts}
 
-        answer = await self._fetch.ask("index", self._address, request, begin)
+        answer = await self._fetch.ask("index", self._address, begin)
         if boolean(answer, "unchanged"):
             return
-        for chart in mapping(request, "charts"):
+        for chart in charts.keys() & self._listings.keys():
             self._listings[chart] = _listing(mapping(answer, "charts", chart))
         self._stamp = mapping(answer, "stamp")
 
@@ -171,7 +171,7 @@ class HelmChart:
 
     async def _pull(self, version: _Version, digest: str, folder: str) -> str:
         request: dict[str, JsonValue] = {"url": version.urls[0], "digest": digest, "folder": folder}
-        return text(await self._fetch.ask("pull", self._address, request), "digest")
+        return text(await self._fetch.ask("pull", self._address, lambda: request), "digest")
 
     def _unknown(self, revision: str, listing: _Listing) -> SourceError:
         if not listing.versions:

@@ -87,11 +87,16 @@ class OciArtifact:
 
     async def _look_up(self, wanted: Sequence[Wanted], close: Callable[[], None]) -> Mapping[Wanted, _Found]:
         revisions: list[JsonValue] = [{"revision": revision, "prefix": prefix} for revision, prefix in wanted]
-        answer = await self._fetch.ask("oci", self._address, {"revisions": revisions}, close)
+
+        def begin() -> Mapping[str, JsonValue]:
+            close()
+            return {"revisions": revisions}
+
+        answer = await self._fetch.ask("oci", self._address, begin)
         return dict(zip(wanted, map(_found, objects(answer, "resolved")), strict=True))
 
     async def _pull(self, digest: str, folder: str) -> str:
-        await self._fetch.ask("pull", self._address, {"digest": digest, "folder": folder})
+        await self._fetch.ask("pull", self._address, lambda: {"digest": digest, "folder": folder})
         return digest
 
 

@@ -33,17 +33,17 @@ class FetchProcesses:
         """The process ids of all fetches."""
         return tuple(self._running)
 
-    async def ask(
-        self, request: Mapping[str, JsonValue], seconds: float, begin: Callable[[], None] = lambda: None
-    ) -> JsonObject:
-        """The answer to a request, which has `seconds` from when it begins; `begin` hears of that. Raises `Failure`."""
+    async def ask(self, begin: Callable[[], Mapping[str, JsonValue]], seconds: float) -> JsonObject:
+        """The answer to the request that `begin` gives when there is a place for it, which then has `seconds`.
+
+        Raises `Failure`.
+        """
         if self._command is None:
             raise Failure(FailureKind.NO_ENGINE, "charts, artifacts and files are fetched by gitopsd's engine")
         if self._places is None:
             self._places = anyio.CapacityLimiter(self._most)
         async with self._places:
-            begin()
-            return await self._ask(self._command, request, seconds)
+            return await self._ask(self._command, begin(), seconds)
 
     async def _ask(self, command: Sequence[str], request: Mapping[str, JsonValue], seconds: float) -> JsonObject:
         try:
