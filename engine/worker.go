@@ -248,8 +248,12 @@ func (j *Job) withReads(f *Fault) *Fault {
 // open opens the snapshot that the request names; answer closes it.
 func (j *Job) open(root string) error {
 	tree, err := openTree(root)
+	if err != nil {
+		return err
+	}
+	tree.reveal = j.supply.revealed(Need{})
 	j.tree = tree
-	return err
+	return nil
 }
 
 // decodeParams reads the parameters strictly: an unknown name is an error.
