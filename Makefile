@@ -28,6 +28,14 @@ venv: ## Install the locked Python environment into .venv
 setup: venv ## Make everything ready: Python environment, render engine, SOPS, local cluster
 	@$(PYTHON) -m tools.gobuild engine sops localcluster
 
+.PHONY: originals
+originals: venv ## Build the official helm, kustomize, kubectl and jsonnet, which tests compare with
+	@nice $(PYTHON) -m tools.gobuild originals || { test -z "$${CI:-}"; echo "tests that compare with them are skipped" >&2; }
+
+.PHONY: differential
+differential: setup originals ## Compare the whole corpus with the official programs; print a table
+	@$(PYTHON) -m tests.differential
+
 .PHONY: demo
 demo: setup ## Run seven sample applications on a local cluster (ONCE=1: until all are as expected, then end)
 	@$(PYTHON) demo/run.py $(if $(ONCE),--once)
@@ -37,7 +45,7 @@ dev: setup ## Run the demo's cluster with gitopsd in front, started anew wheneve
 	@$(PYTHON) demo/dev.py
 
 .PHONY: test
-test: setup ## Run every test: Go, then Python up to the real API server
+test: setup originals ## Run every test: Go, then Python up to the real API server
 	@$(PYTHON) -m tools.gocheck test
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 

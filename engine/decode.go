@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"unicode/utf16"
@@ -45,12 +47,16 @@ func decodeManifests(data []byte, file string, warnings *Warnings) ([]Manifest, 
 		return nil, err
 	}
 	var out []Manifest
-	for index, document := range splitDocuments(data) {
-		manifests, err := document.decode(file, index, warnings)
-		if err != nil {
-			return nil, err
+	index := 0
+	for _, document := range splitDocuments(data) {
+		for _, part := range document.jsonStream() {
+			manifests, err := part.decode(file, index, warnings)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, manifests...)
+			index++
 		}
-		out = append(out, manifests...)
 	}
 	return out, nil
 }
@@ -77,6 +83,27 @@ func (d document) decode(file string, index int, warnings *Warnings) ([]Manifest
 	return flatten(object, place{file, d.line, index}, d.text, warnings)
 }
 
+// jsonStream takes JSON objects that follow each other without a separator apart; anything else stays in one piece.
+func (d document) jsonStream() []document {
+	if !bytes.HasPrefix(bytes.TrimSpace(d.text), []byte("{")) {
+		return []document{d}
+	}
+	var out []document
+	decoder := json.NewDecoder(bytes.NewReader(d.text))
+	for start := int64(0); ; start = decoder.InputOffset() {
+		var object json.RawMessage
+		if err := decoder.Decode(&object); errors.Is(err, io.EOF) && len(out) > 1 {
+			return out
+		} else if err != nil {
+			return []document{d}
+		}
+		text := d.text[start:decoder.InputOffset()]
+		blank := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
+		before := d.before + bytes.Count(d.text[:start], []byte("\n"))
+		out = append(out, document{text: text, before: before, line: before + bytes.Count(text[:blank], []byte("\n")) + 1})
+	}
+}
+
 // toJSON gives the document as JSON, nil when it holds nothing.
 func (d document) toJSON(file string) (json.RawMessage, *Fault) {
 	if trimmed := bytes.TrimSpace(d.text); len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') {
@@ -91,8 +118,18 @@ func (d document) toJSON(file string) (json.RawMessage, *Fault) {
 		return nil, fault
 	}
 	object, err := sigsyaml.YAMLToJSONStrict(d.text)
+	twice := err != nil && duplicateKey.MatchString(err.Error())
+	if twice || oddKey.Match(d.text) {
+		if fault := d.checkKeys(file); fault != nil {
+			return nil, fault
+		}
+	}
+	if twice {
+		// Every such key overrides one that came by a merge.
+		object, err = sigsyaml.YAMLToJSON(d.text)
+	}
 	if err != nil {
-		return nil, d.yamlError(err, file)
+		return nil, yamlFault(err, file, d.before)
 	}
 	if bytes.Equal(object, []byte("null")) {
 		return nil, nil
@@ -100,15 +137,13 @@ func (d document) toJSON(file string) (json.RawMessage, *Fault) {
 	return object, nil
 }
 
-// yamlError prefers the node reader's message for a key that is set twice: it knows the second one's line.
-func (d document) yamlError(err error, file string) *Fault {
-	fault := yamlFault(err, file, d.before)
-	if duplicateKey.MatchString(err.Error()) {
-		if _, better := inspectYAML(d.text, file, true); better != nil {
-			better.Line += d.before
-			return better
-		}
+// checkKeys finds a key that a mapping has twice, with the second one's line.
+func (d document) checkKeys(file string) *Fault {
+	_, fault := inspectYAML(d.text, file, true)
+	if fault == nil || strings.HasPrefix(fault.Message, invalidYAML) {
+		return nil // the reader of manifests says what is wrong
 	}
+	fault.Line += d.before
 	return fault
 }
 
@@ -130,6 +165,10 @@ type head struct {
 // flatten checks that object is a Kubernetes object and takes a List apart. Items of a typed list
 // (ConfigMapList) may leave out what the list's type says.
 func flatten(object json.RawMessage, at place, text []byte, warnings *Warnings) ([]Manifest, error) {
+	object, fault := kubectlNumbers(object)
+	if fault != nil {
+		return nil, fault.in(at.file, at.line)
+	}
 	if object[0] != '{' {
 		if looksLikeManifest.Match(text) {
 			return nil, faultf(codeParse, "a manifest must be a mapping with apiVersion, kind and metadata").in(at.file, at.line)

@@ -26,8 +26,8 @@ func TestDecodeReadsYAMLAsKubectlDoes(t *testing.T) {
 			t.Errorf("%s is %v (%T), expected %v", key, data[key], data[key], value)
 		}
 	}
-	if out.Result.Manifests[2].Object["n"] != json.Number("12345678901234567890123") {
-		t.Error("a JSON number was rounded")
+	if out.Result.Manifests[2].Object["n"] != json.Number("1.2345678901234568e+22") {
+		t.Error("a JSON number is not what kubectl makes of it")
 	}
 	lines := []int{out.Result.Manifests[0].Line, out.Result.Manifests[1].Line, out.Result.Manifests[2].Line}
 	if !reflect.DeepEqual(lines, []int{4, 12, 17}) {
@@ -43,6 +43,48 @@ func TestDecodeFlattensLists(t *testing.T) {
 	}
 	if out.Result.Manifests[1].Object["apiVersion"] != "v1" {
 		t.Error("item of a typed list has no apiVersion")
+	}
+}
+
+func TestDecodeWritesNumbersAsKubectlDoes(t *testing.T) {
+	numbers := map[string]string{
+		"1.0": "1", "1e3": "1000", "-0": "0", "9223372036854775807": "9223372036854775807", "1.50": "1.5", "1E21": "1e+21",
+		"12345678901234567890": "12345678901234567000", "0.0000001": "1e-7", "[1.0,\"1.0\",{\"a\":2.0}]": "[1,\"1.0\",{\"a\":2}]",
+	}
+	for written, want := range numbers {
+		text := `{"apiVersion":"v1","kind":"A","metadata":{"name":"a \\\" 1.0"},"n":` + strings.ReplaceAll(written, `\`, "") + "}"
+		out, fault := kubectlNumbers(json.RawMessage(text))
+		if fault != nil || !strings.HasSuffix(string(out), `"n":`+strings.ReplaceAll(want, `\`, "")+"}") || !strings.Contains(string(out), `a \\\" 1.0`) {
+			t.Errorf("%s became %s (%v)", written, out, fault)
+		}
+	}
+	mustFail(t, codeParse, "decode", decodeParamsOf(`{"apiVersion":"v1","kind":"A","n":1e400}`))
+}
+
+func TestDecodeTakesJSONObjectsWithoutSeparators(t *testing.T) {
+	text := `{"apiVersion":"v1","kind":"A","metadata":{"name":"a"}}` + "\n\n" + `{"apiVersion":"v1","kind":"A","metadata":{"name":"b"}} {"apiVersion":"v1","kind":"A","metadata":{"name":"c"}}` + "\n---\n" + cm("d")
+	out := mustRender(t, "decode", decodeParamsOf(text))
+	if got := names(out); !reflect.DeepEqual(got, []string{"A/a", "A/b", "A/c", "ConfigMap/d"}) {
+		t.Fatal(got)
+	}
+	for index, line := range []int{1, 3, 3, 5} {
+		if found := out.Result.Manifests[index]; found.Line != line || found.Document != index {
+			t.Errorf("%d is at line %d, document %d", index, found.Line, found.Document)
+		}
+	}
+}
+
+func TestDecodeLetsKeysOverrideMergedOnesAndNoOthers(t *testing.T) {
+	head := "apiVersion: v1\nkind: A\nmetadata: {name: a, labels: &l {a: b, c: d}}\n"
+	out := mustRender(t, "decode", decodeParamsOf(head+"data: {<<: *l, a: own}\n"))
+	if got := out.Result.Manifests[0].Object["data"]; !reflect.DeepEqual(got, map[string]any{"a": "own", "c": "d"}) {
+		t.Error(got)
+	}
+	for _, twice := range []string{"{<<: *l, a: x, a: y}", "{1: a, 0x1: b}", "{'1': a, 1: b}", "{yes: a, true: b}", "{1.5: a, '1.5': b}"} {
+		fault := mustFail(t, codeParse, "decode", decodeParamsOf(head+"data:\n  x: "+twice+"\n"))
+		if !strings.Contains(fault.Message, "is set twice") || fault.Line != 5 {
+			t.Errorf("%s: %+v", twice, *fault)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"regexp"
@@ -9,12 +10,16 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
 )
 
 var (
 	maybeAlias = regexp.MustCompile(`(?m)(^|[\s\[{,:-])\*[^\s,\]}*]`)
 	maybeTag   = regexp.MustCompile(`(?m)(^|[\s\[{,:-])![^\s]*`)
-	atLine     = regexp.MustCompile(`line (\d+)`)
+	// Keys that are no texts; what they become may be the same as another key.
+	oddKey    = regexp.MustCompile(`(?mi)(^|[\s{,?:-])(?:[-+.]?[0-9][\w.+-]*|[yn]|yes|no|on|off|true|false)["']?\s*:`)
+	oddScalar = regexp.MustCompile(`(?i)^(?:[-+.]?[0-9][\w.+-]*|[yn]|yes|no|on|off|true|false)$`)
+	atLine    = regexp.MustCompile(`line (\d+)`)
 )
 
 const invalidYAML = "not valid YAML"
@@ -78,12 +83,13 @@ func checkNode(node *yaml.Node, file string, strict bool) *Fault {
 		seen := make(map[string]bool, len(node.Content)/2)
 		for i := 0; i < len(node.Content); i += 2 {
 			key := node.Content[i]
-			if key.Kind == yaml.ScalarNode && key.Tag != "!!merge" && seen[key.Value] {
-				f := faultf(codeParse, "key %q is set twice", key.Value).in(file, key.Line)
+			name, named := keyName(key)
+			if named && seen[name] {
+				f := faultf(codeParse, "key %q is set twice", name).in(file, key.Line)
 				f.Column = key.Column
 				return f.hint("keep one of the two")
 			}
-			seen[key.Value] = true
+			seen[name] = named
 		}
 	}
 	for _, child := range node.Content {
@@ -92,6 +98,29 @@ func checkNode(node *yaml.Node, file string, strict bool) *Fault {
 		}
 	}
 	return nil
+}
+
+// keyName is what a scalar key is called in JSON; a merge key has no name.
+func keyName(key *yaml.Node) (string, bool) {
+	if key.Kind == yaml.AliasNode {
+		key = key.Alias
+	}
+	if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+		return "", false
+	}
+	if key.Style != 0 || !oddScalar.MatchString(key.Value) {
+		return key.Value, true
+	}
+	// What the reader of manifests makes of it, as it alone knows: 0x10 is 16, yes is true.
+	var read map[string]json.RawMessage
+	object, err := sigsyaml.YAMLToJSON([]byte("? " + key.Value + "\n: 0\n"))
+	if err != nil || json.Unmarshal(object, &read) != nil {
+		return key.Value, true
+	}
+	for name := range read {
+		return name, true
+	}
+	return key.Value, true
 }
 
 // expandedSize counts a node with all its aliases replaced by what they stand for, in memory of the

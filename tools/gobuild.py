@@ -1,5 +1,7 @@
 """Build our Go programs side by side: `python -m tools.gobuild engine localcluster`.
 
+`originals` stands for the official programs that tests compare with.
+
 A binary is kept outside of the tree under the hash of what it is made from: it is built once per machine and content.
 """
 
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.golang import PLACES, Go, Program, SetupError, cache_folder, find_go, program
+from tools.golang import ORIGINALS, PLACES, Go, Program, SetupError, cache_folder, find_go, original, program
 
 KEPT_PER_PROGRAM: Final = 5
 QUIET_LINE_SECONDS: Final = 30.0
@@ -24,12 +26,16 @@ QUIET_LINE_SECONDS: Final = 30.0
 def main(names: Sequence[str]) -> int:
     """Build what is missing of the named programs and put each where it belongs; returns the exit code."""
     try:
-        programs = [program(name) for name in names]
+        programs = [each for name in names for each in _named(name)]
         go = find_go(programs)
         return build_all(programs, go)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
+
+
+def _named(name: str) -> list[Program]:
+    return [original(each) for each in ORIGINALS] if name == "originals" else [program(name)]
 
 
 def build_all(programs: Sequence[Program], go: Go) -> int:
@@ -86,7 +92,9 @@ def fingerprint(one: Program, go: Go) -> str:
 def _build(one: Program, go: Go, kept: Path) -> None:
     fresh = kept.with_name(f"{kept.name}.{os.getpid()}.part")
     try:
-        told = go.run(one, "build", *one.flags, "-buildvcs=false", f"-ldflags={one.ldflags}", "-o", str(fresh), ".")
+        told = go.run(
+            one, "build", *one.flags, "-buildvcs=false", f"-ldflags={one.ldflags}", "-o", str(fresh), one.package
+        )
         if told.returncode != 0:
             raise SetupError(f"`go build` failed with exit code {told.returncode}\n{told.stdout.rstrip()}")
         fresh.replace(kept)

@@ -22,6 +22,9 @@ PLACES: Final[Mapping[str, Path]] = {
     "sops": ROOT / "gitopsd" / "bin",
     "localcluster": ROOT / ".build",
 }
+# The official programs that tests and benchmarks compare with: modules that pin them, and nothing of ours in them.
+ORIGINALS: Final = ("decoder", "helm", "jsonnet", "kubectl", "kustomize")
+ORIGINALS_PLACE: Final = ROOT / ".build" / "originals"
 Version = tuple[int, ...]
 
 
@@ -31,7 +34,7 @@ class SetupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One of our Go programs, as its build.json describes it."""
+    """One of our Go programs, or an original, as its build.json describes it. `package` is what `go build` gets."""
 
     name: str
     folder: Path
@@ -39,6 +42,7 @@ class Program:
     ldflags: str
     tags: str
     env: Mapping[str, str]
+    package: str = "."
 
     @property
     def flags(self) -> Sequence[str]:
@@ -76,18 +80,29 @@ class Go:
 
 
 def program(name: str) -> Program:
-    """Read NAME/build.json: {"output": …, "ldflags": …, "tags": …, "env": {…}}."""
-    folder = ROOT / name
-    if name not in PLACES or not (folder / "build.json").exists():
+    """Read NAME/build.json: {"output": …, "package": …, "ldflags": …, "tags": …, "env": {…}}."""
+    if name not in PLACES:
         raise SetupError(f"{name}: not a Go program of this repository; there are {', '.join(PLACES)}")
+    return _described(name, ROOT / name, PLACES[name])
+
+
+def original(name: str) -> Program:
+    """One of `ORIGINALS`, described by the build.json beside the go.mod that pins it."""
+    return _described(name, ROOT / "tests" / "differential" / "originals" / name, ORIGINALS_PLACE)
+
+
+def _described(name: str, folder: Path, place: Path) -> Program:
+    if not (folder / "build.json").exists():
+        raise SetupError(f"{name}: there is no {folder.relative_to(ROOT)}/build.json")
     described = json.loads((folder / "build.json").read_text(encoding="utf-8"))
     return Program(
         name,
         folder,
-        destination=PLACES[name] / described["output"],
+        destination=place / described["output"],
         ldflags=described.get("ldflags", ""),
         tags=described.get("tags", ""),
         env=described.get("env", {}),
+        package=described.get("package", "."),
     )
 
 

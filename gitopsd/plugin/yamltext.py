@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from gitopsd.core.errors import RenderError
 from gitopsd.core.ids import Position
@@ -113,8 +114,19 @@ def parse_json(text: str, *, file: str = "") -> JsonValue:
     def constant(name: str) -> JsonValue:
         raise RenderError(f"{name} is not JSON", where=file)
 
+    def whole(digits: str) -> JsonValue:
+        return _whole(int(digits)) if len(digits) <= _LONGEST_NUMBER else broken(digits)
+
+    def broken(digits: str) -> JsonValue:
+        number = float(digits)
+        if math.isinf(number):
+            raise RenderError("a number is larger than any that Kubernetes knows", where=file)
+        return _float(number)
+
     try:
-        found: JsonValue = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        found: JsonValue = json.loads(
+            text, object_pairs_hook=unique, parse_constant=constant, parse_int=whole, parse_float=broken
+        )
     except json.JSONDecodeError as error:
         where = Position(file, error.lineno, error.colno)
         raise RenderError(f"not valid JSON: {error.msg}", where=str(where)) from None
@@ -251,13 +263,17 @@ def _integer(digits: str) -> JsonValue:
     sign = -1 if digits.startswith("-") else 1
     body = digits.lstrip("+-").lower()
     base = 0 if body[:2] in ("0x", "0b", "0o") else 8 if body.startswith("0") else 10
-    number = sign * int(body, base)
-    return number if -(2**63) <= number < 2**64 else _float(float(number))
+    return _whole(sign * int(body, base))
+
+
+def _whole(number: int) -> JsonValue:
+    """What is beyond 64 bits becomes a float, as in kubectl."""
+    return number if -(2**63) <= number < 2**63 else _float(float(number))
 
 
 def _float(number: float) -> JsonValue:
-    """Whole floats become integers, as Go writes them into JSON."""
-    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+    """Whole floats become integers, as Go writes them into JSON: with the digits that tell the float, then zeros."""
+    return int(Decimal(repr(number))) if number.is_integer() and abs(number) < 1e21 else number
 
 
 def _unknown_tag(node: Node) -> RenderError:
