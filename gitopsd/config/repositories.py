@@ -12,9 +12,8 @@ from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFro
 from gitopsd.config.reach import access_of, check_reach
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.config.values import RepositorySecrets
-from gitopsd.core.errors import shown_url
 from gitopsd.core.repo_url import BadUrlError, parse
-from gitopsd.core.url_place import OCI_SCHEME, place_of
+from gitopsd.core.url_place import OCI_SCHEME, place_of, registry_url
 from gitopsd.ports.sources import RepositoryAccess
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
@@ -27,7 +26,7 @@ def repository_access(
     """The entry at `path`; None after noting why its address cannot be used. `folder` is what relative paths
     start from."""
     try:
-        url = _registry(model) or declared_location(model.url, folder)
+        url = _registry(model, model.url) or declared_location(model.url, folder)
     except LocationError as problem:
         _note_url(document, path, problems, problem.why, problem.hint)
         return None
@@ -54,7 +53,7 @@ def template_access(
 ) -> RepositoryAccess | None:
     """The template at `path`; None after noting why its URL cannot be used."""
     try:
-        url = _registry(model) or _prefix(model.url)
+        url = _registry(model, model.url) or _prefix(model.url)
     except (BadUrlError, LocationError) as problem:
         _note_url(document, path, problems, str(problem))
         return None
@@ -94,20 +93,12 @@ def check_duplicates(accesses: list[tuple[RepositoryAccess, KeyPath]], document:
             )
 
 
-def _registry(model: RepositoryReach) -> str:
+def _registry(model: RepositoryReach, url: str) -> str:
     """The URL of a registry, with its scheme; "" for what is none. Raises `LocationError`."""
-    url: str = getattr(model, "url", "")
-    is_web = url.startswith(("https://", "http://"))
-    if model.type == "git" or (model.type == "helm" and is_web and not model.enable_oci):
-        return ""
-    if "://" in url and not url.startswith(OCI_SCHEME):
-        raise LocationError("a registry's URL is HOST/PATH or oci://HOST/PATH", shown_url(url).split("://", 1)[1])
-    found = OCI_SCHEME + url.removeprefix(OCI_SCHEME).rstrip("/")
     try:
-        place_of(found)
+        return registry_url(url, kind=model.type, enable_oci=model.enable_oci)
     except BadUrlError as problem:
         raise LocationError(str(problem)) from None
-    return found
 
 
 def _prefix(url: str) -> str:

@@ -44,3 +44,18 @@ def place_of(url: str) -> Place:
     if is_registry:
         server = OCI_SCHEME + server.removeprefix("https://")
     return Place(server, tuple(segment for segment in parts.path.split("/") if segment)[:-1])
+
+
+def registry_url(url: str, *, kind: str, enable_oci: bool) -> str:
+    """A registry's URL with its scheme, for an entry of the type `kind`; "" where the entry's URL is no registry's.
+
+    Registries may be written without a scheme, as Argo CD's users do. Raises `BadUrlError`.
+    """
+    is_web = url.startswith(("https://", "http://"))
+    if kind == "git" or (kind == "helm" and is_web and not enable_oci):
+        return ""
+    if "://" in url and not url.startswith(OCI_SCHEME):
+        raise BadUrlError("a registry's URL is HOST/PATH or oci://HOST/PATH")
+    found = OCI_SCHEME + url.removeprefix(OCI_SCHEME).rstrip("/")
+    place_of(found)
+    return found

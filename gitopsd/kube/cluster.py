@@ -29,6 +29,7 @@ from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
 from gitopsd.kube.objects import live_object, look
 from gitopsd.kube.reader import Reader
+from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
 from gitopsd.kube.resource import Resource
 from gitopsd.kube.watches import Watches, with_children
 from gitopsd.kube.write import Writer
@@ -128,6 +129,11 @@ class KubeCluster:
     def watched(self) -> frozenset[GroupKind]:
         """The kinds that are watched now."""
         return self._watches.kinds()
+
+    async def repository_secrets(self, namespace: str) -> RepositorySecretsFound:
+        """Argo CD's repositories and credential templates of a namespace. Raises `ClusterError`."""
+        await self._link.require()
+        return await read_repository_secrets(self._http, namespace)
 
     async def target(self) -> RenderTarget:
         """Version and served APIs, from discovery (cached). Raises `ClusterError`."""
