@@ -3,43 +3,47 @@ package main
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 )
 
 // validateValues checks the values of a chart and its sub-charts against their values.schema.json, as Helm
 // does; but a schema may only refer to itself and to the standard meta-schemas: nothing is loaded.
 func validateValues(c *chart.Chart, values map[string]any) error {
-	var problems []string
-	if err := collectProblems(c, values, &problems); err != nil {
+	var found []string
+	if err := collectProblems(c, values, &found); err != nil {
 		return err
 	}
-	if len(problems) == 0 {
+	if len(found) == 0 {
 		return nil
 	}
-	return faultf(codeRender, "values do not meet the chart's schema: %s", shorten(strings.Join(problems, "; "))).
+	return faultf(codeRender, "values do not meet the chart's schema: %s", shorten(strings.Join(found, "; "))).
 		hint("correct the values, or set skipSchemaValidation")
 }
 
-func collectProblems(c *chart.Chart, values map[string]any, problems *[]string) error {
+func collectProblems(c *chart.Chart, values map[string]any, all *[]string) error {
 	if c.Schema != nil {
 		found, err := validateOne(c.Name(), c.Schema, values)
 		if err != nil {
 			return err
 		}
-		*problems = append(*problems, found...)
+		*all = append(*all, found...)
 	}
 	for _, sub := range c.Dependencies() {
 		switch own := values[sub.Name()].(type) {
 		case nil:
 		case map[string]any:
-			if err := collectProblems(sub, own, problems); err != nil {
+			if err := collectProblems(sub, own, all); err != nil {
 				return err
 			}
 		default:
-			*problems = append(*problems, sub.Name()+": values must be a mapping")
+			*all = append(*all, sub.Name()+": values must be a mapping")
 		}
 	}
 	return nil
@@ -76,13 +80,63 @@ func validateOne(name string, text []byte, values map[string]any) ([]string, err
 	err = compiled.Validate(values)
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		message := strings.TrimPrefix(err.Error(), "jsonschema validation failed with '"+address+"#'\n")
-		return []string{name + ": " + strings.Join(strings.Split(strings.TrimSpace(message), "\n"), ", ")}, nil
+		var found []string
+		for _, problem := range problems(invalid) {
+			found = append(found, name+": "+problem)
+		}
+		return found, nil
 	}
 	if err != nil {
 		return nil, schemaFault(name, err)
 	}
 	return nil, nil
+}
+
+// problems says what is wrong where: `image.tag: got number, want string`. The values themselves stay out: they may be
+// secret.
+func problems(invalid *jsonschema.ValidationError) []string {
+	var inner []string
+	for _, cause := range invalid.Causes {
+		inner = append(inner, problems(cause)...)
+	}
+	what := ""
+	switch broken := invalid.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		if len(inner) == 0 {
+			what = "fits more than one of the forms that exclude each other"
+			break
+		}
+		what = "fits none of the allowed forms (" + strings.Join(inner, ", or ") + ")"
+	case *kind.Pattern:
+		what = "does not match the pattern " + broken.Want
+	case *kind.Format:
+		what = "is not a valid " + broken.Want
+	default:
+		if len(inner) > 0 {
+			return inner
+		}
+		what = broken.LocalizedString(message.NewPrinter(language.English))
+	}
+	if place := valuePlace(invalid.InstanceLocation); place != "" {
+		what = place + ": " + what
+	}
+	return []string{what}
+}
+
+// valuePlace writes the way to a value as values files and --set do.
+func valuePlace(keys []string) string {
+	var out strings.Builder
+	for _, key := range keys {
+		if _, err := strconv.Atoi(key); err == nil {
+			out.WriteString("[" + key + "]")
+			continue
+		}
+		if out.Len() > 0 {
+			out.WriteByte('.')
+		}
+		out.WriteString(key)
+	}
+	return out.String()
 }
 
 func schemaFault(name string, err error) error {

@@ -480,3 +480,20 @@ func BenchmarkDirectorySmall(b *testing.B) {
 		mustRender(b, "directory", params{"root": root, "path": "."})
 	}
 }
+
+func TestHelmSchemaErrorsSayWhatIsWrongWhereWithoutTheValue(t *testing.T) {
+	schema := `{"required":["host"],"properties":{"replicas":{"type":"string"},"image":{"properties":{"tag":{"pattern":"^v"}}},
+"mail":{"format":"email"},"list":{"items":{"type":"integer"}},"either":{"anyOf":[{"type":"integer"},{"type":"boolean"}]},"one":{"oneOf":[{"type":"string"},{"minLength":1}]},"size":{"enum":["s","m"]}}}`
+	values := params{"image": params{"tag": "CANARY"}, "mail": "CANARY", "list": []any{1, "CANARY"}, "either": "CANARY", "one": "CANARY", "size": "CANARY"}
+	root := snapshot(t, chartFiles(map[string]string{"chart/values.schema.json": schema}))
+	fault := mustFail(t, codeRender, "helm", helmOf(root, params{"values": []params{values}}))
+	for _, want := range []string{"web: missing property 'host'", "web: replicas: got number, want string", "web: image.tag: does not match the pattern ^v", "web: list[1]: got string, want integer",
+		"web: either: fits none of the allowed forms (either: got string, want integer, or either: got string, want boolean)", "web: one: fits more than one", "web: size: value must be one of 's', 'm'"} {
+		if !strings.Contains(fault.Message, want) {
+			t.Errorf("%q is not in %s", want, fault.Message)
+		}
+	}
+	if strings.Contains(fault.Message, "CANARY") {
+		t.Error(fault.Message)
+	}
+}
