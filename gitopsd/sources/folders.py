@@ -19,6 +19,8 @@ from gitopsd.sources.names import safe_join
 
 Result = TypeVar("Result")
 _THREADS = 4
+# Folders with something for each repository; `mirrors` has notes besides (`<digest>.json`).
+_KINDS = ("mirrors", "snapshots", "spares", "objects")
 
 
 class Folders:
@@ -45,9 +47,17 @@ class Folders:
         """The file with what the last look-up of a repository said."""
         return safe_join(self.root, "mirrors", digest + ".json")
 
-    def snapshot(self, digest: str, commit: str) -> str:
-        """One commit as a folder."""
-        return safe_join(self.root, "snapshots", digest, commit)
+    def snapshot(self, digest: str, name: str) -> str:
+        """One commit as a folder; `name` is its id, and how submodules and LFS were treated where they were."""
+        return safe_join(self.root, "snapshots", digest, name)
+
+    def spare(self, digest: str, name: str) -> str:
+        """A second copy of a snapshot, to be changed into the next one."""
+        return safe_join(self.root, "spares", digest, name)
+
+    def objects(self, digest: str) -> str:
+        """Where a repository's LFS objects lie, by their ids."""
+        return safe_join(self.root, "objects", digest)
 
     def new_temp(self) -> str:
         """A path that does not exist yet, for making something."""
@@ -65,6 +75,18 @@ class Folders:
         """The commits that lie there as folders, oldest first."""
         return await self._run(lambda: _by_age(safe_join(self.root, "snapshots", digest)))
 
+    async def spares_of(self, digest: str) -> Sequence[str]:
+        """The names of the spares of a repository, oldest first."""
+        return await self._run(lambda: _by_age(safe_join(self.root, "spares", digest)))
+
+    async def make_room_for_spares(self, digest: str) -> None:
+        """Make the folder that holds a repository's spares."""
+        await self._run(lambda: os.makedirs(safe_join(self.root, "spares", digest), exist_ok=True))
+
+    async def move(self, here: str, there: str) -> bool:
+        """Rename a folder; False if it is not there."""
+        return await self._run(lambda: _moved(here, there))
+
     async def repositories(self) -> frozenset[str]:
         """The digests of all repositories that have a mirror or snapshots here."""
         return await self._run(self._repositories)
@@ -79,12 +101,13 @@ class Folders:
 
     def all_of(self, digest: str) -> Sequence[str]:
         """Every path that belongs to a repository."""
-        return self.mirror(digest), self.note(digest), safe_join(self.root, "snapshots", digest)
+        kinds = ("snapshots", "spares", "objects")
+        return self.mirror(digest), self.note(digest), *(safe_join(self.root, kind, digest) for kind in kinds)
 
     async def keep_snapshots(self, digest: str, commits: frozenset[str]) -> None:
         """Remove a repository's snapshots of all other commits; for repositories that nobody asked for yet."""
-        gone = set(await self.snapshots_of(digest)) - commits
-        await self.remove(self.snapshot(digest, commit) for commit in gone)
+        gone = [name for name in await self.snapshots_of(digest) if name.partition(".")[0] not in commits]
+        await self.remove(self.snapshot(digest, name) for name in gone)
 
     async def remove(self, paths: Iterable[str]) -> None:
         """Remove files and folders: gone from their places at once, deleted then."""
@@ -95,7 +118,7 @@ class Folders:
 
     def _prepare(self) -> None:
         os.makedirs(self.root, mode=0o700, exist_ok=True)
-        for name in ("mirrors", "snapshots"):
+        for name in _KINDS:
             os.makedirs(safe_join(self.root, name), mode=0o700, exist_ok=True)
         for name in ("making", "trash", "workers"):
             folder = safe_join(self.root, name)
@@ -103,9 +126,7 @@ class Folders:
             os.makedirs(folder, mode=0o700, exist_ok=True)
 
     def _repositories(self) -> frozenset[str]:
-        mirrors = os.listdir(safe_join(self.root, "mirrors"))
-        snapshots = os.listdir(safe_join(self.root, "snapshots"))
-        return frozenset(name.partition(".")[0] for name in (*mirrors, *snapshots))
+        return frozenset(name.partition(".")[0] for kind in _KINDS for name in os.listdir(safe_join(self.root, kind)))
 
     def _remove(self, paths: Sequence[str]) -> None:
         for path in paths:
@@ -132,6 +153,14 @@ def _read(path: str) -> JsonObject:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _moved(here: str, there: str) -> bool:
+    try:
+        os.rename(here, there)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _by_age(folder: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from gitopsd.core.errors import SourceError, shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
 from gitopsd.core.manifest import Read
 from gitopsd.core.origin import OriginKind
@@ -20,6 +21,7 @@ from gitopsd.sources.githubapp import AppTokens
 from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
 from gitopsd.sources.pool import WorkerPool, default_worker_command
 from gitopsd.sources.repository import Repository
+from gitopsd.sources.submodules import check_reach
 from gitopsd.sources.urls import check_url
 
 
@@ -99,7 +101,7 @@ class GitSources(anyio.AsyncContextManagerMixin):
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port. What is being made or linked from stays until the next time."""
-        commits = {normalise(url): kept for url, kept in wanted.items()}
+        commits = self._with_submodules({normalise(url): kept for url, kept in wanted.items()})
         for key, repository in list(self._repositories.items()):
             await repository.keep(commits.get(key, frozenset()))
             if key not in commits:
@@ -125,8 +127,38 @@ class GitSources(anyio.AsyncContextManagerMixin):
                 tasks=self._tasks,
                 tokens=self._tokens,
                 on_request=self._on_request,
+                submodule=self._submodule,
             )
         return known
+
+    async def _submodule(self, url: str, owner: Repository) -> Repository:
+        """The repository of a submodule: reached with what the configuration says of its own URL, never the owner's."""
+        if self._accesses.entry(url) is None:
+            await check_reach(url, owner.url.url)
+        mine = self._accesses.entry(owner.origin)
+        why = self._accesses.refusal(url, mine.project if mine is not None else "")
+        if why:
+            raise SourceError(
+                "a submodule's repository is for others",
+                where=shown_url(url),
+                why=why,
+                hint="give the repository that has the submodule the same project",
+            )
+        return self._repository(url)
+
+    def _with_submodules(self, wanted: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+        """What is wanted, and the submodules of it that were asked for since the start."""
+        found = {key: set(commits) for key, commits in wanted.items()}
+        todo = [(key, commit) for key, commits in wanted.items() for commit in commits]
+        while todo:
+            key, commit = todo.pop()
+            owner = self._repositories.get(key)
+            for module in owner.pinned(commit) if owner is not None else ():
+                inner = (normalise(module.url), module.commit)
+                if inner[1] not in found.setdefault(inner[0], set()):
+                    found[inner[0]].add(inner[1])
+                    todo.append(inner)
+        return {key: frozenset(commits) for key, commits in found.items()}
 
 
 def _as_accesses(repositories: Sequence[RepositoryAccess] | Accesses) -> Accesses:

@@ -18,7 +18,8 @@ class GitLimits:
     `idle_seconds` without work. A request
     past its deadline (`lookup_seconds`, `fetch_seconds`; `local_seconds` for what needs no network) costs its worker
     its life. `memory_bytes` is a worker's address space. A mirror of more than `mirror_packs` packs is fetched anew
-    as one.
+    as one. Of snapshots of at least `spare_files` files a spare is kept, so that the next one costs what it changes.
+    A commit brings at most `submodules` with it, one in another at most `submodule_depth` deep.
     """
 
     workers: int = max(2, min(4, os.cpu_count() or 2))
@@ -33,6 +34,9 @@ class GitLimits:
     snapshot_files: int = 200_000
     snapshot_bytes: int = 2 * _GIB
     mirror_packs: int = 500
+    spare_files: int = 1000
+    submodules: int = 50
+    submodule_depth: int = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeVar
 
@@ -25,7 +26,8 @@ from gitopsd.sources.pool import WorkerPool
 from gitopsd.sources.reasons import source_error
 from gitopsd.sources.resolve import ById, InRange, Named, nearest, newest_tag, resolve
 from gitopsd.sources.shared import SharedCalls
-from gitopsd.sources.shelf import Shelf
+from gitopsd.sources.shelf import Shelf, Supplies, Way
+from gitopsd.sources.submodules import Module, Part, Submodules
 from gitopsd.sources.urls import NormalisedUrl, check_url
 from gitopsd.sources.wire import Failure, FailureKind
 
@@ -52,6 +54,7 @@ class Repository:
         tasks: anyio.abc.TaskGroup,
         tokens: AppTokens,
         on_request: OnRequest,
+        submodule: Callable[[str, Repository], Awaitable[Repository]],
     ) -> None:
         self._folders = folders
         self._pool = pool
@@ -76,7 +79,9 @@ class Repository:
         self._mirror = Mirror(
             self.digest, folders=folders, pool=pool, most_packs=limits.mirror_packs, fetch=self._fetch
         )
-        self._shelf = Shelf(self.digest, folders=folders, limits=limits, tasks=tasks, read=self._read)
+        self._submodules = Submodules(read=self._read, find=submodule, limits=limits)
+        supplies = Supplies(read=self._read, local=pool.local, lent=self._lent, bring=self._bring)
+        self._shelf = Shelf(self.digest, folders=folders, limits=limits, tasks=tasks, supplies=supplies)
 
     @property
     def origin(self) -> str:
@@ -116,7 +121,15 @@ class Repository:
     async def fingerprints(self, commit: str, reads: Sequence[Read]) -> Sequence[str]:
         """See the port."""
         pairs: list[JsonValue] = [[read.path, read.kind.value] for read in reads]
-        answer = await self._told(self._read({"op": "fingerprints", "commit": commit, "reads": pairs}, commit))
+        way = self._way
+        request: dict[str, JsonValue] = {
+            "op": "fingerprints",
+            "commit": commit,
+            "reads": pairs,
+            "with_modules": way.submodules,
+            "with_objects": way.lfs,
+        }
+        answer = await self._told(self._read(request, commit))
         return [str(item) for item in sequence(answer, "texts")]
 
     async def changes(self, before: str, after: str) -> frozenset[str] | None:
@@ -136,7 +149,23 @@ class Repository:
 
     async def snapshot(self, commit: str) -> Snapshot:
         """See the port."""
-        return Snapshot(await self._told(self._shelf.get(commit)), self.url.url, commit)
+        return Snapshot(await self._told(self._shelf.get(commit, self._way)), self.url.url, commit)
+
+    @asynccontextmanager
+    async def lent(self, commit: str, way: Way) -> AsyncIterator[str]:
+        """The folder of a commit that another repository has as a submodule; it stays until the block ends."""
+        async with AsyncExitStack() as stack:
+            yield await self._told(stack.enter_async_context(self._shelf.lent(commit, way)))
+
+    async def parts(self, commit: str, level: int = 0) -> list[Part]:
+        """A commit and all submodules in it, fetched into their mirrors."""
+        await self._told(self._have(commit))
+        inner = await self._told(self._submodules.parts(self, commit, level))
+        return [Part("", self._mirror.path, commit), *inner]
+
+    def pinned(self, commit: str) -> Sequence[Module]:
+        """The submodules of a commit, as far as somebody asked for them."""
+        return self._submodules.known(commit)
 
     async def keep(self, commits: frozenset[str]) -> None:
         """Remove the snapshots of all other commits, save what is being made or linked from."""
@@ -216,6 +245,40 @@ class Repository:
             found = await to_thread.run_sync(newest_tag, refs.commits, versions, tag_prefix, limiter=self._threads)
             known[versions, tag_prefix] = found
         return known[versions, tag_prefix]
+
+    @property
+    def _way(self) -> Way:
+        return Way(self._access.submodules, self._access.enable_lfs)
+
+    @asynccontextmanager
+    async def _lent(self, commit: str, way: Way) -> AsyncIterator[Mapping[str, JsonValue]]:
+        """What a snapshot needs beside the commit itself."""
+        found: dict[str, JsonValue] = {}
+        async with AsyncExitStack() as stack:
+            if way.submodules:
+                modules = await stack.enter_async_context(self._submodules.lent(self, commit, way))
+                found.update(with_modules=True, modules=modules)
+            if way.lfs:
+                found["objects"] = self._folders.objects(self.digest)
+            yield found
+
+    async def _bring(self, missing: Mapping[str, int]) -> None:
+        """Fetch LFS objects (id → bytes)."""
+        request: dict[str, JsonValue] = {
+            "op": "objects",
+            "folder": self._folders.objects(self.digest),
+            "missing": dict(missing),
+            "max_bytes": self._limits.snapshot_bytes,
+        }
+        await self._asked("fetch", request, self._base or self.url.url, self._limits.fetch_seconds, _unheard)
+
+    async def _have(self, commit: str) -> None:
+        """Have a commit in the mirror that another repository names: its branches may have moved since we looked."""
+        for fresh in (False, True):
+            refs = await self.refs(fresh=fresh)
+            if await self._mirror.find(commit, refs.commits, self._known) is not None:
+                return
+        raise Failure(FailureKind.GONE, f"no branch and no tag leads to commit {commit}")
 
     async def _read(self, request: Mapping[str, JsonValue], commit: str) -> JsonObject:
         refs = await self.refs(fresh=False)

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, text
 from gitopsd.sources.wire import HEADER, MAX_FRAME, Failure, FailureKind, encode, failed
-from gitopsd.sources.worker import difference, fingerprint, lookup, mirror, remote, snapshot, tame
+from gitopsd.sources.worker import difference, fingerprint, linking, lookup, mirror, modules, remote, snapshot, tame
 
 Operation = Callable[[JsonObject], Mapping[str, JsonValue]]
 
@@ -35,6 +35,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "fingerprints": fingerprint.fingerprints,
     "changes": difference.changes,
     "snapshot": snapshot.snapshot,
+    "clone": linking.clone,
+    "modules": modules.modules,
 }
 
 

@@ -18,6 +18,7 @@ GITLINK: Final = 0o160000
 # 100664 is what very old versions of git wrote.
 _MODES: Final = {TREE: TREE, FILE: FILE, 0o100664: FILE, EXECUTABLE: EXECUTABLE, LINK: LINK, GITLINK: GITLINK}
 _LONGEST_LINK: Final = 4096
+_MOST_KNOWN: Final = 100_000
 
 
 class Entry(NamedTuple):
@@ -28,21 +29,38 @@ class Entry(NamedTuple):
     oid: pygit2.Oid
 
 
+class _Known:
+    """Trees that were read, whatever the repository: an id stands for one content. The oldest go when it gets full."""
+
+    def __init__(self) -> None:
+        self.trees: dict[pygit2.Oid, dict[bytes, Entry]] = {}
+        self._entries = 0
+
+    def add(self, oid: pygit2.Oid, entries: dict[bytes, Entry]) -> None:
+        self.trees[oid] = entries
+        self._entries += len(entries) + 1
+        while self._entries > _MOST_KNOWN and len(self.trees) > 1:
+            self._entries -= len(self.trees.pop(next(iter(self.trees)))) + 1
+
+
+_KNOWN: Final = _Known()
+
+
 class Trees:
-    """Reads trees of one repository, each at most once."""
+    """Reads trees of one repository, each at most once as long as there is room."""
 
     def __init__(self, repository: pygit2.Repository) -> None:
         self._odb = repository.odb
-        self._read: dict[pygit2.Oid, dict[bytes, Entry]] = {}
 
     def entries(self, oid: pygit2.Oid) -> dict[bytes, Entry]:
         """The entries of a tree by name; raises `Failure` for a malformed tree, KeyError for a missing one."""
-        known = self._read.get(oid)
+        known = _KNOWN.trees.get(oid)
         if known is None:
             kind, data = self._odb.read(oid)
             if kind != ObjectType.TREE:
                 raise Failure(FailureKind.REFUSED, f"object {oid} is no tree")
-            known = self._read[oid] = _parsed(data)
+            known = _parsed(data)
+            _KNOWN.add(oid, known)
         return known
 
     def size(self, oid: pygit2.Oid) -> int:
