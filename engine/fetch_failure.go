@@ -73,8 +73,8 @@ func plainFailure(err error) *fetchFailure {
 		return faultFailure(limit)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return fetchFailed(failUnreachable, "the server did not answer in time")
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return fetchFailed(failTLS, "the server speaks http where https was asked for")
+	case speaksNoTLS(err):
+		return fetchFailed(failTLS, "the server does not speak TLS")
 	case isTLS(err):
 		return fetchFailed(failTLS, "%v", innermost(err))
 	case errors.As(err, &dns):
@@ -114,10 +114,15 @@ func isTLS(err error) bool {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var alert tls.AlertError
-	var record tls.RecordHeaderError
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &alert) || errors.As(err, &record) ||
+		errors.As(err, &invalid) || errors.As(err, &alert) ||
 		strings.Contains(err.Error(), "tls: ")
+}
+
+// speaksNoTLS tells whether the server answered a TLS handshake with something else.
+func speaksNoTLS(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
 }
 
 func innermost(err error) error {

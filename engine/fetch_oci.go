@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -76,7 +75,7 @@ func withArtifact(request *fetchRequest, reference string, work func(*artifact) 
 		return nil, err
 	}
 	answer, err := work(found)
-	if errors.Is(err, http.ErrSchemeMismatch) && isLoopbackHost(found.client.base.Hostname()) && !request.Access.PlainHTTP {
+	if speaksNoTLS(err) && isLoopbackHost(found.client.base.Hostname()) && !request.Access.PlainHTTP {
 		if found, err = openArtifact(request, reference, true); err != nil {
 			return nil, err
 		}

@@ -93,6 +93,10 @@ class Registry(WebServer):
         """Take a tag away, and its manifest."""
         self._contents.pop(self._tags[repository].pop(tag), None)
 
+    def contents(self) -> Mapping[str, bytes]:
+        """All manifests and blobs by their digests, for another server to have them."""
+        return dict(self._contents)
+
     def challenge(self) -> str:
         """Basic, or a token for pulling."""
         if self.plain_auth:
