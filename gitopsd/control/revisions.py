@@ -47,12 +47,22 @@ class _Repository:
     failures: int = 0
 
 
+Refusal = Callable[[str, str], str]
+"""Why applications of a project may not use an origin; "" if they may."""
+
+
+def nobody_refused(_origin: str, _project: str) -> str:
+    """No repository is one project's alone."""
+    return ""
+
+
 class Revisions:
     """Keeps resolutions fresh: every `interval` seconds plus jitter, and at once on request.
 
     `changed` is called for each application whose resolution became another one, and for each that asked for a refresh;
     `passed` waits until the work that this means for some applications is done.
-    A repository that hangs or fails delays its own applications only.
+    A repository that hangs or fails delays its own applications only. What `refusal` says to an origin and a project
+    is asked anew for each pass.
     """
 
     def __init__(
@@ -65,8 +75,10 @@ class Revisions:
         changed: Callable[[AppName], None],
         passed: Callable[[Collection[AppName]], Awaitable[None]],
         on_bug: Callable[[AppName, Exception], None],
+        refusal: Refusal = nobody_refused,
     ) -> None:
         self._sources = sources
+        self._refusal = refusal
         self._clock = clock
         self.interval = interval
         self.jitter = jitter
@@ -86,7 +98,8 @@ class Revisions:
             resolution = repository.known.get(source.place[1:]) if repository else None
             if resolution is None:
                 return None
-            found.append(resolution)
+            refused = self._refusal(source.origin, spec.project)
+            found.append(Resolution(error=refused) if refused else resolution)
         return tuple(found)
 
     def use(self, app: AppName, spec: AppSpec | None, before: AppSpec | None) -> None:
@@ -131,6 +144,13 @@ class Revisions:
             repository = self._repositories.get(url)
             if repository is not None:
                 repository.requested.add(app)
+                repository.news.set()
+
+    def retry(self) -> None:
+        """Look up now what failed last time: credentials may have been put right."""
+        for repository in self._repositories.values():
+            if repository.failures or any(resolution.error for resolution in repository.known.values()):
+                repository.failures = max(repository.failures, 1)
                 repository.news.set()
 
     def commits(self) -> Mapping[str, frozenset[str]]:

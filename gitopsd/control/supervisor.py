@@ -14,7 +14,7 @@ from gitopsd.control.application import Application
 from gitopsd.control.bus import Bus
 from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.reconcile import Adapters, Outcome, Request, reconcile
-from gitopsd.control.revisions import Resolution, Revisions
+from gitopsd.control.revisions import Refusal, Resolution, Revisions, nobody_refused
 from gitopsd.control.timers import Timers
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec
@@ -52,12 +52,13 @@ class SupervisorSettings:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The adapters that the supervisor works with."""
+    """The adapters that the supervisor works with; `refusal` says why a project may not use an origin."""
 
     sources: Sources
     renderer: Renderer
     clusters: Clusters
     clock: Clock
+    refusal: Refusal = nobody_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Supervisor(AsyncContextManagerMixin):
             changed=self._revision_changed,
             passed=self._passed,
             on_bug=on_bug,
+            refusal=world.refusal,
         )
         self._hard: set[AppName] = set()
         self._turns: dict[str, anyio.CapacityLimiter] = {}
@@ -165,6 +167,14 @@ class Supervisor(AsyncContextManagerMixin):
         """The clusters of the configuration changed: every application finds its own anew."""
         for name in self._applications:
             self._queue.add(name, Level.LIVE)
+
+    def reaccess(self, *, projects: bool) -> None:
+        """Credentials of repositories changed: what failed is looked up now. With `projects` every application asks
+        again whether it may use its repositories.
+        """
+        self._revisions.retry()
+        for name in self._applications if projects else ():
+            self._queue.add(name, Level.GIT)
 
     def refresh(self, name: AppName, *, hard: bool = False) -> None:
         """Look the application's repositories up and reconcile it now; `hard` renders without the cache. KeyError if

@@ -26,6 +26,7 @@ class Running:
         self.woken: list[str] = []
         self.bugs: list[str] = []
         self.working = anyio.Event()
+        self.refused: dict[tuple[str, str], str] = {}
         self.revisions = Revisions(
             self.sources,
             self.clock,
@@ -34,6 +35,7 @@ class Running:
             changed=self.woken.append,
             passed=lambda _: self.working.wait(),
             on_bug=lambda app, _: self.bugs.append(app),
+            refusal=lambda origin, project: self.refused.get((origin, project), ""),
         )
 
     async def work_ends(self) -> None:
@@ -258,3 +260,23 @@ async def test_a_refresh_looks_up_what_was_got_elsewhere_too(running: Running) -
     running.revisions.refresh(AppName("a"), app("a"))
     await running.settle()
     assert sorted(running.sources.looked_up) == sorted([ONE, TWO])
+
+
+async def test_a_repository_of_another_project_is_refused_as_long_as_it_is_one(running: Running) -> None:
+    await running.use(app("a"))
+    running.refused[ONE, "default"] = "it is for project payments alone"
+    assert running.of(app("a")) == (Resolution(error="it is for project payments alone"),)
+    running.refused.clear()
+    assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
+
+
+async def test_what_failed_is_looked_up_at_once_when_credentials_were_put_right(running: Running) -> None:
+    running.sources.fail(ONE)
+    await running.use(app("a"))
+    await running.use(app("b", TWO))
+    looked_up = len(running.sources.looked_up)
+    running.sources.heal(ONE)
+    running.revisions.retry()
+    await running.settle()
+    assert running.sources.looked_up[looked_up:] == [ONE]
+    assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
