@@ -24,6 +24,8 @@ type kustomizeParams struct {
 	EnableHelm     bool             `json:"enable_helm"`     // the rest is for charts
 	KubeVersion    string           `json:"kube_version"`
 	APIVersions    []string         `json:"api_versions"`
+	Seed           string           `json:"seed"` // as for charts
+	SeedTime       int64            `json:"seed_time"`
 }
 
 // schemaGate guards the OpenAPI schema that Kustomize keeps in global variables. Builds that only use
@@ -134,7 +136,7 @@ func (b *kustomizeBuild) run(exclusive bool) (resmap.ResMap, error) {
 		parsed: map[string]bool{}, linked: map[string]string{}, exclusive: exclusive,
 	}
 	if b.params.EnableHelm {
-		view.inflate = &inflation{job: b.job, params: b.params, rootOnly: b.restriction == types.LoadRestrictionsRootOnly}
+		view.inflate = &inflation{job: b.job, params: b.params, trees: b.trees, rootOnly: b.restriction == types.LoadRestrictionsRootOnly}
 	}
 	if exclusive {
 		schemaGate.Lock()

@@ -94,7 +94,7 @@ func (k *kustomizeFS) bringFile(ref reference, here folder) (string, error) {
 		}
 	}
 	name, _, _ := strings.Cut(path.Base(need.URL), "?")
-	return k.trees.add(here, plainName(name), shown, content), nil
+	return k.trees.add(here, plainName(name), madeFile{content: content, shown: shown}), nil
 }
 
 // fetchedYAML checks what came from the web for a place where Kustomize wants YAML.
@@ -139,20 +139,29 @@ func (k *kustomizeFS) collect(here folder, seen map[string]bool) {
 	if err != nil {
 		return
 	}
-	_, _ = k.inflateCharts(parsed, here)
+	_, _ = k.inflateCharts(parsed, here, parsed.Namespace)
 	visitReferences(parsed, func(ref reference) string {
 		if isRemote(ref.path) {
 			if _, at, err := k.bring(ref, here); err == nil && at != nil {
 				k.collect(*at, seen)
 			}
-		} else if ref.kind <= folderOnly && !strings.Contains(ref.path, "\n") {
-			m, rel, inside := k.trees.locate(path.Join(here.absolute(), ref.path))
-			if !inside || m != here.in || path.IsAbs(ref.path) {
-				return ref.path
-			}
-			if real, info, err := m.tree.Resolve(rel); err == nil && info.IsDir() {
-				k.collect(folder{m, real}, seen)
-			}
+			return ref.path
+		}
+		if strings.Contains(ref.path, "\n") || path.IsAbs(ref.path) {
+			return ref.path
+		}
+		joined := path.Join(here.absolute(), ref.path)
+		m, rel, inside := k.trees.locate(joined)
+		if _, made := k.trees.file(joined); made || !inside || m != here.in {
+			return ref.path
+		}
+		real, info, err := m.tree.Resolve(rel)
+		switch {
+		case err != nil:
+		case info.IsDir():
+			k.collect(folder{in: m, dir: real}, seen)
+		default:
+			_, _ = m.tree.ReadFile(real) // it may be encrypted
 		}
 		return ref.path
 	})

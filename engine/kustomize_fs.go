@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -12,7 +11,6 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	sigsyaml "sigs.k8s.io/yaml"
 )
 
 // errReadOnly is what every write gets.
@@ -64,7 +62,7 @@ func (k *kustomizeFS) noted(m *mount, err error) error {
 		return nil
 	}
 	if isNeed(err) {
-		k.needing = true
+		k.need()
 		return err
 	}
 	fault := m.named(asFault(err, codePath))
@@ -152,116 +150,6 @@ func isYAMLName(p string) bool {
 		return true
 	}
 	return false
-}
-
-// kustomization checks and changes the one at the absolute path at.
-func (k *kustomizeFS) kustomization(at string, data []byte) ([]byte, error) {
-	m, rel, err := k.locate(at)
-	if err != nil {
-		return nil, err
-	}
-	file, here := m.shown(rel), folder{m, path.Dir(rel)}
-	if data, err = k.checkedYAML(data, file); err != nil {
-		return nil, err
-	}
-	var parsed types.Kustomization
-	if err := parsed.Unmarshal(data); err != nil {
-		return nil, k.refuse(kustomizationFault(err, file, data))
-	}
-	for _, warning := range *parsed.CheckDeprecatedFields() {
-		k.warnings.Add(file + ": " + strings.TrimPrefix(warning, "# Warning: "))
-	}
-	if len(parsed.OpenAPI) > 0 {
-		k.customised = true
-		if !k.exclusive {
-			return nil, errNeedsExclusive
-		}
-	}
-	changed, err := k.adapt(&parsed, here)
-	if err != nil {
-		return nil, k.adaptFailed(err, file)
-	}
-	k.expect(here, &parsed)
-	if !changed {
-		return data, nil
-	}
-	adapted, err := sigsyaml.Marshal(parsed)
-	if err != nil {
-		return nil, k.refuse(faultf(codeInternal, "kustomization cannot be encoded: %v", err))
-	}
-	return adapted, nil
-}
-
-// adapt lays the options over the target, and makes everything local that a kustomization names.
-func (k *kustomizeFS) adapt(parsed *types.Kustomization, here folder) (changed bool, err error) {
-	if k.isTarget(here) {
-		if err := k.edit(parsed); err != nil {
-			return false, asFault(err, codeRequest)
-		}
-		changed = true
-	}
-	fetched, err := k.fetch(parsed, here)
-	if err != nil && !isNeed(err) {
-		return false, err
-	}
-	inflated, inflateErr := k.inflateCharts(parsed, here)
-	if err == nil {
-		err = inflateErr
-	}
-	return changed || fetched || inflated, err
-}
-
-func (k *kustomizeFS) isTarget(here folder) bool {
-	return here.in == k.trees.snapshot() && here.dir == k.target
-}
-
-// adaptFailed asks for all that is missing in all kustomizations, where something is.
-func (k *kustomizeFS) adaptFailed(err error, file string) error {
-	if !isNeed(err) {
-		return k.refuse(asFault(err, codeRequest).in(file, 0))
-	}
-	if !k.needing {
-		k.needing = true
-		k.collect(folder{k.trees.snapshot(), k.target}, map[string]bool{})
-	}
-	return err
-}
-
-// expect remembers which files the kustomization will have parsed as YAML.
-func (k *kustomizeFS) expect(here folder, parsed *types.Kustomization) {
-	visitReferences(parsed, func(ref reference) string {
-		if !ref.parsed() || strings.Contains(ref.path, "\n") || path.IsAbs(ref.path) {
-			return ref.path
-		}
-		joined := path.Join(here.absolute(), ref.path)
-		m, rel, inside := k.trees.locate(joined)
-		if !inside {
-			return ref.path // refused when it is opened
-		}
-		k.parsed[joined] = true
-		if isYAMLName(rel) {
-			if real, _, err := m.tree.Resolve(rel); err == nil {
-				k.parsed[path.Join(m.at, real)] = true
-			}
-		}
-		return ref.path
-	})
-}
-
-// kustomizationFault finds the line of the field that Kustomize does not know.
-func kustomizationFault(err error, file string, data []byte) *Fault {
-	fault := yamlFault(errors.Unwrap(err), file, 0)
-	fault.Message = "not a valid kustomization: " + strings.TrimPrefix(fault.Message, invalidYAML+": ")
-	if _, field, found := strings.Cut(err.Error(), `unknown field "`); found {
-		field, _, _ = strings.Cut(field, `"`)
-		for number, line := range bytes.Split(data, []byte("\n")) {
-			if bytes.Contains(line, []byte(field)) {
-				fault.Line = number + 1
-				break
-			}
-		}
-	}
-	return fault
 }
 
 // Exists says whether p is there.

@@ -325,10 +325,10 @@ func TestE1RemoteFilesInTransformerConfigurationsAreRefused(t *testing.T) {
 	mustFail(t, codeRefused, "kustomize", params{"root": root, "path": "."})
 }
 
-func TestE2HelmInKustomizeIsRefused(t *testing.T) {
+func TestHelmInKustomizeIsRefusedUnlessEnabled(t *testing.T) {
 	for name, text := range map[string]string{
-		"globals":   "helmGlobals: {configHome: ./h}\nresources: [a.yaml]\n",
-		"charts":    "helmCharts:\n- {name: c, repo: foo://x, version: 1.0.0}\n",
+		"globals":   "helmGlobals: {chartHome: ./h}\nresources: [a.yaml]\n",
+		"charts":    "helmCharts:\n- {name: c, version: 1.0.0}\n",
 		"old":       "helmChartInflationGenerator:\n- {chartName: c}\n",
 		"generator": "generators: [g.yaml]\n",
 	} {
@@ -338,7 +338,7 @@ func TestE2HelmInKustomizeIsRefused(t *testing.T) {
 				"g.yaml": "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: x}\nname: c\n",
 			})
 			fault := mustFail(t, codeRefused, "kustomize", params{"root": root, "path": "."})
-			if !strings.Contains(fault.Message, "Helm inflator") || fault.Hint == "" {
+			if !strings.Contains(fault.Message, "enabled") || !strings.Contains(fault.Hint, "enableHelm") {
 				t.Errorf("%+v", *fault)
 			}
 		})

@@ -46,18 +46,20 @@ func (m *mount) named(f *Fault) *Fault {
 	return &out
 }
 
-// folder is a place in a tree.
+// folder is a place in a tree; name is that of its kustomization's file, where it is known.
 type folder struct {
-	in  *mount
-	dir string
+	in   *mount
+	dir  string
+	name string
 }
 
 func (f folder) absolute() string { return path.Join(f.in.at, f.dir) }
 
 // madeFile is one that Kustomize sees and no tree holds: fetched from the web, or rendered from a chart.
 type madeFile struct {
-	content []byte
-	shown   string
+	content    []byte
+	shown      string
+	inflatedBy *resource.Origin // of a chart's: what asked for it, its path relative to the kustomization
 }
 
 // kustomizeTrees are the trees of one build, the snapshot first, and the files that are in none of them.
@@ -105,7 +107,7 @@ func (t *kustomizeTrees) fetched(base remoteBase) (folder, error) {
 		t.all = append(t.all, m)
 		t.byNeed[need] = m
 	}
-	return folder{m, base.folder}, nil
+	return folder{in: m, dir: base.folder}, nil
 }
 
 // path leads from one folder to another, through the top.
@@ -114,9 +116,9 @@ func (t *kustomizeTrees) path(from, to folder) string {
 }
 
 // add makes a file, seen in the folder, and returns its path from there. A git tree cannot hold the folder's name.
-func (t *kustomizeTrees) add(in folder, name, shown string, content []byte) string {
+func (t *kustomizeTrees) add(in folder, name string, made madeFile) string {
 	at := fmt.Sprintf(".git/made-%d/%s", len(t.made), name)
-	t.made[path.Join(in.absolute(), at)] = madeFile{content, shown}
+	t.made[path.Join(in.absolute(), at)] = made
 	return at
 }
 
@@ -143,6 +145,11 @@ func (t *kustomizeTrees) shown(p string) string {
 // restoreOrigin writes into an origin, whose paths begin at the folder start, what Kustomize would have noted, had it
 // fetched by itself: repository, ref and the path in it. It says whether something changed.
 func (t *kustomizeTrees) restoreOrigin(origin *resource.Origin, start string) (changed bool) {
+	if made, ok := t.file(path.Join(start, origin.Path)); ok && made.inflatedBy != nil {
+		kustomization, _, _ := strings.Cut(origin.Path, ".git/made-")
+		*origin = *made.inflatedBy
+		origin.ConfiguredIn, changed = path.Join(kustomization, origin.ConfiguredIn), true
+	}
 	for _, at := range []*string{&origin.Path, &origin.ConfiguredIn} {
 		if *at == "" {
 			continue
