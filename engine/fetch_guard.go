@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"strconv"
@@ -62,6 +63,19 @@ func (r *reach) checkHost(host string) error {
 		return r.check(address)
 	}
 	return nil
+}
+
+// meet looks where the repository is, for a process that connects only to a host which the repository named.
+func (r *reach) meet(ctx context.Context, repository string) {
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", repository)
+	if err != nil {
+		return // behind a proxy names may mean nothing to us
+	}
+	for _, address := range addresses {
+		if isPrivate(embedded(address)) {
+			r.metPrivate.Store(true)
+		}
+	}
 }
 
 // control is for net.Dialer.Control.

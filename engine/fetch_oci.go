@@ -226,7 +226,13 @@ func pullIndexed(ctx context.Context, request *fetchRequest, target *url.URL, ro
 	} else if colon := strings.LastIndex(reference, ":"); colon > strings.LastIndex(reference, "/") {
 		reference, tag = reference[:colon], strings.ReplaceAll(reference[colon+1:], "+", "_")
 	}
+	repository, err := parseWebURL(request.Access.URL)
+	if err != nil {
+		return nil, err
+	}
 	return withArtifact(request, reference, func(found *artifact) (any, error) {
+		found.client.web.nearReach.far = true // the index named this registry, our configuration did not
+		found.client.web.nearReach.meet(ctx, repository.Hostname())
 		digest, err := found.digestOf(ctx, tag)
 		if err != nil {
 			return nil, err

@@ -53,6 +53,9 @@ func pullChart(ctx context.Context, request *fetchRequest, base, target *url.URL
 	if request.Access.PassCredentials {
 		client.trusted[originOf(target)] = true
 	}
+	if originOf(target) != originOf(base) {
+		client.farReach.meet(ctx, base.Hostname())
+	}
 	// A server that calls the archive's own compression an encoding would have it taken off before the digest.
 	response, err := client.get(ctx, target, http.Header{"Accept-Encoding": {"identity"}})
 	if err != nil {

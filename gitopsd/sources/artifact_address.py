@@ -41,6 +41,11 @@ class Address:
         return str(Origin(self.kind, self.url, self.chart))
 
     @property
+    def place(self) -> str:
+        """The origin without user info and query: what an access is found by, and what may be shown."""
+        return file_origin(shown_url(self.url)) if self.kind is OriginKind.FILE else self.origin
+
+    @property
     def key(self) -> str:
         """What is known and kept of an origin belongs to this key: who brings another password brings another key."""
         if not self.user and self.password is None:
@@ -104,8 +109,7 @@ def _problem_of_kind(parsed: Origin, parts: SplitResult) -> str:
 
 def access_frame(address: Address, accesses: Accesses, limits: ArtifactLimits) -> JsonObject:
     """How a fetch reaches an address: credentials are those that the configuration has for its URL, and no others."""
-    lookup = address.origin if address.kind is not OriginKind.FILE else file_origin(shown_url(address.url))
-    access = accesses.find(lookup)
+    access = accesses.find(address.place)
     password = access.password or address.password
     return {
         "url": address.url,
@@ -121,7 +125,7 @@ def access_frame(address: Address, accesses: Accesses, limits: ArtifactLimits) -
         "pass_credentials": access.pass_credentials,
         "force_basic": access.force_basic_auth,
         "plain_http": access.insecure_oci_force_http,
-        "block_private": limits.block_private and accesses.entry(lookup) is None,
+        "block_private": limits.block_private and accesses.entry(address.place) is None,
         "token_hosts": list(limits.token_hosts),
     }
 

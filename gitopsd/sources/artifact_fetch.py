@@ -73,7 +73,7 @@ class ArtifactFetch:
         finally:
             took = anyio.current_time() - started
             self._on_request(GitRequest(address.shown, operation, took, error is None))
-            self._on_connection(address.origin, str(error) if error else "")
+            self._on_connection(address.place, str(error) if error else "")
 
     async def newest(self, versions: list[str], revision: str) -> str:
         """The version that a range means, by the library that Helm uses; "" for none. Uses no network."""
