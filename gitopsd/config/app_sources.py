@@ -33,12 +33,9 @@ def app_sources(spec: Spec, place: EntryPlace, locations: Locations, unsupported
         return _hydrated(spec, place, locations)
     if spec.sources:
         _check_refs(spec.sources, place)
-        return tuple(
-            _source(model, ("sources", index), place, locations, unsupported)
-            for index, model in enumerate(spec.sources)
-        )
+        return tuple(_source(model, ("sources", index), place, locations) for index, model in enumerate(spec.sources))
     if spec.source is not None:
-        return (_source(spec.source, ("source",), place, locations, unsupported),)
+        return (_source(spec.source, ("source",), place, locations),)
     place.refuse((), f"{place.shown()} has no source", why="expected source or sources")
     return ()
 
@@ -52,11 +49,7 @@ def _hydrated(spec: Spec, place: EntryPlace, locations: Locations) -> tuple[Sour
     return (Source(url, hydrator.sync_source.path or ".", hydrator.sync_source.target_branch or "HEAD"),)
 
 
-def _source(
-    model: SourceModel, path: KeyPath, place: EntryPlace, locations: Locations, unsupported: list[str]
-) -> Source:
-    if model.plugin is not None and not model.plugin.name:
-        unsupported.append(f"{place.local(path)}.plugin without a name (discovery) is not supported yet")
+def _source(model: SourceModel, path: KeyPath, place: EntryPlace, locations: Locations) -> Source:
     renderer, options = _renderer(model, path, place)
     _check_names(model, path, place)
     if model.chart:
@@ -144,7 +137,9 @@ def _renderer(model: SourceModel, path: KeyPath, place: EntryPlace) -> tuple[str
         )
     block = mapping(place.value((*path, chosen[0])))
     options = {key: item for key, item in block.items() if item is not None}
-    return (model.plugin.name if model.plugin is not None and chosen[0] == "plugin" else chosen[0]), options
+    # A plugin without a name is whichever discovers the folder; that is what "plugin" means as a renderer.
+    named = model.plugin.name if model.plugin is not None and chosen[0] == "plugin" else ""
+    return named or chosen[0], options
 
 
 def _url(address: str, path: KeyPath, place: EntryPlace, locations: Locations) -> str:

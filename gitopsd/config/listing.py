@@ -80,6 +80,13 @@ def _manifest(value: JsonValue, document: Document, path: KeyPath, problems: Pro
             yield Written(model.metadata, model.spec, document, (*path, "metadata"), (*path, "spec"))
     elif isinstance(kind, str) and kind in _LATER and value.get("apiVersion") == _ARGO:
         problems.warn(document.position(path), f"{kind} {_name(value)} is not supported yet: ignored")
+    elif kind == "ConfigManagementPlugin":
+        problems.add(
+            document.position((*path, "kind")),
+            f"{shown_path((*path, 'kind'))} cannot be used",
+            why="included files bring no programs",
+            hint="an entry `file: PATH` under plugins in the main file",
+        )
     else:
         problems.add(
             document.position((*path, "kind")),

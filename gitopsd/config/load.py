@@ -23,6 +23,7 @@ from gitopsd.config.models.cluster import Cluster
 from gitopsd.config.models.main import Main
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import listen_address
+from gitopsd.config.plugins import PluginReader
 from gitopsd.config.references import References
 from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
 from gitopsd.config.validation import shown_path, validate
@@ -41,13 +42,14 @@ from gitopsd.core.app import AppSpec, TrackingMethod
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import sequence
 from gitopsd.core.repo_url import normalise
+from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sources import RepositoryAccess
 
 M = TypeVar("M", bound=BaseModel)
 
 # Judged entry by entry, so that one bad entry hides no other.
-_LISTS = ("clusters", "repositories", "repositoryCredentials", "repositoriesFrom", "applications")
+_LISTS = ("clusters", "repositories", "repositoryCredentials", "repositoriesFrom", "plugins", "applications")
 
 
 def load(path: str, *, environ: Mapping[str, str], keep_going: bool = False) -> Config:
@@ -86,6 +88,8 @@ class _Loading:
         document = self._main_document()
         settings = self._settings(document)
         found = self._accesses(document)
+        reader = PluginReader(document, self._references, self._problems)
+        plugins = reader.plugins()
         if self._keep_going:
             self._problems.raise_if_any()
         includes = Includes(document, self._path, self._files, self._problems)
@@ -93,7 +97,7 @@ class _Loading:
         applications = tuple(self._applications(document, includes, around))
         if not self._keep_going:
             self._problems.raise_if_any()
-        return self._assembled(settings, found, applications, includes.globs)
+        return self._assembled(settings, found, plugins, applications, (*includes.globs, *reader.globs))
 
     def _main_document(self) -> Document:
         try:
@@ -234,7 +238,12 @@ class _Loading:
                 yield written, os.path.dirname(os.path.abspath(shown)), False
 
     def _assembled(
-        self, settings: Main, found: _Found, applications: tuple[AppSpec, ...], globs: Sequence[str]
+        self,
+        settings: Main,
+        found: _Found,
+        plugins: tuple[CommandPlugin, ...],
+        applications: tuple[AppSpec, ...],
+        globs: Sequence[str],
     ) -> Config:
         host, port = listen_address(settings.server.listen)
         state_dir = settings.state.dir or os.path.join(self._folder, "state")
@@ -266,6 +275,7 @@ class _Loading:
             repositories=found.repositories,
             repository_credentials=found.templates,
             repositories_from=found.secrets,
+            plugins=plugins,
             applications=applications,
             globs=tuple(globs),
             warnings=self._problems.warnings,

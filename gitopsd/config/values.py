@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gitopsd.config.files import Stamp
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import ConfigError
+from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sources import RepositoryAccess
 
@@ -110,6 +111,7 @@ class Config:
     errors: tuple[ConfigError, ...] = ()
     repository_credentials: tuple[RepositoryAccess, ...] = ()
     repositories_from: tuple[RepositorySecrets, ...] = ()
+    plugins: tuple[CommandPlugin, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:

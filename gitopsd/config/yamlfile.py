@@ -26,7 +26,7 @@ MAX_WEIGHT = 1_000_000
 _CHARACTERS_PER_WEIGHT = 32
 
 # Somebody's password may look like a tag or an alias to YAML: below these keys of the root, messages quote nothing.
-_SECRET_BEARING = frozenset({"clusters", "repositories"})
+_SECRET_BEARING = frozenset({"clusters", "repositories", "repositoryCredentials", "plugins"})
 
 _STANDARD_TAG = "tag:yaml.org,2002:"
 

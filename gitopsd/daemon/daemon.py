@@ -231,4 +231,5 @@ def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object
     yield "state", (before.state_dir, before.cache_dir), (after.state_dir, after.cache_dir)
     yield "git", before.git, after.git
     yield "render", before.render, after.render
+    yield "plugins", before.plugins, after.plugins
     yield "log", before.log, after.log

@@ -21,6 +21,7 @@ from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
 from gitopsd.metrics import Recorder
+from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.manager import PluginManager
 from gitopsd.plugin.renderer import Renderer
 from gitopsd.plugin.supply import Need
@@ -95,6 +96,7 @@ class OpenRooms(AsyncContextManagerMixin):
             look_up=_looking_up(clusters) if config.render.helm_lookup else None,
         )
         plugins = load_plugins()
+        commands = CommandPlugins(config.plugins, str(Path(config.cache_dir) / "commands"))
         binary = locate(config.render.engine, self._environ)
         cache = RenderCache(
             Vault(str(Path(config.cache_dir) / "renders"), str(Path(config.state_dir) / "cache.key")),
@@ -104,12 +106,14 @@ class OpenRooms(AsyncContextManagerMixin):
         )
         await cache.open()
         versions = ",".join(f"{name}={version}" for name, version in sorted(plugins.versions().items()))
-        who = f"{identity(binary)} {versions} {__version__}"
+        who = f"{identity(binary)} {versions} {__version__} {commands.digest()}"
         if binary is None:
             _log.warning(
                 "no render engine: only plain YAML can be rendered", hint="run `make setup`, or set render.engine"
             )
-            yield self._render_room(plugins.renderers(None), sources, cache, who=who, supplies=supplies, seeds=seeds)
+            yield self._render_room(
+                plugins.renderers(None, commands), sources, cache, who=who, supplies=supplies, seeds=seeds
+            )
             return
         async with EnginePool(
             [binary],
@@ -117,7 +121,9 @@ class OpenRooms(AsyncContextManagerMixin):
             memory_limit=config.render.memory_limit_bytes,
             on_restart=self._recorder.engine_restart,
         ) as engine:
-            yield self._render_room(plugins.renderers(engine), sources, cache, who=who, supplies=supplies, seeds=seeds)
+            yield self._render_room(
+                plugins.renderers(engine, commands), sources, cache, who=who, supplies=supplies, seeds=seeds
+            )
 
     def _render_room(
         self,

@@ -19,10 +19,14 @@ from gitopsd.core.jsonvalue import (
     value,
 )
 from gitopsd.core.manifest import Manifest, Read, ReadKind
+from gitopsd.core.secret import Secret
+from gitopsd.plugin.command import NO_COMMANDS, CommandPlugin, CommandPlugins, Discover, ParameterAnnouncement
+from gitopsd.plugin.discovery import Discovered, Discovering
 from gitopsd.plugin.engine import Engine, EngineAnswer
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.globs import Glob, is_glob
 from gitopsd.plugin.hookspecs import hookimpl
+from gitopsd.plugin.masking import masked
 from gitopsd.plugin.options import Options
 from gitopsd.plugin.paths import ResolvedPath, resolve_path
 from gitopsd.plugin.renderer import Renderer, RenderRequest, RenderResult
@@ -32,6 +36,12 @@ from gitopsd.plugin.yamltext import YamlText, decode_text, parse_json, parse_yam
 
 __all__ = [
     "NOTHING",
+    "NO_COMMANDS",
+    "CommandPlugin",
+    "CommandPlugins",
+    "Discover",
+    "Discovered",
+    "Discovering",
     "Engine",
     "EngineAnswer",
     "Given",
@@ -42,6 +52,7 @@ __all__ = [
     "Need",
     "NeedKind",
     "Options",
+    "ParameterAnnouncement",
     "PluginError",
     "Position",
     "Read",
@@ -51,6 +62,7 @@ __all__ = [
     "RenderResult",
     "Renderer",
     "ResolvedPath",
+    "Secret",
     "Supply",
     "TracedRenderError",
     "YamlText",
@@ -60,6 +72,7 @@ __all__ = [
     "integer",
     "is_glob",
     "mapping",
+    "masked",
     "objects",
     "parse_json",
     "parse_yaml",

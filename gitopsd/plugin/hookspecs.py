@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pluggy
 
+from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.engine import Engine
 from gitopsd.plugin.renderer import Renderer
 
@@ -16,5 +17,11 @@ hookimpl = pluggy.HookimplMarker(NAMESPACE)
 
 
 @hookspec
-def gitopsd_renderers(engine: Engine | None) -> Sequence[Renderer]:  # type: ignore[empty-body]  # no body here
-    """The renderers that the plugin brings. `engine` is None where gitopsd runs without its render engine."""
+def gitopsd_renderers(  # type: ignore[empty-body]  # no body here
+    engine: Engine | None, commands: CommandPlugins
+) -> Sequence[Renderer]:
+    """The renderers that the plugin brings; an implementation may leave out arguments that it has no use for.
+
+    `engine` is None where gitopsd runs without its render engine; `commands` are what gitopsd.yaml declares under
+    `plugins`.
+    """

@@ -9,6 +9,7 @@ import pluggy
 
 from gitopsd.core.errors import PluginError
 from gitopsd.plugin import hookspecs
+from gitopsd.plugin.command import NO_COMMANDS, CommandPlugins
 from gitopsd.plugin.engine import Engine
 from gitopsd.plugin.renderer import Renderer
 
@@ -53,10 +54,13 @@ class PluginManager:
                 hint="compare its hooks with gitopsd/plugin/hookspecs.py",
             ) from error
 
-    def renderers(self, engine: Engine | None) -> Sequence[Renderer]:
-        """All renderers, in the order of their plugins' names. Raises `PluginError` if two claim one name."""
+    def renderers(self, engine: Engine | None, commands: CommandPlugins = NO_COMMANDS) -> Sequence[Renderer]:
+        """All renderers, in the order of their plugins' names. Raises `PluginError` if two claim one name.
+
+        `commands` are the programs that the configuration declares as renderers.
+        """
         found: dict[str, Renderer] = {}
-        answers: Iterable[Sequence[Renderer]] = self._pluggy.hook.gitopsd_renderers(engine=engine)
+        answers: Iterable[Sequence[Renderer]] = self._pluggy.hook.gitopsd_renderers(engine=engine, commands=commands)
         for renderer in (each for answer in reversed(list(answers)) for each in answer):
             if renderer.name in found:
                 raise PluginError(

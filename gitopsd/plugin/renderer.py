@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,7 +21,8 @@ class RenderRequest:
     to by its options answers with `reads=None`. `deadline` is in seconds from now. `supply` gets what the render needs
     from elsewhere; what it gave is remembered beside the `reads`. `seed` (hex) and `seed_time` (seconds since 1970)
     belong to the application for ever: what is random, or the time, in a template is drawn from them, so that two
-    renders are equal. `lookup` says whether templates may look objects of the cluster up.
+    renders are equal. `lookup` says whether templates may look objects of the cluster up. A renderer that waits for its
+    turn, or has a longer deadline of its own, calls `extend` with the seconds that it may take longer for that.
     """
 
     app: str
@@ -34,6 +35,7 @@ class RenderRequest:
     environment: Mapping[str, str] = field(default_factory=dict)
     deadline: float = 60.0
     supply: Supply = NOTHING
+    extend: Callable[[float], None] = lambda _seconds: None
     seed: str = ""
     seed_time: int = 0
     lookup: bool = False

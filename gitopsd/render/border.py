@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 import anyio
 import structlog
@@ -15,7 +15,7 @@ from gitopsd.core.manifest import Manifest, Read
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.renderer import Renderer, RenderRequest, RenderResult
 from gitopsd.plugin.supply import NOTHING
-from gitopsd.render.choice import Choice, Chooser
+from gitopsd.render.choice import BY_DISCOVERY, Choice, Chooser
 from gitopsd.render.entry import pack_manifests
 from gitopsd.render.limits import Limits
 from gitopsd.render.overrides import Chosen
@@ -27,6 +27,8 @@ _PATIENCE: Final = 2.0
 _PATIENCE_SECONDS: Final = 30.0
 
 _log = structlog.get_logger("gitopsd.render")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +95,53 @@ class Border:
             seed_time=job.seed.time if job.seed else 0,
             lookup=job.lookup,
         )
-        result = await self._call(choice, request)
-        return await self._checked(choice, result)
+        choice, reads = await self._discovered(choice, request)
+        result = await self._call(choice.renderer.name, choice.renderer.render, request, reads)
+        return await self._checked(choice.renderer.name, result, reads)
 
     def _choose(self, job: Job) -> Choice:
         written = Chosen(job.explicit, job.options)
         return self._chooser.choose(job.root, job.path, written, app=job.app, origin=job.origin)
 
-    async def _call(self, choice: Choice, request: RenderRequest) -> RenderResult:
-        name = choice.renderer.name
+    async def _discovered(self, choice: Choice, request: RenderRequest) -> tuple[Choice, tuple[Read, ...] | None]:
+        """The choice after asking the renderers that look at folders themselves, and all that was looked at.
+
+        They come before all markers, as with Argo CD: who installs one wants its folders to be its own. One that cannot
+        tell is an error: to go on without it could apply what was never meant as it stands.
+        """
+        reads: tuple[Read, ...] | None = choice.reads
+        if choice.explicit not in ("", BY_DISCOVERY):
+            return choice, reads
+        for renderer in self._chooser.discovering:
+            found = await self._call(renderer.name, renderer.discover, request, reads)
+            reads = None if reads is None or found.reads is None else (*reads, *found.reads)
+            if found.found:
+                return replace(choice, renderer=self._chooser.named(renderer.name)), reads
+        if choice.explicit == BY_DISCOVERY:
+            raise TracedRenderError(
+                "no plugin supports this folder",
+                where=request.path,
+                why="the source asks for any plugin that discovers it",
+                hint="name one under source.plugin, or correct plugins[].discover in gitopsd.yaml",
+                reads=reads,
+            )
+        return choice, reads
+
+    async def _call(
+        self,
+        name: str,
+        work: Callable[[RenderRequest], Awaitable[T]],
+        request: RenderRequest,
+        reads: tuple[Read, ...] | None,
+    ) -> T:
+        """What the plugin's `work` gives; its failures named. `reads` is what was looked at before."""
         try:
             with anyio.move_on_after(request.deadline * _PATIENCE + _PATIENCE_SECONDS) as scope:
                 if isinstance(request.supply, RecordingSupply):
                     request.supply.on_wait = lambda seconds: _allow(scope, seconds)
-                return await choice.renderer.render(request)
+                return await work(replace(request, extend=lambda seconds: _allow(scope, seconds)))
         except RenderError as error:
-            raise _with_reads(error, choice.reads) from error.__cause__
+            raise _with_reads(error, reads) from error.__cause__
         except GitopsdError:
             raise
         except Exception as error:
@@ -124,11 +157,11 @@ class Border:
             retryable=True,
         )
 
-    async def _checked(self, choice: Choice, result: RenderResult) -> Outcome:
-        name = choice.renderer.name
+    async def _checked(self, name: str, result: RenderResult, before: tuple[Read, ...] | None) -> Outcome:
+        """`before` is what was looked at to find the renderer."""
         if not isinstance(result, RenderResult):
             raise PluginError(f"the renderer {name!r} answered with {type(result).__name__}, not with a RenderResult")
-        reads = None if result.reads is None else (*choice.reads, *result.reads)
+        reads = None if before is None or result.reads is None else (*before, *result.reads)
         if len(result.manifests) > self._limits.max_objects:
             what = f"more manifests than the limit of {self._limits.max_objects}"
             raise TracedRenderError(what, hint="split the source into several applications", reads=reads)
@@ -149,7 +182,7 @@ def _allow(scope: anyio.CancelScope, seconds: float) -> None:
     scope.deadline += seconds
 
 
-def _with_reads(error: RenderError, reads: tuple[Read, ...]) -> RenderError:
+def _with_reads(error: RenderError, reads: tuple[Read, ...] | None) -> RenderError:
     """The same error, with what was read before the renderer was called."""
     if not isinstance(error, TracedRenderError) or error.reads is None:
         return error
@@ -159,5 +192,5 @@ def _with_reads(error: RenderError, reads: tuple[Read, ...]) -> RenderError:
         why=error.why,
         hint=error.hint,
         retryable=error.retryable,
-        reads=(*reads, *error.reads),
+        reads=None if reads is None else (*reads, *error.reads),
     )

@@ -15,22 +15,30 @@ from typing import Final
 from gitopsd.core.errors import RenderError
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Read, ReadKind
+from gitopsd.plugin.discovery import Discovering
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.paths import ResolvedPath, resolve_path
 from gitopsd.plugin.renderer import Renderer
 from gitopsd.render.overrides import Chosen, overridden
 
 FALLBACK: Final = "directory"
+# What `plugin: {}` without a name asks for.
+BY_DISCOVERY: Final = "plugin"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The renderer and its options, the source's folder after links, and what was looked at to find them."""
+    """The renderer and its options, the source's folder after links, and what was looked at to find them.
+
+    `explicit` is the renderer that was asked for by name, "" for none, `BY_DISCOVERY` for any that discovers the
+    folder: then `renderer` is what the folder gets if none does.
+    """
 
     renderer: Renderer
     path: str
     reads: tuple[Read, ...]
     options: JsonObject
+    explicit: str = ""
 
 
 class Chooser:
@@ -38,6 +46,7 @@ class Chooser:
 
     def __init__(self, renderers: Sequence[Renderer]) -> None:
         self._renderers = {renderer.name: renderer for renderer in renderers}
+        self._discovering = tuple(each for each in renderers if isinstance(each, Discovering) and each.discovers)
 
     def named(self, name: str) -> Renderer:
         """Raises `RenderError` with the known names."""
@@ -65,12 +74,18 @@ class Chooser:
             raise _no_folder(root, path, folder, origin)
         reads = list(folder.reads)
         chosen = overridden(root, folder.path, app, written, reads)
-        if chosen.explicit:
-            return Choice(self.named(chosen.explicit), folder.path, tuple(reads), chosen.options)
+        explicit = chosen.explicit
+        if explicit and explicit != BY_DISCOVERY:
+            return Choice(self.named(explicit), folder.path, tuple(reads), chosen.options, explicit)
         for renderer in self._renderers.values():
             if any(_is_file(root, folder.path, marker, reads) for marker in renderer.markers):
-                return Choice(renderer, folder.path, tuple(reads), chosen.options)
-        return Choice(self.named(FALLBACK), folder.path, tuple(reads), chosen.options)
+                return Choice(renderer, folder.path, tuple(reads), chosen.options, explicit)
+        return Choice(self.named(FALLBACK), folder.path, tuple(reads), chosen.options, explicit)
+
+    @property
+    def discovering(self) -> tuple[Discovering, ...]:
+        """The renderers that want to be asked, in their order."""
+        return self._discovering
 
 
 def _is_file(root: str, folder: str, name: str, reads: list[Read]) -> bool:

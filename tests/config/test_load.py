@@ -326,6 +326,8 @@ def test_without_retry_an_application_is_retried_for_ever(tmp_path: Path) -> Non
             "cue",
             {"name": "cue", "env": [{"name": "A", "value": "b"}]},
         ),
+        (", plugin: {}", "plugin", {}),
+        (", plugin: {env: [{name: A, value: b}]}", "plugin", {"env": [{"name": "A", "value": "b"}]}),
     ],
 )
 def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, renderer: str, options: object) -> None:
@@ -339,10 +341,6 @@ def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, rend
         (
             f"{SOURCE}\nignoreDifferences: [{{kind: Deployment, jsonPointers: [/spec/replicas]}}]",
             "ignoreDifferences is not supported yet",
-        ),
-        (
-            "source: {repoURL: https://git.example.org/a.git, plugin: {}}",
-            "source.plugin without a name (discovery) is not supported yet",
         ),
         (
             "sourceHydrator: {drySource: {repoURL: https://git.example.org/a.git}, syncSource: {targetBranch: a}}",
@@ -491,7 +489,7 @@ def example(folder: Path) -> Config:
         copy = folder / path.relative_to(source)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(path.read_text())
-    for name in ("staging-token", "staging-ca.crt", *REPOSITORY_SECRETS):
+    for name in ("staging-token", "staging-ca.crt", "vault-token", *REPOSITORY_SECRETS):
         (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / name).write_text(f"{PEM}\n")
     (folder / "home" / ".kube").mkdir(parents=True)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from gitopsd.config.models.application import Entry
 from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.models.plugins import CommandPlugin
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import Git, HelmSettings, Log, Reconcile, Render, Server, State
 from gitopsd.config.models.strict import StrictModel
@@ -32,6 +33,9 @@ class Main(StrictModel):
     git: Git = Field(default_factory=Git, description="Limits of git.")
     render: Render = Field(default_factory=Render, description="Limits of rendering.")
     helm: HelmSettings = Field(default_factory=HelmSettings, description="What Helm charts may do.")
+    plugins: list[CommandPlugin] = Field(
+        default_factory=list, description="Programs that render sources: Argo CD's config management plugins."
+    )
     log: Log = Field(default_factory=Log, description="What is logged and how.")
     include: list[str] = Field(
         default_factory=list,

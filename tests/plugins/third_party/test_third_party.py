@@ -45,7 +45,7 @@ async def test_a_renderer_of_an_installed_package_is_found_and_chosen_by_its_mar
     install(tmp_path / "site", monkeypatch, SOURCE.read_text())
     manager = PluginManager()
     assert manager.load_installed() == ()
-    assert set(manager.names()) == {"acme", "helm", "kustomize", "plain"}
+    assert set(manager.names()) == {"acme", "command", "helm", "kustomize", "plain"}
     assert manager.versions()["acme"] == "2.1"
     result = await render_folder(manager.renderers(None), folder, name="app")
     assert len(result.manifests) == 2
@@ -59,7 +59,7 @@ def test_a_package_that_cannot_be_imported_is_named_and_the_others_work(
     (error,) = manager.load_installed()
     assert "'acme'" in error.what
     assert "no licence" in error.why
-    assert manager.names() == ("helm", "kustomize", "plain")
+    assert manager.names() == ("command", "helm", "kustomize", "plain")
 
 
 def test_a_misspelt_hook_is_an_error_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
