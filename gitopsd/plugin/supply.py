@@ -34,6 +34,7 @@ class Need:
     api_version: str = ""
     object_kind: str = ""
     namespace: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

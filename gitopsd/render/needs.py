@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, objects, text
 from gitopsd.plugin.supply import Given, Need, NeedKind
 
 _FIELDS = ("url", "name", "version", "root", "path", "format", "api_version", "object_kind", "namespace")
@@ -21,7 +21,7 @@ def need_frame(need: Need) -> JsonObject:
     """The need as the engine wrote it; also its name in the cache."""
     written: dict[str, JsonValue] = {"kind": str(need.kind)}
     written.update({name: getattr(need, name) for name in _FIELDS if getattr(need, name)})
-    return written
+    return {**written, "optional": True} if need.optional else written
 
 
 def supply_frame(roots: Mapping[str, str], given: Mapping[Need, Given]) -> JsonObject:
@@ -36,7 +36,8 @@ def supply_frame(roots: Mapping[str, str], given: Mapping[Need, Given]) -> JsonO
 
 def parse_need(item: JsonObject) -> Need:
     """The need that `need_frame` wrote. Raises `ValueError` for a kind that does not exist."""
-    return Need(NeedKind(text(item, "kind")), **{name: text(item, name) for name in _FIELDS})
+    fields = {name: text(item, name) for name in _FIELDS}
+    return Need(NeedKind(text(item, "kind")), **fields, optional=boolean(item, "optional"))
 
 
 def _need(item: JsonObject) -> Need:

@@ -23,6 +23,7 @@ from gitopsd.render.entry import Entry
 from gitopsd.render.environment import build_environment, lasting, names_the_commit
 from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Identify, Moment, gather, place_of
 from gitopsd.render.failures import Failures
+from gitopsd.render.keepback import masked_error, masked_warnings
 from gitopsd.render.limits import Limits
 from gitopsd.render.seeds import Seed, Seeds
 from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
@@ -191,13 +192,16 @@ class RenderRoom:
         supply = job.supply
         try:
             outcome = await self._border.render(job)
-        except (RenderError, PluginError) as error:
+        except (RenderError, PluginError) as raised:
+            error = await masked_error(raised, supply)
             # What could not be had may be there the next time: only the control room's own back-off holds.
             if supply is None or not supply.failed:
                 reads = error.reads if isinstance(error, TracedRenderError) else None
                 self._failures.store(key, error, await _evidence(reads, moment, supply, uses_cluster=True))
             self._report(ask.source.renderer, began, cached=False, failed=True)
-            raise
+            if error is raised:
+                raise
+            raise error from None
         self._failures.forget(key)
         before = await self._cache.find(key, moment) if anew else None
         if before is not None and before.evidence.reads is not None and before.packed != outcome.packed:
@@ -209,7 +213,8 @@ class RenderRoom:
         reads = None if names_the_commit(ask.source) else outcome.reads
         evidence = await _evidence(reads, moment, supply, uses_cluster=outcome.uses_cluster)
         made = self._clock.now().timestamp()
-        entry = Entry(key, outcome.renderer, outcome.warnings, evidence, outcome.packed, outcome.random, made)
+        warnings = await masked_warnings(outcome.warnings, supply)
+        entry = Entry(key, outcome.renderer, warnings, evidence, outcome.packed, outcome.random, made)
         if supply is None or not supply.failed:
             await self._cache.store(entry, on_disk=supply is None or not supply.secret)
         self._report(outcome.renderer, began, cached=False)

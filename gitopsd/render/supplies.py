@@ -7,6 +7,7 @@ result. Errors have none: a render that met one is not remembered.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from gitopsd.core.app import AppSpec
-from gitopsd.core.errors import GitopsdError, shown_url
+from gitopsd.core.errors import GitopsdError, RenderError, shown_url
 from gitopsd.core.origin import chart_origin, file_origin
 from gitopsd.plugin.supply import Given, Need, NeedKind
 from gitopsd.ports.clock import Clock
@@ -28,10 +29,16 @@ _KEPT_SECONDS: Final = 86_400.0
 _LARGEST_FILE: Final = 16 << 20
 
 Decrypt = Callable[[AppSpec, bytes, str, str], Awaitable[bytes]]
-"""The plain text of an encrypted file: for whom, its content, its path, its format. Raises `GitopsdError`."""
+"""The plain text of an encrypted file: for whom, its content, its path, its format. Raises `GitopsdError`, `NoKeyError`
+where there is no key for it.
+"""
 
 LookUp = Callable[[AppSpec, Need], Awaitable[bytes]]
 """The object or list (JSON) that a `lookup` asks for. Raises `GitopsdError`."""
+
+
+class NoKeyError(RenderError):
+    """No key opens an encrypted file; the text names whom it was encrypted for."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,10 +51,14 @@ class Supplied:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """For whom needs are met: the application, and the snapshots by their roots' names ("" is the source's own)."""
+    """For whom needs are met: the application, and the snapshots by their roots' names ("" is the source's own).
+
+    `hidden` gathers what encrypted files held, word by word, to be kept out of messages.
+    """
 
     spec: AppSpec
     roots: Mapping[str, str]
+    hidden: set[str] = field(default_factory=set, compare=False, repr=False)
 
 
 class Supplies:
@@ -63,11 +74,13 @@ class Supplies:
         clock: Clock,
         *,
         decrypt: Decrypt | None = None,
+        keys: Callable[[], int] = lambda: 0,
         look_up: LookUp | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock
         self._decrypt = decrypt
+        self._keys = keys
         self._look_up = look_up
         self._used: dict[tuple[str, str], float] = {}
         self._limiter = anyio.CapacityLimiter(4)
@@ -95,7 +108,7 @@ class Supplies:
         try:
             match need.kind:
                 case NeedKind.DECRYPT:
-                    return _ENCRYPTED
+                    return self._encrypted(need)
                 case NeedKind.LOOKUP:
                     return _digest(await self._looked(need, asker))
                 case NeedKind.HTTP | NeedKind.CHART | NeedKind.GIT:
@@ -119,13 +132,29 @@ class Supplies:
         return origin, commit
 
     async def _decrypted(self, need: Need, asker: Asker) -> tuple[Given, str]:
-        if self._decrypt is None:
-            raise GitopsdError(
-                f"{need.path} is encrypted with SOPS", hint="configure the keys under sops in gitopsd.yaml"
-            )
-        root = asker.roots[need.root]
+        root = await self._root_of(need, asker)
         cipher = await anyio.to_thread.run_sync(_read_within, root, need.path, limiter=self._limiter)
-        return Given(content=await self._decrypt(asker.spec, cipher, need.path, need.format)), _ENCRYPTED
+        decrypt = self._decrypt or _without_keys
+        try:
+            plain = await decrypt(asker.spec, cipher, need.path, need.format)
+        except NoKeyError:
+            if not need.optional:
+                raise
+            return Given(content=cipher), self._encrypted(need)
+        asker.hidden.update(await anyio.to_thread.run_sync(hidden_words, plain, cipher, limiter=self._limiter))
+        return Given(content=plain), self._encrypted(need)
+
+    def _encrypted(self, need: Need) -> str:
+        """Plain text that was needed changes with the file alone; whether an optional file is opened, with the keys."""
+        return f"{_ENCRYPTED} {self._keys()}" if need.optional else _ENCRYPTED
+
+    async def _root_of(self, need: Need, asker: Asker) -> str:
+        """The folder that the file is in: a root of the render, or what was given for another need."""
+        if need.root not in (NeedKind.CHART, NeedKind.GIT):
+            return asker.roots[need.root]
+        holder = Need(NeedKind(need.root), url=need.url, name=need.name, version=need.version)
+        origin, commit = await self._resolved(holder)
+        return (await self._sources.snapshot(origin, commit)).root
 
     async def _looked(self, need: Need, asker: Asker) -> bytes:
         if self._look_up is None:
@@ -154,6 +183,12 @@ class RecordingSupply:
     failed: bool = False
     on_wait: Callable[[float], None] = lambda _seconds: None
 
+    def masked(self, words: str) -> str:
+        """A message without what encrypted files held. Work for a thread, if they held much."""
+        for word in sorted(self.asker.hidden, key=len, reverse=True):
+            words = words.replace(word, "…")
+        return words
+
     @property
     def secret(self) -> bool:
         """Whether decrypted content went into the render: its manifests belong on no disk."""
@@ -170,13 +205,28 @@ class RecordingSupply:
         except GitopsdError as error:
             self.failed = True
             why = f"{error.what}: {error.why}" if error.why else error.what
+            if need.kind is NeedKind.DECRYPT:
+                return Given(error=why, hint=error.hint)  # it names the file itself
             return Given(error=f"{_shown(need)} cannot be had: {why}", hint=error.hint)
         finally:
             self.on_wait(anyio.current_time() - began)
         return given
 
 
+async def _without_keys(_spec: AppSpec, _cipher: bytes, path: str, _syntax: str) -> bytes:
+    raise NoKeyError(f"{path} is encrypted with SOPS", hint="configure the keys under sops in gitopsd.yaml")
+
+
 _ENCRYPTED: Final = "encrypted"
+_WORD: Final = re.compile(rb"[^\s\"'=,:{}\[\]]{4,4096}")
+_ORDINARY: Final = frozenset(("true", "false", "null"))
+
+
+def hidden_words(plain: bytes, cipher: bytes) -> frozenset[str]:
+    """What stands in the plain text alone, word by word: what the encryption was for."""
+    known = set(_WORD.findall(cipher))
+    found = (word.decode(errors="replace") for word in set(_WORD.findall(plain)) - known)
+    return frozenset(word for word in found if word not in _ORDINARY)
 
 
 def place_of(need: Need) -> tuple[str, str, str] | None:

@@ -33,7 +33,8 @@ class DirectoryRenderer:
             options = read_options(request)
         if self._engine is None:
             return await anyio.to_thread.run_sync(read_folder, request, options, limiter=self._limiter)
-        answer = await self._engine.call("directory", options.params(request), deadline=request.deadline)
+        params = options.params(request)
+        answer = await self._engine.call("directory", params, deadline=request.deadline, supply=request.supply)
         return RenderResult(answer.manifests, answer.reads, answer.warnings, options.uses_cluster)
 
 
