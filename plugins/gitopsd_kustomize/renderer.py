@@ -33,7 +33,16 @@ class KustomizeRenderer:
         else:
             params = kustomize_params(request)
         answer = await self._engine.call("kustomize", params, deadline=request.deadline, supply=request.supply)
-        return RenderResult(answer.manifests, answer.reads, answer.warnings, "KUBE_" in str(request.options))
+        # The cluster plays a part through the charts of the kustomization, and through variables.
+        uses_cluster = params["enable_helm"] is True or "KUBE_" in str(request.options)
+        warnings = (*_ignored(request), *answer.warnings)
+        return RenderResult(answer.manifests, answer.reads, warnings, uses_cluster, random=answer.random)
+
+
+def _ignored(request: RenderRequest) -> tuple[str, ...]:
+    if not request.options.get("version"):
+        return ()
+    return ("source.kustomize.version has no effect: there is one version of Kustomize",)
 
 
 if TYPE_CHECKING:
