@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gitopsd.core.manifest import Read
 from gitopsd.core.origin import OriginKind, parse_origin
 from gitopsd.ports.sources import Refs, Snapshot, Sources
+from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.artifacts import ArtifactSources
 from gitopsd.sources.git import GitSources
 
@@ -18,6 +19,11 @@ class AllSources:
     def __init__(self, git: GitSources, artifacts: ArtifactSources) -> None:
         self.git = git
         self.artifacts = artifacts
+
+    def reconfigure(self, accesses: Accesses) -> None:
+        """Use these accesses from the next request on. `SourceError`, and nothing changed: a bad URL."""
+        self.git.reconfigure(accesses)
+        self.artifacts.reconfigure(accesses)
 
     async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
         """See the port."""

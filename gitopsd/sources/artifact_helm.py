@@ -171,7 +171,8 @@ class HelmChart:
 
     async def _pull(self, version: _Version, digest: str, folder: str) -> str:
         request: dict[str, JsonValue] = {"url": version.urls[0], "digest": digest, "folder": folder}
-        return text(await self._fetch.ask("pull", self._address, lambda: request), "digest")
+        answer = await self._fetch.ask("pull", self._address, lambda: request)
+        return digest or text(answer, "digest")  # of a chart in a registry, the index may have the manifest's
 
     def _unknown(self, revision: str, listing: _Listing) -> SourceError:
         if not listing.versions:
