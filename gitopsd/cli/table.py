@@ -18,6 +18,7 @@ _COLOURS = {
     "Degraded": "red",
     "Unknown": "magenta",
     "Succeeded": "green",
+    "Successful": "green",
     "Failed": "red",
     "Error": "red",
     "Running": "cyan",

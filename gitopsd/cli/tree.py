@@ -21,6 +21,7 @@ Examples:
   gitopsd run --config gitopsd.yaml --once     sync everything once, for CI
   gitopsd app list                             what does the daemon keep, and how is it?
   gitopsd app get guestbook                    why is it so?
+  gitopsd repo list                            can its repositories be reached?
   gitopsd render ./guestbook                   what would be applied?
 
 \b
@@ -83,12 +84,19 @@ def _app(tree: typer.Typer) -> None:
     tree.add_typer(app, name="app")
 
 
+def _repo(tree: typer.Typer) -> None:
+    from gitopsd.cli.repo import repo
+
+    tree.add_typer(repo, name="repo")
+
+
 _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "run": _run,
     "render": _render,
     "health": _health,
     "config": _config,
     "app": _app,
+    "repo": _repo,
     "version": _version,
 }
 

@@ -94,17 +94,26 @@ class Daemon(AsyncContextManagerMixin):
         ):
             self._rooms = rooms
             self.bus.subscribe(writer.on_event)
-            world = World(rooms.sources, rooms.renderer, rooms.clusters, self.clock)
+            world = World(rooms.sources, rooms.renderer, rooms.clusters, self.clock, rooms.repositories.refusal)
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
                     self._supervisor = supervisor
+                    rooms.repositories.on_change = lambda projects: supervisor.reaccess(projects=projects)
                     remembered = await rooms.store.statuses()
                     supervisor.configure(self.config.applications, remembered)
                     await self._forget_removed(rooms, remembered.keys())
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
                     if self._doors:
-                        behind = Behind(supervisor, self.recorder, self.bus, self.clock, self.ready, self._route_bug)
+                        behind = Behind(
+                            supervisor,
+                            self.recorder,
+                            self.bus,
+                            self.clock,
+                            self.ready,
+                            self._route_bug,
+                            rooms.repositories.statuses,
+                        )
                         self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self
             finally:
@@ -125,6 +134,8 @@ class Daemon(AsyncContextManagerMixin):
                 except GitopsdError as error:
                     self._reloaded(str(error))
                     return False
+            elif self._rooms is not None:
+                self._rooms.repositories.reread()
             self._reloaded("")
             return True
 
@@ -151,7 +162,7 @@ class Daemon(AsyncContextManagerMixin):
         if rooms is None:
             return
         before = self.config
-        rooms.sources.reconfigure(config.repositories)
+        rooms.repositories.reconfigure(config)
         clusters_changed = config.clusters != before.clusters
         if clusters_changed:
             await rooms.clusters.reconfigure(config.clusters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from gitopsd.control.supervisor import Supervisor
 from gitopsd.core.errors import ConfigError
 from gitopsd.metrics import Recorder
 from gitopsd.ports.clock import Clock
+from gitopsd.ports.sources import RepositoryStatus
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -42,6 +43,7 @@ class Behind:
     clock: Clock
     ready: Callable[[], tuple[bool, str]]
     on_bug: Callable[[str, Exception], None]
+    repositories: Callable[[], Sequence[RepositoryStatus]]
 
 
 async def check_port(server: ServerSettings) -> None:
@@ -83,6 +85,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         ready=behind.ready,
         version=__version__,
         on_bug=behind.on_bug,
+        repositories=behind.repositories,
     )
     public = await tasks.start(
         web.serve, web.create_app(services, web.Door.PUBLIC), web.TcpAddress(server.host, server.port)

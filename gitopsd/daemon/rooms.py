@@ -17,6 +17,7 @@ from gitopsd.config import Config
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
+from gitopsd.daemon.repositories import Repositories
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
@@ -36,6 +37,7 @@ from gitopsd.render.renderer import RenderRoom
 from gitopsd.render.seeds import Seeds
 from gitopsd.render.supplies import LookUp, Supplies
 from gitopsd.render.vault import Vault
+from gitopsd.sources.connections import Connections
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
 from gitopsd.store.lock import StateLock
@@ -52,6 +54,7 @@ class Rooms:
     renderer: RenderRoom
     clusters: KubeClusters
     store: SqliteStore
+    repositories: Repositories
 
 
 class OpenRooms(AsyncContextManagerMixin):
@@ -62,6 +65,7 @@ class OpenRooms(AsyncContextManagerMixin):
         self._environ = environ
         self._clock = clock
         self._recorder = recorder
+        self._connections = Connections(clock)
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Rooms]:
@@ -71,7 +75,6 @@ class OpenRooms(AsyncContextManagerMixin):
             SqliteStore(lock, _unreadable) as store,
             GitSources(
                 folder=Path(config.cache_dir) / "git",
-                repositories=config.repositories,
                 limits=_git_limits(config),
                 on_request=self._git_request,
             ) as sources,
@@ -82,9 +85,10 @@ class OpenRooms(AsyncContextManagerMixin):
                 on_warning=_kube_warning,
                 on_connection=self._connection,
             ) as clusters,
+            Repositories(config, clusters, self._clock, self._connections, sources.reconfigure) as repositories,
             self._renderer(sources, clusters) as renderer,
         ):
-            yield Rooms(sources, renderer, clusters, store)
+            yield Rooms(sources, renderer, clusters, store, repositories)
 
     @asynccontextmanager
     async def _renderer(self, sources: Sources, clusters: KubeClusters) -> AsyncGenerator[RenderRoom]:
@@ -150,6 +154,8 @@ class OpenRooms(AsyncContextManagerMixin):
 
     def _git_request(self, request: GitRequest) -> None:
         self._recorder.git_request(request.repo, request.kind, request.seconds, request.ok)
+        if request.ok or request.error:
+            self._connections.note(request.repo, request.error)
 
     def _connection(self, cluster: KubeCluster, connection: Connection) -> None:
         self._recorder.cluster_up(cluster.server, cluster.name, connection.up, connection.version)

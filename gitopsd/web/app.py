@@ -20,6 +20,7 @@ from gitopsd.web.permission import Door, Permission, permissions, set_door
 from gitopsd.web.routes.applications import add_application_routes
 from gitopsd.web.routes.health import add_health_routes
 from gitopsd.web.routes.metrics import add_metrics_routes
+from gitopsd.web.routes.repositories import add_repository_routes
 from gitopsd.web.routes.version import add_version_routes
 from gitopsd.web.services import Services
 
@@ -59,6 +60,7 @@ def create_app(services: Services, door: Door) -> FastAPI:
     add_metrics_routes(app, services)
     if door is Door.LOCAL:
         add_application_routes(app, services)
+        add_repository_routes(app, services)
         add_version_routes(app, services)
     for (method, path), permission in permissions(app).items():
         if door is Door.PUBLIC and permission is not Permission.PUBLIC:

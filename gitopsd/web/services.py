@@ -10,6 +10,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.web.reconciliations import Reconciliations
 
 
@@ -29,6 +30,7 @@ class Services:
     - `children`: live objects below those that the application manages; none while its cluster is not known.
     - `metrics`: the Accept header in, content type and body out.
     - `ready`: whether the daemon does its work, and if not why.
+    - `repositories`: those that are configured or were asked.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -41,3 +43,4 @@ class Services:
     ready: Callable[[], tuple[bool, str]]
     version: str
     on_bug: Callable[[str, Exception], None]
+    repositories: Callable[[], Sequence[RepositoryStatus]] = tuple

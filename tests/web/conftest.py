@@ -14,6 +14,7 @@ from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.events import AppRemoved, Reconciled
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.web import Door, Reconciliations, Services, create_app
 
 
@@ -42,6 +43,7 @@ class Daemon:
     below: dict[AppName, Sequence[LiveObject]] = field(default_factory=dict)
     refreshed: list[tuple[str, bool]] = field(default_factory=list)
     bugs: list[tuple[str, Exception]] = field(default_factory=list)
+    repositories: Sequence[RepositoryStatus] = ()
     readiness: tuple[bool, str] = (True, "")
     fault: Exception | None = None
     asked: anyio.Event = field(default_factory=anyio.Event)
@@ -88,6 +90,7 @@ class Daemon:
             ready=lambda: self.readiness,
             version="1.2.3",
             on_bug=lambda where, error: self.bugs.append((where, error)),
+            repositories=lambda: self.repositories,
         )
 
     def client(self, door: Door = Door.LOCAL) -> AbstractAsyncContextManager[httpx.AsyncClient]:

@@ -15,6 +15,7 @@ LOCAL_ROUTES = {
     ("GET", "/api/v1/applications"),
     ("GET", "/api/v1/applications/{name}"),
     ("POST", "/api/v1/applications/{name}/refresh"),
+    ("GET", "/api/v1/repositories"),
     ("GET", "/api/v1/version"),
 }
 CANARY = "c4n4ry"

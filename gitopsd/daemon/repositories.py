@@ -1,0 +1,147 @@
+"""What is known of repositories: how to reach them, by the configuration and Argo CD's Secrets; how requests went."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import structlog
+from anyio import AsyncContextManagerMixin
+
+from gitopsd.config import Config, RepositorySecrets
+from gitopsd.core.errors import GitopsdError
+from gitopsd.kube.clusters import KubeClusters
+from gitopsd.kube.repository_secrets import RepositorySecretsFound
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.sources import RepositoryStatus
+from gitopsd.sources.accesses import Accesses
+from gitopsd.sources.connections import Connections
+
+_AGAIN_SECONDS: Final = 10.0
+_FIRST_SECONDS: Final = 5.0
+
+_log = structlog.get_logger("gitopsd.daemon")
+
+
+class Repositories(AsyncContextManagerMixin):
+    """Keeps the accesses of the sources up to date; `async with` reads Secrets once and goes on reading.
+
+    `use` gets the accesses whenever they are others than before, and raises `SourceError` for what it cannot take.
+    `on_change` hears of it afterwards, and whether projects may use others than before. Where Secrets cannot be read,
+    what was read last goes on.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clusters: KubeClusters,
+        clock: Clock,
+        connections: Connections,
+        use: Callable[[Accesses], None],
+    ) -> None:
+        self.accesses = Accesses()
+        self.on_change: Callable[[bool], None] = _nobody_hears
+        self._config = config
+        self._clusters = clusters
+        self._clock = clock
+        self._connections = connections
+        self._use = use
+        self._found: dict[RepositorySecrets, RepositorySecretsFound] = {}
+        self._said: set[str] = set()
+        self._news = anyio.Event()
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Repositories]:
+        self._apply()
+        async with anyio.create_task_group() as tasks:
+            if self._config.repositories_from:
+                # Applications that begin without their credentials would fail first, and be looked at again later.
+                with anyio.move_on_after(_FIRST_SECONDS):
+                    await self._read()
+            tasks.start_soon(self._follow)
+            yield self
+            tasks.cancel_scope.cancel()
+
+    def reconfigure(self, config: Config) -> None:
+        """Use another configuration's accesses, and read its Secrets. Raises `SourceError`, and nothing changed."""
+        before, self._config = self._config, config
+        try:
+            self._apply()
+        except GitopsdError:
+            self._config = before
+            raise
+        self._news.set()
+
+    def reread(self) -> None:
+        """Read the Secrets now."""
+        self._news.set()
+
+    def refusal(self, origin: str, project: str) -> str:
+        """Why applications of `project` may not use an origin; "" if they may."""
+        return self.accesses.refusal(origin, project)
+
+    def statuses(self) -> Sequence[RepositoryStatus]:
+        """Every repository that is configured or was asked."""
+        return self._connections.statuses(self.accesses)
+
+    async def _follow(self) -> None:
+        while True:
+            news = self._news
+            complete = not self._config.repositories_from or await self._read()
+            interval = self._config.reconcile.refresh_interval_seconds
+            if complete and not (interval and self._config.repositories_from):
+                await news.wait()
+            else:
+                wait = (
+                    interval + self._clock.jitter(self._config.reconcile.jitter_seconds) if complete else _AGAIN_SECONDS
+                )
+                with anyio.move_on_after(wait):
+                    await news.wait()
+            if news.is_set():
+                self._news = anyio.Event()
+
+    async def _read(self) -> bool:
+        """Read all Secrets; whether it could be done."""
+        found: dict[RepositorySecrets, RepositorySecretsFound] = {}
+        said: set[str] = set()
+        failed = False
+        for place in self._config.repositories_from:
+            try:
+                found[place] = await self._clusters.find(name=place.cluster).repository_secrets(place.namespace)
+                said |= set(found[place].warnings)
+            except GitopsdError as error:
+                failed = True
+                found[place] = self._found.get(place, RepositorySecretsFound())
+                said.add(
+                    f"Argo CD's Secrets in namespace {place.namespace} of cluster {place.cluster} not read: {error}"
+                )
+        for warning in sorted(said - self._said):
+            _log.warning(warning)
+        self._said = said
+        if found != self._found:
+            self._found = found
+            self._apply()
+        return not failed
+
+    def _apply(self) -> None:
+        secrets = [self._found[place] for place in self._config.repositories_from if place in self._found]
+        accesses = Accesses(
+            (*self._config.repositories, *(access for each in secrets for access in each.repositories)),
+            (*self._config.repository_credentials, *(access for each in secrets for access in each.templates)),
+        )
+        before, after = self.accesses, accesses
+        if (before.repositories, before.templates) == (after.repositories, after.templates):
+            return
+        self._use(accesses)
+        self.accesses = accesses
+        self.on_change(_projects(before) != _projects(after))
+
+
+def _projects(accesses: Accesses) -> frozenset[tuple[object, str]]:
+    return frozenset((place, access.project) for place, access in accesses.repositories if access.project)
+
+
+def _nobody_hears(_projects_changed: bool) -> None:
+    """Nobody works with the accesses yet."""
