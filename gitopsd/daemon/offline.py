@@ -23,6 +23,7 @@ from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Rendered
 from gitopsd.daemon.clock import SystemClock
+from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.manager import PluginManager
 from gitopsd.plugin.renderer import Renderer, RenderResult
 from gitopsd.ports.renderer import RenderTarget
@@ -141,7 +142,8 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
         sources = await stack.enter_async_context(
             GitSources(folder=Path(folder) / "git", repositories=config.repositories if config else (), limits=limits)
         )
-        renderers = await stack.enter_async_context(_renderers(binary, memory))
+        commands = CommandPlugins(config.plugins if config else (), str(Path(folder) / "commands"))
+        renderers = await stack.enter_async_context(_renderers(binary, memory, commands))
         yield _Workshop(renderers, sources, Supplies(sources, SystemClock()), identity(binary))
 
 
@@ -151,16 +153,18 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 @asynccontextmanager
-async def _renderers(engine: str | None, memory_limit: int) -> AsyncGenerator[Sequence[Renderer]]:
+async def _renderers(
+    engine: str | None, memory_limit: int, commands: CommandPlugins
+) -> AsyncGenerator[Sequence[Renderer]]:
     plugins = PluginManager()
     for error in plugins.load_installed():
         _log.error("plugin not loaded", error=str(error))
     if engine is None:
         _log.warning("no render engine: only plain YAML can be rendered", hint="run `make setup`")
-        yield plugins.renderers(None)
+        yield plugins.renderers(None, commands)
         return
     async with EnginePool([engine], memory_limit=memory_limit) as pool:
-        yield plugins.renderers(pool)
+        yield plugins.renderers(pool, commands)
 
 
 def _found(config: Config | None, name: str) -> AppSpec:

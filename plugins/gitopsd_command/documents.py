@@ -22,24 +22,27 @@ from gitopsd.plugin import (
 _HINT = "generate must print Kubernetes objects only, as YAML or JSON; messages belong on standard error"
 
 
-def checked(output: bytes, place: str) -> bytes:
-    """The same bytes. Raises `RenderError` for what is no text. Blocks for large ones."""
+def encoded(output: bytes, place: str) -> str:
+    """The output in base64, as the engine takes it. Raises `RenderError` for what is no text. Blocks for large ones."""
     if b"\0" in output and output[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         raise RenderError("the command printed binary data", where=place, hint=_HINT)
     decode_text(output, place)
-    return output
+    return base64.b64encode(output).decode()
 
 
-async def decode(engine: Engine | None, output: bytes, place: str, deadline: float) -> tuple[Manifest, ...]:
-    """The objects, by the engine where there is one. Raises `RenderError` for anything that is none."""
-    if engine is None:
-        return tuple(_parsed(output, place))
-    params: JsonObject = {"documents_base64": base64.b64encode(output).decode(), "file": place}
+async def decode(engine: Engine, encoded_output: str, place: str, deadline: float) -> tuple[Manifest, ...]:
+    """The objects, by the engine. Raises `RenderError` for anything that is none."""
+    params: JsonObject = {"documents_base64": encoded_output, "file": place}
     answer = await engine.call("decode", params, deadline=deadline)
     # What a folder may hold besides manifests, a command has no reason to print.
     for warning in answer.warnings:
         raise RenderError("the command printed something that is no Kubernetes object", why=warning, hint=_HINT)
     return answer.manifests
+
+
+def parse(output: bytes, place: str) -> tuple[Manifest, ...]:
+    """The objects, where there is no engine. Raises `RenderError` for anything that is none. Blocks."""
+    return tuple(_parsed(output, place))
 
 
 def _parsed(output: bytes, place: str) -> Iterator[Manifest]:

@@ -10,6 +10,7 @@ from gitopsd.plugin import (
     CommandPlugin,
     Discovered,
     Engine,
+    Manifest,
     ParameterAnnouncement,
     RenderError,
     RenderRequest,
@@ -17,7 +18,7 @@ from gitopsd.plugin import (
 )
 from gitopsd_command.announcements import read_announcements
 from gitopsd_command.discovery import matches
-from gitopsd_command.documents import checked, decode
+from gitopsd_command.documents import decode, encoded, parse
 from gitopsd_command.failures import failure
 from gitopsd_command.keeper.order import Ended, Order, Step
 from gitopsd_command.options import PluginOptions, read_options
@@ -52,11 +53,16 @@ class CommandRenderer:
         discover = await self._discovery(request, options)
         steps = [*discover, *_steps("init", self._plugin.init), Step("generate", self._plugin.generate, keeps=True)]
         finished = await self._finished(request, options, *steps)
-        place = f"the output of plugin {self.name}"
-        await anyio.to_thread.run_sync(checked, finished.output, place, limiter=self._limiter)
-        manifests = await decode(self._engine, finished.output, place, request.deadline)
+        manifests = await self._decoded(finished.output, request.deadline)
         warnings = () if manifests else (f"plugin {self.name} printed no objects",)
         return RenderResult(manifests, reads=None, warnings=warnings)
+
+    async def _decoded(self, output: bytes, deadline: float) -> tuple[Manifest, ...]:
+        place = f"the output of plugin {self.name}"
+        text = await anyio.to_thread.run_sync(encoded, output, place, limiter=self._limiter)
+        if self._engine is None:
+            return await anyio.to_thread.run_sync(parse, output, place, limiter=self._limiter)
+        return await decode(self._engine, text, place, deadline)
 
     async def discover(self, request: RenderRequest) -> Discovered:
         """See `gitopsd.plugin.Discovering`."""

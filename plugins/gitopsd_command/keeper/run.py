@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
 from dataclasses import replace
+from typing import Final
 
 from gitopsd_command.keeper.confine import Account, account_of, owner_of
 from gitopsd_command.keeper.copying import Copying, NotCopied, Owner, remove
 from gitopsd_command.keeper.order import HEADER, HOME, SOURCE, TEMPORARY, Ended, Order, Report, pack_report, read_order
 from gitopsd_command.keeper.processes import adopt_orphans
 from gitopsd_command.keeper.running import Cancelled, OutOfTime, Running, Watch
+
+_INPUT, _OUTPUT = 0, 1
+_CHUNK: Final = 1 << 16
 
 
 def main() -> None:
@@ -82,7 +87,7 @@ def _make(folder: str, owner: Owner) -> None:
 def _exactly(size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        more = os.read(0, size - len(data))
+        more = os.read(_INPUT, size - len(data))
         if not more:
             sys.exit(1)
         data += more
@@ -90,9 +95,15 @@ def _exactly(size: int) -> bytes:
 
 
 def _write(data: bytes) -> None:
+    """Give the answer, unless nobody reads it any more: then the input has ended."""
+    os.set_blocking(_OUTPUT, False)
     rest = memoryview(data)
-    try:
-        while rest:
-            rest = rest[os.write(1, rest) :]
-    except BrokenPipeError:
-        sys.exit(1)
+    while rest:
+        if select.select([_INPUT], [_OUTPUT], [])[0]:
+            sys.exit(1)
+        try:
+            rest = rest[os.write(_OUTPUT, rest[:_CHUNK]) :]
+        except BlockingIOError:
+            continue
+        except BrokenPipeError:
+            sys.exit(1)
