@@ -86,6 +86,7 @@ class Revisions:
         self._passed = passed
         self._on_bug = on_bug
         self._repositories: dict[str, _Repository] = {}
+        self._asked: dict[AppName, set[str]] = {}
         self._own: dict[AppName, frozenset[Place]] = {}
         self._elsewhere: dict[AppName, frozenset[Place]] = {}
         self._tasks: TaskGroup | None = None
@@ -139,10 +140,11 @@ class Revisions:
                 repository.news.set()
 
     def refresh(self, app: AppName, spec: AppSpec) -> None:
-        """Look the application's repositories up now; `changed` is called for it even if nothing moved."""
+        """Look all of the application's repositories up now; then `changed` is called for it even if nothing moved."""
         for url in {url for url, _, _ in _places(spec) | self._elsewhere.get(app, frozenset())}:
             repository = self._repositories.get(url)
             if repository is not None:
+                self._asked.setdefault(app, set()).add(url)
                 repository.requested.add(app)
                 repository.news.set()
 
@@ -182,9 +184,16 @@ class Revisions:
         if not users:
             repository.users.pop(revision, None)
             repository.known.pop(revision, None)
+        if not any(app in using for using in repository.users.values()):
+            self._forget_request(app, url)
         if not repository.users:
             del self._repositories[url]
             repository.scope.cancel()
+
+    def _forget_request(self, app: AppName, url: str) -> None:
+        """A refresh need not wait for a repository that the application has left."""
+        if url in self._asked.get(app, ()) and self._is_done(app, url) and app in self._own:
+            self._changed(app)
 
     async def _look_after(self, url: str, repository: _Repository) -> None:
         fresh = True
@@ -200,8 +209,17 @@ class Revisions:
                     woken = self._failed(repository, f"internal error: {type(error).__name__}; the log has the details")
                     for app in sorted(set().union(*repository.users.values()))[:1]:
                         self._on_bug(app, error)
-                await self._tell(asked, woken - asked)
+                await self._tell([app for app in asked if self._is_done(app, url)], woken - asked)
                 fresh = await self._wait(repository)
+
+    def _is_done(self, app: AppName, url: str) -> bool:
+        """Whether the look-up of `url` was the last one that a refresh of `app` waited for."""
+        left = self._asked.get(app, set())
+        left.discard(url)
+        if left:
+            return False
+        self._asked.pop(app, None)
+        return True
 
     async def _tell(self, asked: Collection[AppName], others: Collection[AppName]) -> None:
         """Somebody waits for those that were asked for: the others begin when these are done, or soon anyway."""

@@ -125,7 +125,7 @@ class RenderRoom:
         self._sources = sources
         self._cache = cache
         self._clock = clock
-        self._identity = identity
+        self._identity = f"{identity} lookup" if lookup else identity
         self._on_render = on_render
         self._failures = Failures(clock.monotonic)
         self._supplies = supplies or Supplies(sources, clock)

@@ -1,12 +1,13 @@
 """One look-up for each repository, whoever uses it, and nobody's repository is another's trouble."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from gitopsd.control.revisions import Resolution, Revisions
-from gitopsd.core.app import AppSpec
+from gitopsd.core.app import AppSpec, Source
 from gitopsd.core.errors import SourceError
 from gitopsd.core.ids import AppName
 from gitopsd.testing.builders import an_app
@@ -280,3 +281,29 @@ async def test_what_failed_is_looked_up_at_once_when_credentials_were_put_right(
     await running.settle()
     assert running.sources.looked_up[looked_up:] == [ONE]
     assert running.of(app("a")) == (Resolution(running.commits[ONE]),)
+
+
+async def test_a_refresh_of_several_repositories_is_told_when_all_were_looked_up(running: Running) -> None:
+    both = app("a")
+    both = replace(both, sources=(*both.sources, Source(TWO, ".", "main")))
+    await running.use(both)
+    running.woken.clear()
+    running.sources.gate.hold(TWO)
+    running.revisions.refresh(both.name, both)
+    await running.settle()
+    assert running.woken == []
+    running.sources.gate.release(TWO)
+    await running.settle()
+    assert running.woken == ["a"]
+
+
+async def test_a_refresh_waits_for_no_repository_that_was_left_meanwhile(running: Running) -> None:
+    one = app("a")
+    both = replace(one, sources=(*one.sources, Source(TWO, ".", "main")))
+    await running.use(both)
+    running.woken.clear()
+    running.sources.gate.hold(TWO)
+    running.revisions.refresh(both.name, both)
+    await running.settle()
+    await running.use(one, both)
+    assert running.woken == ["a"]
