@@ -12,6 +12,8 @@ CODE := $(wildcard gitopsd plugins tests tools demo benchmarks)
 PYTEST_ARGS ?=
 # Set to 1 to end the demo by itself, with the exit code of `gitopsd run --once`.
 ONCE ?=
+# How long `make fuzz` tries each check.
+SECONDS ?= 600
 
 .PHONY: help
 help: ## Show what there is to do
@@ -64,6 +66,10 @@ format: venv ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix --quiet $(CODE)
 	@gofmt -w engine sops localcluster
+
+.PHONY: fuzz
+fuzz: setup ## Try to break the decoder, the protocol and the path checks (SECONDS=600 each)
+	@$(PYTHON) -m tools.fuzz $(SECONDS)
 
 .PHONY: bench
 bench: setup ## Measure speed and size, each figure beside its floor

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -125,6 +126,10 @@ func (t *Tree) walk(asked, at string, rest []string) (string, fs.FileInfo, error
 			return "", nil, t.failed(asked, path.Join(next, path.Join(rest...)), err)
 		}
 		if found.Mode()&fs.ModeSymlink == 0 {
+			if !found.IsDir() && goesUp(rest) {
+				t.note(next, readFileKind)
+				return "", nil, missing(asked) // a file has no "..", as the kernel has it
+			}
 			at, info = next, found
 			continue
 		}
@@ -154,6 +159,12 @@ func (t *Tree) walk(asked, at string, rest []string) (string, fs.FileInfo, error
 		t.mu.Unlock()
 	}
 	return at, info, nil
+}
+
+// goesUp tells whether the first part of a path that means anything is "..".
+func goesUp(rest []string) bool {
+	first := slices.IndexFunc(rest, func(part string) bool { return part != "" && part != "." })
+	return first >= 0 && rest[first] == ".."
 }
 
 // leavesFrom says whether target, read in the folder at, has more ".." than at has parents.

@@ -240,7 +240,11 @@ func text1(raw json.RawMessage) string {
 }
 
 // splitDocuments cuts a YAML stream at its "---" and "..." lines. What follows "---" on its line belongs to the document.
+// A last line without an end gets one, as kubectl's reader of lines does it: a text block there ends with it.
 func splitDocuments(data []byte) []document {
+	if size := len(data); size > 0 && data[size-1] != '\n' {
+		data = append(data[:size:size], '\n')
+	}
 	var out []document
 	current := document{}
 	hasContent, directive := false, false

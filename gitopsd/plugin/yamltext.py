@@ -62,7 +62,11 @@ def decode_text(data: bytes, file: str) -> str:
 
 
 def split_documents(text: str) -> Iterator[YamlText]:
-    """Cut a stream at its `---` and `...` lines; documents of comments alone are left out."""
+    """Cut a stream at its `---` and `...` lines; documents of comments alone are left out.
+
+    A last line without an end gets one, as kubectl's reader does it.
+    """
+    text += "" if text.endswith("\n") else "\n"
     lines = text.splitlines(keepends=True) if "\r" not in text else text.replace("\r\n", "\n").splitlines(keepends=True)
     begin, content = 0, 0
     directive = False

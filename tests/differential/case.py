@@ -38,7 +38,7 @@ class Case:
 
     `path` is the source's folder, `files` those of the whole repository. A content that begins with → is a link's
     target. `told` are the official program's arguments where they do not follow from the options; `{root}` in them is
-    the repository. `edits` are `kustomize edit …` commands that stand for the options.
+    the repository, `{helm}` the official helm. `edits` are `kustomize edit …` commands that stand for the options.
     """
 
     feature: str

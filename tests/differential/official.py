@@ -50,7 +50,8 @@ class Official:
             case Tool.KUSTOMIZE:
                 for edit in case.edits:
                     self.run("kustomize", "edit", *edit, at=root / case.path)
-                return self._printed(self.run("kustomize", "build", case.path, at=root), root)
+                told = [part.replace("{helm}", str(ORIGINALS_PLACE / "helm")) for part in case.told]
+                return self._printed(self.run("kustomize", "build", case.path, *told, at=root), root)
             case Tool.PLAIN:
                 return self.kubectl([root / case.path / name for name in case.told or _manifests(root / case.path)])
             case Tool.JSONNET:

@@ -73,6 +73,7 @@ CASES = [
     _text("documents", "a version directive", f"%YAML 1.1\n---\n{config_map('a')}", Outcome.MORE, "kubectl parts a directive from its document"),
     _text("documents", "content on the separator's line", f"--- {{apiVersion: v1, kind: Pod, metadata: {{name: a}}}}\n---\n{config_map('b')}", Outcome.MORE, "it is YAML"),
     _text("documents", "no end of line at the end", config_map("a").rstrip()),
+    _text("documents", "a text block that ends with the file", config_map("a", "v: |\n  x").rstrip()),
     _text("documents", "separators within text", config_map("a", "v: |\n  x\n  ---\n  y\nw: '---'")),
     _text("documents", "CRLF", f"{config_map('a')}---\n{config_map('b', 'v: |' + chr(10) + '  x' + chr(10) + '  y')}".replace("\n", "\r\n")),
     _text("documents", "tabs", config_map("a", 'v: "x"\t# c\nw:\ty')),
