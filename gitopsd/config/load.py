@@ -26,6 +26,7 @@ from gitopsd.config.models.settings import listen_address
 from gitopsd.config.plugins import PluginReader
 from gitopsd.config.references import References
 from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
+from gitopsd.config.sops import sops_access, warn_of_plain_http
 from gitopsd.config.validation import shown_path, validate
 from gitopsd.config.values import (
     BackoffSettings,
@@ -97,6 +98,7 @@ class _Loading:
         applications = tuple(self._applications(document, includes, around))
         if not self._keep_going:
             self._problems.raise_if_any()
+        warn_of_plain_http(settings.sops, document, self._problems)
         return self._assembled(settings, found, plugins, applications, (*includes.globs, *reader.globs))
 
     def _main_document(self) -> Document:
@@ -270,6 +272,7 @@ class _Loading:
                 settings.render.cache_expiration,
                 settings.helm.lookup,
             ),
+            sops=sops_access(settings.sops),
             log=LogSettings(settings.log.level, settings.log.format),
             clusters=found.clusters,
             repositories=found.repositories,

@@ -10,6 +10,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import ConfigError
 from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.ports.sops import SopsAccess
 from gitopsd.ports.sources import RepositoryAccess
 
 
@@ -109,6 +110,7 @@ class Config:
     digest: str
     stamps: Mapping[str, Stamp] = field(repr=False)
     errors: tuple[ConfigError, ...] = ()
+    sops: SopsAccess = field(default_factory=SopsAccess)
     repository_credentials: tuple[RepositoryAccess, ...] = ()
     repositories_from: tuple[RepositorySecrets, ...] = ()
     plugins: tuple[CommandPlugin, ...] = ()

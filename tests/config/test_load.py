@@ -492,6 +492,8 @@ def example(folder: Path) -> Config:
     for name in ("staging-token", "staging-ca.crt", "vault-token", *REPOSITORY_SECRETS):
         (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / name).write_text(f"{PEM}\n")
+    for name in ("age.txt", "team-age.txt", "aws-id", "aws-key", "vault", "pgp.asc"):
+        (folder / "secrets" / name).write_text("-----BEGIN PGP PRIVATE KEY BLOCK-----\n")
     (folder / "home" / ".kube").mkdir(parents=True)
     (folder / "home" / ".kube" / "config").write_text(KUBECONFIG)
     environ = {"HOME": f"{folder}/home", "STAGING_HOST": "10.0.0.9"}

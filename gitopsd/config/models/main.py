@@ -9,6 +9,7 @@ from gitopsd.config.models.cluster import Cluster
 from gitopsd.config.models.plugins import CommandPlugin
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import Git, HelmSettings, Log, Reconcile, Render, Server, State
+from gitopsd.config.models.sops import Sops
 from gitopsd.config.models.strict import StrictModel
 
 
@@ -36,6 +37,7 @@ class Main(StrictModel):
     plugins: list[CommandPlugin] = Field(
         default_factory=list, description="Programs that render sources: Argo CD's config management plugins."
     )
+    sops: Sops = Field(default_factory=Sops, description="Keys for files that SOPS encrypted.")
     log: Log = Field(default_factory=Log, description="What is logged and how.")
     include: list[str] = Field(
         default_factory=list,
