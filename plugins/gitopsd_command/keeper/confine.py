@@ -13,15 +13,18 @@ from typing import Final
 from gitopsd_command.keeper.copying import Owner
 from gitopsd_command.keeper.landlock import only_write_below
 from gitopsd_command.keeper.order import HOME, SOURCE, TEMPORARY, Order, Step
-from gitopsd_command.keeper.processes import control
+from gitopsd_command.keeper.processes import control, give_up_capabilities
 
-_SET_PARENT_DEATH_SIGNAL, _DROP_BOUNDING, _SET_NO_NEW_PRIVILEGES = 1, 24, 38
-_LAST_CAPABILITY_FILE: Final = "/proc/sys/kernel/cap_last_cap"
+_SET_PARENT_DEATH_SIGNAL, _SET_NO_NEW_PRIVILEGES = 1, 38
 # What Python and the keeper do not leave as it is by default.
 _OWN_SIGNALS: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MOST_OPEN_FILES: Final = 4096
 # Counted for the whole user, so it is set only where a user is named for the commands.
 _MOST_PROCESSES: Final = 1024
+
+
+class UnusableUser(Exception):  # noqa: N818  # an outcome of the run that is reported, not an error of the keeper
+    """The commands cannot run as the declared user; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,17 @@ class Account:
 
 
 def account_of(user: str) -> Account | None:
-    """The account of a user's name, None for "". Raises `LookupError` if there is none."""
+    """The account of a user's name, None for "" and for the present one. Raises `UnusableUser`."""
     if not user:
         return None
-    found = pwd.getpwnam(user)
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError:
+        raise UnusableUser(f"there is no user {user!r}") from None
+    if found.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        raise UnusableUser(f"gitopsd does not run as root, so it cannot run commands as {user!r}")
     return Account(user, found.pw_uid, found.pw_gid)
 
 
@@ -93,16 +103,9 @@ def _lower(which: int, most: int) -> None:
 
 
 def _drop_privileges(account: Account | None) -> None:
-    """Without capabilities in the bounding set, exec gives root none."""
-    if os.geteuid() == 0:
-        with open(_LAST_CAPABILITY_FILE, "rb") as file:
-            last = int(file.read())
-        if account is not None:
-            os.initgroups(account.name, account.gid)
-        for capability in range(last + 1):
-            control(_DROP_BOUNDING, capability)
-        if account is not None:
-            os.setresgid(account.gid, account.gid, account.gid)
-            os.setresuid(account.uid, account.uid, account.uid)
-    elif account is not None and account.uid != os.geteuid():
-        raise PermissionError(errno.EPERM, "gitopsd does not run as root, so it cannot run commands as another user")
+    """Become the user, and give up all capabilities: under no_new_privs exec gives none back, not even to root."""
+    if account is not None:
+        os.initgroups(account.name, account.gid)
+        os.setresgid(account.gid, account.gid, account.gid)
+        os.setresuid(account.uid, account.uid, account.uid)
+    give_up_capabilities()

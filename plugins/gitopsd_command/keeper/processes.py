@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import struct
 import time
 from collections.abc import Iterator
 from typing import Final
 
 _SET_CHILD_SUBREAPER: Final = 36
+_CAPABILITY_VERSION_3: Final = 0x20080522
 _SECONDS_TO_END: Final = 10.0
 _SECONDS_BETWEEN: Final = 0.01
 _MOST_ROUNDS: Final = 50
@@ -28,6 +30,14 @@ def control(option: int, value: int) -> None:
     if libc.prctl(option, *rest):
         number = ctypes.get_errno()
         raise OSError(number, f"prctl {option}: {os.strerror(number)}")
+
+
+def give_up_capabilities() -> None:
+    """capset(2) with nothing in all three sets. Raises `OSError`."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    if libc.capset(header, bytes(24)):
+        number = ctypes.get_errno()
+        raise OSError(number, f"capset: {os.strerror(number)}")
 
 
 def end_all() -> bool:

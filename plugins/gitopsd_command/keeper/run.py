@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from gitopsd_command.keeper.confine import Account, account_of, owner_of
+from gitopsd_command.keeper.confine import Account, UnusableUser, account_of, owner_of
 from gitopsd_command.keeper.copying import Copying, NotCopied, Owner, remove
 from gitopsd_command.keeper.order import HEADER, HOME, SOURCE, TEMPORARY, Ended, Order, Report, pack_report, read_order
 from gitopsd_command.keeper.processes import adopt_orphans
@@ -41,8 +41,8 @@ def _run(order: Order) -> tuple[Report, bytes]:
     try:
         account = account_of(order.user)
         _prepare(order, account, watch)
-    except LookupError:
-        return Report(Ended.NOT_STARTED, why=f"there is no user {order.user!r}"), b""
+    except UnusableUser as problem:
+        return Report(Ended.NOT_STARTED, why=str(problem)), b""
     except (Cancelled, OutOfTime, NotCopied, OSError) as problem:
         return _stopped(problem, Report(Ended.NOT_COPIED)), b""
     report, output = Report(Ended.OK), b""
