@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from gitopsd.core.jsonvalue import JsonValue
 from tests.differential.case import Case, Content, Files, Outcome, Tool, chart, config_map, shows
+from tests.differential.official import KUBE_VERSION
 
-_HELM = ("--enable-helm", "--helm-command", "{helm}")
+_HELM = ("--enable-helm", "--helm-command", "{helm}", "--helm-kube-version", KUBE_VERSION)
 _ON: dict[str, JsonValue] = {"enableHelm": True}
 _VALUES = "color: red\nsize: 1\nnested: {a: file, b: file}\nlist: [1, 2]\nobjects: [{name: a, v: 1}, {name: b, v: 2}]\n"
 _TEMPLATES: Files = {
@@ -28,16 +29,12 @@ def _chart(at: str) -> Files:
 
 
 def _case(
-    name: str,
-    entry: str = "",
-    head: str = "",
-    more: Files | None = None,
-    outcome: Outcome = Outcome.EQUAL,
-    why: str = "",
+    name: str, entry: str = "", *, head: str = "", more: Files | None = None, outcome: Outcome = Outcome.EQUAL
 ) -> Case:
     files: dict[str, Content] = dict(_chart("app/charts/widget"))
     files["app/kustomization.yaml"] = f"{head}helmCharts:\n- name: widget\n{entry}"
     files.update({f"app/{file}": text for file, text in (more or {}).items()})
+    why = "E2: Helm's settings and plugins are not read from a repository" if outcome is Outcome.STRICTER else ""
     return Case("kustomize: helmCharts", name, Tool.KUSTOMIZE, files, _ON, outcome=outcome, why=why, told=_HELM)
 
 
@@ -80,13 +77,13 @@ CASES = [
     _case("kubeVersion and apiVersions", "  kubeVersion: v1.25.1\n  apiVersions: [own.example.org/v1]\n"),
     _case("debug", "  debug: true\n"),
     _case("below a namespace and a prefix", head="namespace: mine\nnamePrefix: p-\ncommonLabels: {l: m}\nimages: [{name: nginx, newTag: '2'}]\n"),
-    _case("with patches", head="patches: [{target: {kind: Deployment}, patch: '[{op: add, path: /spec/replicas, value: 7}]'}]\n"),
+    _case("with patches", head="patches: [{target: {kind: Deployment}, patch: '- {op: add, path: /spec/replicas, value: 7}'}]\n"),
     _case("with resources and generators", head="resources: [own.yaml]\nconfigMapGenerator: [{name: gen, literals: [a=b]}]\nnameSuffix: -s\n", more={"own.yaml": config_map("own")}),
     _case("origins", head="buildMetadata: [originAnnotations, transformerAnnotations]\nnamePrefix: p-\n"),
     _case("a name that is an option", "  releaseName: --post-renderer\n", outcome=Outcome.REFUSED),
     _case("no chart of the name", "- name: gone\n", outcome=Outcome.REFUSED),
     _case("a field that is unknown", "  values: x\n", outcome=Outcome.REFUSED),
-    _case("settings of its own", head="helmGlobals: {configHome: ./h}\n", outcome=Outcome.STRICTER, why="E2: Helm's settings and plugins are not read from a repository"),
+    _case("settings of its own", head="helmGlobals: {configHome: ./h}\n", outcome=Outcome.STRICTER),
     _whole("chartHome", {"app/kustomization.yaml": "helmGlobals: {chartHome: own/place}\nhelmCharts: [{name: widget}]\n", **_chart("app/own/place/widget")}),
     _whole("of a base", {"app/kustomization.yaml": "resources: [../base]\nnamespace: over\n", "base/kustomization.yaml": "helmCharts: [{name: widget, releaseName: b}]\nnamePrefix: b-\n", **_chart("base/charts/widget")}),
     _whole("of two overlays", {"app/kustomization.yaml": "resources: [one, two]\n", "app/one/kustomization.yaml": "resources: [../../base]\nnamespace: one\nnamePrefix: one-\n", "app/two/kustomization.yaml": "resources: [../../base]\nnamespace: two\nnamePrefix: two-\n", "base/kustomization.yaml": "helmCharts: [{name: widget, releaseName: b}]\n", **_chart("base/charts/widget")}),
