@@ -35,6 +35,9 @@ from gitopsd.render.pool import MEMORY_LIMIT, EnginePool
 from gitopsd.render.renderer import RenderRoom
 from gitopsd.render.supplies import Supplies
 from gitopsd.render.vault import Vault
+from gitopsd.sources.accesses import Accesses
+from gitopsd.sources.all import AllSources
+from gitopsd.sources.artifacts import ArtifactSources, fetch_command
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits
 
@@ -55,7 +58,7 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class _Workshop:
     renderers: Sequence[Renderer]
-    sources: GitSources
+    sources: AllSources
     supplies: Supplies
     engine: str
 
@@ -139,8 +142,14 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
     limits = GitLimits(lookup_seconds=git.timeout_seconds, fetch_seconds=git.fetch_timeout_seconds) if git else None
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_scratch())
-        sources = await stack.enter_async_context(
-            GitSources(folder=Path(folder) / "git", repositories=config.repositories if config else (), limits=limits)
+        accesses = Accesses(config.repositories, config.repository_credentials) if config else Accesses()
+        sources = AllSources(
+            await stack.enter_async_context(
+                GitSources(folder=Path(folder) / "git", repositories=accesses, limits=limits)
+            ),
+            await stack.enter_async_context(
+                ArtifactSources(folder=Path(folder) / "artifacts", command=fetch_command(binary), accesses=accesses)
+            ),
         )
         commands = CommandPlugins(config.plugins if config else (), str(Path(folder) / "commands"))
         renderers = await stack.enter_async_context(_renderers(binary, memory, commands))

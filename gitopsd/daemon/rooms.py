@@ -37,6 +37,8 @@ from gitopsd.render.renderer import RenderRoom
 from gitopsd.render.seeds import Seeds
 from gitopsd.render.supplies import LookUp, Supplies
 from gitopsd.render.vault import Vault
+from gitopsd.sources.all import AllSources
+from gitopsd.sources.artifacts import ArtifactSources, fetch_command
 from gitopsd.sources.connections import Connections
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
@@ -50,7 +52,7 @@ _log = structlog.get_logger("gitopsd.daemon")
 class Rooms:
     """The rooms that one daemon lives in."""
 
-    sources: GitSources
+    sources: AllSources
     renderer: RenderRoom
     clusters: KubeClusters
     store: SqliteStore
@@ -73,11 +75,7 @@ class OpenRooms(AsyncContextManagerMixin):
         async with (
             StateLock(Path(config.state_dir)) as lock,
             SqliteStore(lock, _unreadable) as store,
-            GitSources(
-                folder=Path(config.cache_dir) / "git",
-                limits=_git_limits(config),
-                on_request=self._git_request,
-            ) as sources,
+            self._sources() as sources,
             KubeClusters(
                 config.clusters,
                 clock=self._clock,
@@ -89,6 +87,24 @@ class OpenRooms(AsyncContextManagerMixin):
             self._renderer(sources, clusters) as renderer,
         ):
             yield Rooms(sources, renderer, clusters, store, repositories)
+
+    @asynccontextmanager
+    async def _sources(self) -> AsyncGenerator[AllSources]:
+        config = self._config
+        binary = locate(config.render.engine, self._environ)
+        async with (
+            GitSources(
+                folder=Path(config.cache_dir) / "git",
+                limits=_git_limits(config),
+                on_request=self._git_request,
+            ) as git,
+            ArtifactSources(
+                folder=Path(config.cache_dir) / "artifacts",
+                command=fetch_command(binary),
+                on_connection=self._connections.note,
+            ) as artifacts,
+        ):
+            yield AllSources(git, artifacts)
 
     @asynccontextmanager
     async def _renderer(self, sources: Sources, clusters: KubeClusters) -> AsyncGenerator[RenderRoom]:

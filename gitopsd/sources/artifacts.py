@@ -29,6 +29,11 @@ from gitopsd.sources.limits import GitRequest, OnRequest
 Artifact = HelmChart | OciArtifact | WebFile
 
 
+def fetch_command(engine: str | None) -> Sequence[str] | None:
+    """The command that starts one fetch with the engine at a path; None without one."""
+    return None if engine is None else (engine, "fetch")
+
+
 def _unheard_request(_: GitRequest) -> None:
     """Nobody counts."""
 

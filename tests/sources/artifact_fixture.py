@@ -16,7 +16,7 @@ from gitopsd.ports.sources import RepositoryAccess
 from gitopsd.render.engine import locate
 from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.artifact_limits import ArtifactLimits
-from gitopsd.sources.artifacts import ArtifactSources
+from gitopsd.sources.artifacts import ArtifactSources, fetch_command
 from gitopsd.sources.limits import GitRequest
 from gitopsd.testing.chartrepo import ChartRepository
 
@@ -54,7 +54,7 @@ async def opened(
     return await stack.enter_async_context(
         ArtifactSources(
             folder=folder,
-            command=[engine(), "fetch"],
+            command=fetch_command(engine()),
             accesses=Accesses(accesses),
             limits=limits,
             on_request=on_request or (lambda _request: None),
