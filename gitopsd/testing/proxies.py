@@ -21,9 +21,9 @@ _SILENCE_SECONDS: Final = 20.0
 class ProxyServer:
     """A proxy of the kind `http` or `socks5`; behind TLS with `certificate` (PEM: chain and key).
 
-    With a `username` it wants that and the `password`. `hosts` are names that only it can resolve. `seen` are the
-    targets (`host:port`) that it was asked for, `heads` the heads of plain requests as they came; `status` is what an
-    HTTP proxy answers instead of doing its work. The fields may be changed while it runs.
+    With a `username` it wants that and the `password`. `hosts` are names that only it can resolve, to an address or
+    `address:port`. `seen` are the targets (`host:port`) that it was asked for, `heads` the heads of plain requests as
+    they came; an HTTP proxy answers `status` instead of doing its work. The fields may be changed while it runs.
     """
 
     kind: str = "http"
@@ -147,7 +147,8 @@ class ProxyServer:
 
     def _connected(self, host: str, port: int) -> socket.socket:
         self.seen.append(f"{host}:{port}")
-        return socket.create_connection((self.hosts.get(host, host), port), timeout=_SILENCE_SECONDS)
+        there, _, other_port = self.hosts.get(host, host).partition(":")
+        return socket.create_connection((there, int(other_port or port)), timeout=_SILENCE_SECONDS)
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:

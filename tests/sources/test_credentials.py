@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hmac
 import http.client
 import ssl
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
 from gitopsd.sources.worker import relay
+from gitopsd.sources.worker.sshtunnel import known_hosts_as
 from gitopsd.testing.forge import Forge
 from gitopsd.testing.gitserver import GitRepo, GitServer, SshServer, new_key
 from gitopsd.testing.proxies import ProxyServer
@@ -351,6 +354,84 @@ async def test_a_connection_that_is_cut_behind_the_proxy_is_no_broken_mirror(
     assert caught.value.what == "the git server cannot be reached"
     server.faults.cut_after = 0
     assert await sources.commit(url, "main") == tip(repo)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("key") / "key"
+    new_key(path)
+    return path
+
+
+def ssh_access(url: str, key: Path, known_hosts: str, proxy: str) -> RepositoryAccess:
+    secret = Secret(key.read_text())
+    return RepositoryAccess(url, ssh_private_key=secret, ssh_known_hosts=known_hosts, proxy=parse_proxy(proxy))
+
+
+@needs_sshd
+@pytest.mark.parametrize("kind", ["http", "https", "socks5"])
+async def test_ssh_goes_through_a_proxy_and_the_server_is_still_the_known_one(
+    *, kind: str, tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sshd = stack.enter_context(SshServer(tmp_path / "sshd", [key]))
+    certificate = None
+    if kind == "https":
+        authority = Authority("one")
+        certificate = authority.server(tmp_path / "proxy.pem", "127.0.0.1")
+        (tmp_path / "ca.pem").write_text(authority.pem)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    proxy = stack.enter_context(
+        ProxyServer(kind.replace("https", "http"), certificate, "u", "p", hosts={"git.test": "127.0.0.1"})
+    )
+    url = sshd.url(repo.path).replace("127.0.0.1", "git.test")
+    known = sshd.known_hosts.replace("127.0.0.1", "git.test")
+
+    def access(known_hosts: str, password: str) -> RepositoryAccess:
+        return ssh_access(url, key, known_hosts, f"{kind}://u:{password}@127.0.0.1:{proxy.port}")
+
+    sources = await opened(stack, tmp_path, access(known, "p"))
+    assert await sources.commit(url, "main") == tip(repo)
+    assert set(proxy.seen) == {f"git.test:{sshd.port}"}
+
+    new_key(tmp_path / "stranger")
+    stranger = f"[git.test]:{sshd.port} {(tmp_path / 'stranger.pub').read_text()}"
+    for wrong in ("", sshd.known_hosts, stranger):
+        sources.reconfigure([access(wrong, "p")])
+        error = await refusal(sources, url)
+        assert (error.what, sshd.fingerprint in error.why) == ("the ssh host key was refused", True)
+
+    sources.reconfigure([access(known, "wrong-CANARY")])
+    error = await refusal(sources, url)
+    assert error.what == "the proxy does not let git through"
+    sources.reconfigure([access(known, "p")])
+    await sources.refs(url, fresh=True)
+
+
+@needs_sshd
+async def test_an_scp_like_address_goes_through_a_proxy_to_the_port_of_ssh(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, key: Path
+) -> None:
+    sshd = stack.enter_context(SshServer(tmp_path / "sshd", [key]))
+    proxy = stack.enter_context(ProxyServer("socks5", hosts={"git.test": f"127.0.0.1:{sshd.port}"}))
+    user = sshd.url(repo.path).split("//")[1].split("@", maxsplit=1)[0]
+    known = "git.test " + sshd.known_hosts.split(" ", 1)[1]
+    access = ssh_access(f"{user}@git.test:{repo.path}", key, known, f"socks5://127.0.0.1:{proxy.port}")
+    sources = await opened(stack, tmp_path, access)
+    assert await sources.commit(access.url, "main") == tip(repo)
+    assert set(proxy.seen) == {"git.test:22"}
+
+
+def test_known_hosts_are_found_by_name_port_and_hash() -> None:
+    salt = b"twenty bytes of salt"
+    digest = hmac.new(salt, b"192.168.1.61", "sha1").digest()
+    hashed = f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+    lines = "h,other ssh-rsa A\n[h]:2222 ssh-rsa B\n# h ssh-rsa C\n\nH ssh-rsa D\n"
+    lines += f"{hashed} ssh-rsa H\nx* ssh-rsa E\n|1|x|y ssh-rsa F\n"
+    assert known_hosts_as(lines, "h", 2222, "n") == "n ssh-rsa A\nn ssh-rsa B\nn ssh-rsa D"
+    assert known_hosts_as(lines, "h", 22, "n") == "n ssh-rsa A\nn ssh-rsa D"
+    assert known_hosts_as(lines, "192.168.1.61", 22, "n") == "n ssh-rsa H"
+    assert known_hosts_as(lines, "xyz", 22, "n") == ""
+    assert known_hosts_as("@revoked * ssh-rsa A", "h", 22, "n") == "@revoked * ssh-rsa A"
 
 
 # GitHub Apps

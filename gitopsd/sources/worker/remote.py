@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -36,7 +37,7 @@ class Callbacks(pygit2.RemoteCallbacks):
         self, url: str, username_from_url: str | None, allowed_types: CredentialType
     ) -> pygit2.Username | pygit2.UserPass | pygit2.Keypair:
         """One try for the URL that we meant; a second question means that the first answer was wrong."""
-        asked = parse(url)
+        asked = self.url if url == text(self.access, "address") else parse(url)
         if (asked.scheme, asked.host, asked.port) != (self.url.scheme, self.url.host, self.url.port):
             raise Failure(FailureKind.REDIRECT, "the server redirected to another host, which asks for credentials")
         user = username_from_url or text(self.access, "username") or ("git" if self.url.scheme == "ssh" else "")
@@ -86,10 +87,9 @@ class Callbacks(pygit2.RemoteCallbacks):
 def advertised(access: JsonObject, most: int) -> list[tuple[str, str]]:
     """(name, id) of everything that an ssh server or a local repository advertises."""
     scratch = safe_join(os.environ["HOME"], "scratch.git")
-    remote = mirror.made(scratch).remotes.create_anonymous(_address(access))
-    callbacks = Callbacks(access)
-    with _KnownHosts(access):
-        heads = remote.list_heads(callbacks=callbacks)
+    with _tunnelled(access) as there, _KnownHosts(there):
+        remote = mirror.made(scratch).remotes.create_anonymous(_address(there))
+        heads = remote.list_heads(callbacks=Callbacks(there))
     if len(heads) > 2 * most:
         raise Failure(FailureKind.LIMIT, f"the server advertises more than {most} refs")
     return [(head.name or "", str(head.oid)) for head in heads]
@@ -100,7 +100,16 @@ def fetch(request: JsonObject) -> Mapping[str, JsonValue]:
     access = mapping(request, "access")
     if text(access, "url").startswith("http"):
         return _fetched_from_the_web(request, access)
-    return _into_mirror(request, access)
+    with _tunnelled(access) as there:
+        return _into_mirror(request, there)
+
+
+def _tunnelled(access: JsonObject) -> AbstractContextManager[JsonObject]:
+    if not text(access, "proxy_scheme"):
+        return nullcontext(access)
+    from gitopsd.sources.worker import sshtunnel  # noqa: PLC0415 - only those who need it pay for it
+
+    return sshtunnel.tunnelled(access)
 
 
 def _fetched_from_the_web(request: JsonObject, access: JsonObject) -> Mapping[str, JsonValue]:
@@ -148,8 +157,8 @@ def _fetched(
 
 
 def _address(access: JsonObject) -> str:
-    """What libgit2 is to connect to; a folder as its plain path."""
-    url = text(access, "url")
+    """What libgit2 is to connect to: the door of a tunnel, the URL; a folder as its plain path."""
+    url = text(access, "address") or text(access, "url")
     if not url.startswith("file:"):
         return url
     path = unquote(urlsplit(url).path)
