@@ -151,7 +151,7 @@ async def test_E1_a_remote_base_is_refused_without_a_process_or_a_socket(world: 
     marker = world.folder / "executed"
     bases = [
         f"https://127.0.0.1:9/team/base.git?ref=--upload-pack=touch%20{marker}",
-        "git@127.0.0.1:team/base?ref=main",
+        "git@127.0.0.1:team/base?ref=--upload-pack=x",
         "github.example.org/team/base?ref=main",
     ]
     for number, base in enumerate(bases):
