@@ -13,7 +13,7 @@ from gitopsd.core.proxy import BadProxyError, Proxy, parse_no_proxy, parse_proxy
 from gitopsd.core.repo_url import BadUrlError
 from gitopsd.core.secret import Secret
 from gitopsd.core.url_place import OCI_SCHEME, place_of
-from gitopsd.ports.sources import GitHubApp, RepositoryAccess
+from gitopsd.ports.sources import GitHubApp, RepositoryAccess, Verification
 
 _SSH_ONLY = ("sshPrivateKey", "sshKnownHosts", "insecureIgnoreHostKey")
 _WEB_ONLY = ("username", "password", "bearerToken", "ca", "insecure", "tlsClientCertData", "tlsClientCertKey")
@@ -41,6 +41,7 @@ class RepositoryExtras(TypedDict, total=False):
     depth: int
     enable_lfs: bool
     submodules: bool
+    verify: Verification | None
     written_at: str
 
 

@@ -10,6 +10,7 @@ from gitopsd.config.errors import Problems
 from gitopsd.config.locations import LocationError, declared_location
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository, RepositoryReach
 from gitopsd.config.reach import access_of, check_reach
+from gitopsd.config.signatures import verification
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.config.values import RepositorySecrets
 from gitopsd.core.repo_url import BadUrlError, parse
@@ -44,6 +45,7 @@ def repository_access(
         depth=model.depth,
         enable_lfs=model.enable_lfs,
         submodules=model.submodules,
+        verify=verification(model, document, path, problems),
         written_at=str(document.position(path)),
     )
 
@@ -118,7 +120,12 @@ def _note_url(document: Document, path: KeyPath, problems: Problems, why: str, h
 def _check_git(model: Repository, document: Document, path: KeyPath, problems: Problems) -> None:
     if model.type == "git":
         return
-    for key, given in (("depth", model.depth), ("enableLfs", model.enable_lfs), ("submodules", model.submodules)):
+    for key, given in (
+        ("depth", model.depth),
+        ("enableLfs", model.enable_lfs),
+        ("submodules", model.submodules),
+        ("verify", model.verify),
+    ):
         if given:
             place = (*path, key)
             problems.add(

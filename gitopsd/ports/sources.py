@@ -28,6 +28,22 @@ class GitHubApp:
     base_url: str = "https://api.github.com"
 
 
+class VerifyMode(enum.StrEnum):
+    """Which commits have to be signed: none, the one that is deployed, or all its ancestors back to a seal too."""
+
+    NONE = "none"
+    HEAD = "head"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The signatures that a repository's commits need. `keys` are public ones: OpenPGP's in armour, or SSH's lines."""
+
+    mode: VerifyMode
+    keys: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RepositoryAccess:
     """How to reach one repository, or all whose URL begins with `url` (a credential template).
@@ -62,6 +78,7 @@ class RepositoryAccess:
     depth: int = 0
     enable_lfs: bool = False
     submodules: bool = False
+    verify: Verification | None = None
     force_basic_auth: bool = False
     pass_credentials: bool = False
     insecure_oci_force_http: bool = False

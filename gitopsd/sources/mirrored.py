@@ -85,6 +85,12 @@ class Mirror:
         await self._must_find(commit, commits, known)
         return await self._pool.local(whole)
 
+    async def have_ref(self, ref: str) -> str:
+        """Fetch a ref for itself (a tag's own object does not come with its commit); its name in the mirror."""
+        async with self._lock:
+            await self._fetch([ref])
+        return _own_name(ref)
+
     async def drop(self) -> None:
         """Remove the mirror; it comes back when somebody asks for a commit."""
         async with self._lock:
@@ -148,4 +154,8 @@ def _refspecs(refs: Sequence[str]) -> Sequence[str]:
     """Where fetched refs go in the mirror: below folders of ours, single ones under names of ours too (G7)."""
     if not refs:
         return ["+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*"]
-    return [f"+{ref}:refs/one/{digest_of(ref)}" for ref in refs]
+    return [f"+{ref}:{_own_name(ref)}" for ref in refs]
+
+
+def _own_name(ref: str) -> str:
+    return f"refs/one/{digest_of(ref)}"

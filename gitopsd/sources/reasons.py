@@ -93,6 +93,11 @@ _REASONS: Final[Mapping[FailureKind, _Reason]] = {
         "it is started anew for the next request; look for an OOM kill",
         retryable=True,
     ),
+    FailureKind.SIGNATURE: _Reason(
+        "the signature is refused",
+        "sign the commit with a key of `verify.keys`, or list the key there if it is to be trusted",
+        retryable=False,
+    ),
     FailureKind.INTERNAL: _Reason(
         "git failed in a way that nobody foresaw", "report it with this message; it is tried again", retryable=True
     ),

@@ -29,6 +29,7 @@ from gitopsd.sources.shared import SharedCalls
 from gitopsd.sources.shelf import Shelf, Supplies, Way
 from gitopsd.sources.submodules import Module, Part, Submodules
 from gitopsd.sources.urls import NormalisedUrl, check_url
+from gitopsd.sources.vouching import Vouching
 from gitopsd.sources.wire import Failure, FailureKind
 
 Result = TypeVar("Result")
@@ -79,6 +80,7 @@ class Repository:
         self._mirror = Mirror(
             self.digest, folders=folders, pool=pool, most_packs=limits.mirror_packs, fetch=self._fetch
         )
+        self._vouching = Vouching(read=self._read, have_ref=self._mirror.have_ref)
         self._submodules = Submodules(read=self._read, find=submodule, limits=limits)
         supplies = Supplies(read=self._read, local=pool.local, lent=self._lent, bring=self._bring)
         self._shelf = Shelf(self.digest, folders=folders, limits=limits, tasks=tasks, supplies=supplies)
@@ -226,10 +228,12 @@ class Repository:
             case Named(ref=ref, commit=commit):
                 if not await self._told(self._mirror.hold(commit, ref)):
                     raise _MovedError
+                await self._told(self._vouching.check(commit, ref, self._access.verify))
                 return commit
             case ById(digits=digits):
                 found = await self._told(self._mirror.find(digits, refs.commits, self._known))
                 if found is not None:
+                    await self._told(self._vouching.check(found, "", self._access.verify))
                     return found
             case None:
                 pass

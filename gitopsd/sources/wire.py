@@ -39,6 +39,7 @@ class FailureKind(enum.StrEnum):
     DEADLINE = "deadline"
     DIED = "died"
     NO_ENGINE = "no-engine"
+    SIGNATURE = "signature"
     INTERNAL = "internal"
 
 

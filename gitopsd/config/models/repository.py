@@ -95,6 +95,21 @@ class RepositoryReach(StrictModel):
     )
 
 
+class Verify(StrictModel):
+    """Whose signatures a repository's commits need."""
+
+    mode: Literal["none", "head", "strict"] = Field(
+        "head",
+        description="head: the commit that is deployed, or its annotated tag; strict: all commits before it too, back "
+        "to a signed one with the trailer `Argocd-gpg-seal: REASON`; none: do not look.",
+    )
+    keys: list[TextOrFile] = Field(
+        default_factory=list,
+        description="Public keys, each as text or {file: PATH}: OpenPGP in armour, or lines of ssh-ed25519, "
+        "ecdsa-sha2-… and ssh-rsa.",
+    )
+
+
 class Repository(RepositoryReach):
     """How to reach one repository. Repositories that need no credentials need no entry."""
 
@@ -109,6 +124,7 @@ class Repository(RepositoryReach):
     depth: int = Field(0, ge=0, description="How many commits of the history to fetch. Default: all.")
     enable_lfs: bool = Field(False, description="Fetch the files that git LFS keeps beside the repository.")
     submodules: bool = Field(False, description="Fetch the repository's submodules as well.")
+    verify: Verify | None = Field(None, description="Refuse commits without a signature of one of these keys.")
 
 
 class CredentialTemplate(RepositoryReach):

@@ -26,6 +26,18 @@ def _app_token(request: JsonObject) -> Mapping[str, JsonValue]:
     return githubapp.app_token(request)
 
 
+def _verify(request: JsonObject) -> Mapping[str, JsonValue]:
+    from gitopsd.sources.worker import signed  # noqa: PLC0415 - cryptography is for those who use it
+
+    return signed.verify(request)
+
+
+def _objects(request: JsonObject) -> Mapping[str, JsonValue]:
+    from gitopsd.sources.worker.lfs import objects  # noqa: PLC0415 - http.client is for those who use it
+
+    return objects(request)
+
+
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "app-token": _app_token,
     "refs": lookup.refs,
@@ -37,6 +49,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "snapshot": snapshot.snapshot,
     "clone": linking.clone,
     "modules": modules.modules,
+    "verify": _verify,
+    "objects": _objects,
 }
 
 
