@@ -163,6 +163,7 @@ class Daemon(AsyncContextManagerMixin):
             return
         before = self.config
         rooms.repositories.reconfigure(config)
+        rooms.sops.reconfigure(config.sops)
         clusters_changed = config.clusters != before.clusters
         if clusters_changed:
             await rooms.clusters.reconfigure(config.clusters)
@@ -177,6 +178,8 @@ class Daemon(AsyncContextManagerMixin):
         self.supervisor.configure(config.applications)
         if clusters_changed:
             self.supervisor.rewire()
+        if config.sops != before.sops:
+            self.supervisor.reaccess(projects=True)
 
     def _reloaded(self, error: str) -> None:
         self.recorder.reload(ok=not error, when=self.clock.now())

@@ -10,10 +10,11 @@ import difflib
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from gitopsd.config import Config, load
@@ -33,6 +34,8 @@ from gitopsd.render.limits import Limits
 from gitopsd.render.offline import render_folder
 from gitopsd.render.pool import MEMORY_LIMIT, EnginePool
 from gitopsd.render.renderer import RenderRoom
+from gitopsd.render.sops import Sops, locate_sops
+from gitopsd.render.sops_person import personal_keys
 from gitopsd.render.supplies import Supplies
 from gitopsd.render.vault import Vault
 from gitopsd.sources.accesses import Accesses
@@ -153,7 +156,20 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
         )
         commands = CommandPlugins(config.plugins if config else (), str(Path(folder) / "commands"))
         renderers = await stack.enter_async_context(_renderers(binary, memory, commands))
-        yield _Workshop(renderers, sources, Supplies(sources, SystemClock()), identity(binary))
+        made = await anyio.to_thread.run_sync(_sops, where, limiter=anyio.CapacityLimiter(1))
+        sops = await stack.enter_async_context(made)
+        supplies = Supplies(sources, SystemClock(), decrypt=sops.decrypt)
+        yield _Workshop(renderers, sources, supplies, identity(binary))
+
+
+def _sops(where: Setting) -> Sops:
+    """With the configuration's keys, and those of the person who asks."""
+    access = personal_keys(where.environ)
+    if where.config is not None:
+        configured = where.config.sops
+        access = replace(configured, age=(*configured.age, *access.age))
+    program = locate_sops(where.environ)
+    return Sops(None if program is None else [program], access)
 
 
 def _scratch() -> tempfile.TemporaryDirectory[str]:

@@ -35,6 +35,7 @@ from gitopsd.render.limits import Limits
 from gitopsd.render.pool import EnginePool
 from gitopsd.render.renderer import RenderRoom
 from gitopsd.render.seeds import Seeds
+from gitopsd.render.sops import Sops, locate_sops
 from gitopsd.render.supplies import LookUp, Supplies
 from gitopsd.render.vault import Vault
 from gitopsd.sources.all import AllSources
@@ -57,6 +58,7 @@ class Rooms:
     clusters: KubeClusters
     store: SqliteStore
     repositories: Repositories
+    sops: Sops
 
 
 class OpenRooms(AsyncContextManagerMixin):
@@ -84,9 +86,10 @@ class OpenRooms(AsyncContextManagerMixin):
                 on_connection=self._connection,
             ) as clusters,
             Repositories(config, clusters, self._clock, self._connections, sources.reconfigure) as repositories,
-            self._renderer(sources, clusters) as renderer,
+            self._sops() as sops,
+            self._renderer(sources, clusters, sops) as renderer,
         ):
-            yield Rooms(sources, renderer, clusters, store, repositories)
+            yield Rooms(sources, renderer, clusters, store, repositories, sops)
 
     @asynccontextmanager
     async def _sources(self) -> AsyncGenerator[AllSources]:
@@ -107,12 +110,14 @@ class OpenRooms(AsyncContextManagerMixin):
             yield AllSources(git, artifacts)
 
     @asynccontextmanager
-    async def _renderer(self, sources: Sources, clusters: KubeClusters) -> AsyncGenerator[RenderRoom]:
+    async def _renderer(self, sources: Sources, clusters: KubeClusters, sops: Sops) -> AsyncGenerator[RenderRoom]:
         config = self._config
         seeds = await anyio.to_thread.run_sync(Seeds.open, str(Path(config.state_dir) / "random.key"))
         supplies = Supplies(
             sources,
             self._clock,
+            decrypt=sops.decrypt,
+            keys=lambda: sops.generation,
             look_up=_looking_up(clusters) if config.render.helm_lookup else None,
         )
         plugins = load_plugins()
@@ -144,6 +149,10 @@ class OpenRooms(AsyncContextManagerMixin):
             yield self._render_room(
                 plugins.renderers(engine, commands), sources, cache, who=who, supplies=supplies, seeds=seeds
             )
+
+    def _sops(self) -> Sops:
+        program = locate_sops(self._environ)
+        return Sops(None if program is None else [program], self._config.sops)
 
     def _render_room(
         self,

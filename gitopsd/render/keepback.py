@@ -5,20 +5,18 @@ from __future__ import annotations
 import anyio
 import anyio.to_thread
 
-from gitopsd.core.errors import PluginError, RenderError
-from gitopsd.plugin.failure import TracedRenderError
+from gitopsd.core.errors import GitopsdError
 from gitopsd.render.supplies import RecordingSupply
 
 
-async def masked_error(error: RenderError | PluginError, supply: RecordingSupply | None) -> RenderError | PluginError:
-    """The same error without what was decrypted for the render; the error itself where nothing was."""
+async def mask_error(error: GitopsdError, supply: RecordingSupply | None) -> None:
+    """Take from the error what was decrypted for the render, and the errors that led to it: nobody masked those."""
     if supply is None or not supply.asker.hidden:
-        return error
-    what, where, why, hint = await _masked((error.what, error.where, error.why, error.hint), supply)
-    if isinstance(error, TracedRenderError):
-        return TracedRenderError(what, where=where, why=why, hint=hint, retryable=error.retryable, reads=error.reads)
-    kind = PluginError if isinstance(error, PluginError) else RenderError
-    return kind(what, where=where, why=why, hint=hint, retryable=error.retryable)
+        return
+    texts = (error.what, error.where, error.why, error.hint)
+    error.what, error.where, error.why, error.hint = await _masked(texts, supply)
+    error.args = (error.what,)
+    error.__cause__ = error.__context__ = None
 
 
 async def masked_warnings(warnings: tuple[str, ...], supply: RecordingSupply | None) -> tuple[str, ...]:
@@ -28,7 +26,7 @@ async def masked_warnings(warnings: tuple[str, ...], supply: RecordingSupply | N
     return await _masked(warnings, supply)
 
 
-async def _masked(words: tuple[str, ...], supply: RecordingSupply) -> tuple[str, ...]:
+async def _masked(texts: tuple[str, ...], supply: RecordingSupply) -> tuple[str, ...]:
     return await anyio.to_thread.run_sync(
-        lambda: tuple(supply.masked(each) for each in words), limiter=anyio.CapacityLimiter(1)
+        lambda: tuple(supply.masked(each) for each in texts), limiter=anyio.CapacityLimiter(1)
     )

@@ -23,7 +23,7 @@ from gitopsd.render.entry import Entry
 from gitopsd.render.environment import build_environment, lasting, names_the_commit
 from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Identify, Moment, gather, place_of
 from gitopsd.render.failures import Failures
-from gitopsd.render.keepback import masked_error, masked_warnings
+from gitopsd.render.keepback import mask_error, masked_warnings
 from gitopsd.render.limits import Limits
 from gitopsd.render.seeds import Seed, Seeds
 from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
@@ -192,16 +192,14 @@ class RenderRoom:
         supply = job.supply
         try:
             outcome = await self._border.render(job)
-        except (RenderError, PluginError) as raised:
-            error = await masked_error(raised, supply)
+        except (RenderError, PluginError) as error:
+            await mask_error(error, supply)
             # What could not be had may be there the next time: only the control room's own back-off holds.
             if supply is None or not supply.failed:
                 reads = error.reads if isinstance(error, TracedRenderError) else None
                 self._failures.store(key, error, await _evidence(reads, moment, supply, uses_cluster=True))
             self._report(ask.source.renderer, began, cached=False, failed=True)
-            if error is raised:
-                raise
-            raise error from None
+            raise
         self._failures.forget(key)
         before = await self._cache.find(key, moment) if anew else None
         if before is not None and before.evidence.reads is not None and before.packed != outcome.packed:
