@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"strconv"
@@ -212,8 +213,7 @@ func (b *kustomizeBuild) failed(err error, view *kustomizeFS) error {
 	clean := b.trees.clean(text)
 	switch {
 	case strings.Contains(text, "external plugins disabled"), strings.Contains(text, "only built-in plugins"):
-		return faultf(codeRefused, "Kustomize plugins and functions are never run: %s", clean).in(kustomization, 0).
-			hint("render what the plugin makes into the repository")
+		return pluginRefused(view, clean).in(kustomization, 0)
 	case strings.Contains(text, "must specify --enable-helm"):
 		return inflatorMisplaced().in(kustomization, 0)
 	case view.lost != nil && strings.Contains(strings.ReplaceAll(text, `\"`, `"`), view.lost.Message):
@@ -232,4 +232,24 @@ func (b *kustomizeBuild) failed(err error, view *kustomizeFS) error {
 		fault.Line, _ = strconv.Atoi(found[1])
 	}
 	return fault.in(kustomization, 0)
+}
+
+var pluginKind = regexp.MustCompile(`external plugin '([^']+)'`)
+
+// pluginRefused names what would have been run (advisory E11).
+func pluginRefused(view *kustomizeFS, text string) *Fault {
+	what, file := "", ""
+	if kind := pluginKind.FindStringSubmatch(text); kind != nil {
+		what = "the plugin " + kind[1] + " (a program or a Go plugin)"
+		for _, function := range view.functions {
+			if function.plugin == kind[1] {
+				what, file = fmt.Sprintf("the function %s (%s)", kind[1], function.runs), function.file
+			}
+		}
+	}
+	fault := faultf(codeRefused, "Kustomize plugins and functions are never run: %s", firstOf(what, text))
+	if file != "" {
+		fault.in(file, 0)
+	}
+	return fault.hint("use a built-in generator or transformer, or render what it makes into the repository")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -27,6 +28,8 @@ type kustomizeFS struct {
 	warnings *Warnings
 	parsed   map[string]bool   // absolute paths after links of files that Kustomize reads as YAML
 	linked   map[string]string // kustomizations that are links: where they lead -> where they are
+
+	functions []function
 
 	fault      *Fault // the first refusal: Kustomize may hide it behind another error
 	lost       *Fault // the last thing that was looked for in vain
@@ -138,8 +141,12 @@ func (k *kustomizeFS) checkedYAML(data []byte, file string) ([]byte, error) {
 	if err != nil {
 		return nil, k.refuse(asFault(err, codeParse))
 	}
-	if _, fault := inspectYAML(data, file, true); fault != nil {
+	nodes, fault := inspectYAML(data, file, true)
+	if fault != nil {
 		return nil, k.refuse(fault)
+	}
+	if bytes.Contains(data, []byte(functionAnnotation)) {
+		k.functions = append(k.functions, functionsIn(nodes, file)...)
 	}
 	return data, nil
 }

@@ -345,19 +345,34 @@ func TestHelmInKustomizeIsRefusedUnlessEnabled(t *testing.T) {
 	}
 }
 
-func TestE11PluginsAndFunctionsAreRefused(t *testing.T) {
-	for name, config := range map[string]string{
-		"exec plugin":   "apiVersion: someteam.example.com/v1\nkind: Chart\nmetadata: {name: x}\n",
-		"exec":          "apiVersion: v1\nkind: Fn\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: ./run.sh}\n",
-		"container":     "apiVersion: v1\nkind: Fn\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      container: {image: x}\n",
-		"starlark":      "apiVersion: v1\nkind: Fn\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      starlark: {path: ./x.star}\n",
-		"inline plugin": "apiVersion: a/v1\nkind: B\nmetadata: {name: y}\n",
+func TestE11PluginsAndFunctionsAreRefusedByName(t *testing.T) {
+	function := func(how string) string {
+		return "apiVersion: v1\nkind: Fn\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      " + how + "\n"
+	}
+	for name, c := range map[string]struct{ config, says string }{
+		"exec plugin": {"apiVersion: someteam.example.com/v1\nkind: Chart\nmetadata: {name: x}\n", "the plugin Chart (a program or a Go plugin)"},
+		"exec":        {function("exec: {path: ./run.sh}"), "the function Fn (exec)"},
+		"container":   {function("container: {image: x}"), "the function Fn (container)"},
+		"starlark":    {function("starlark: {path: ./x.star}"), "the function Fn (starlark)"},
+		"other":       {function("wasm: {path: ./x.wasm}"), "the function Fn (of an unknown way to run)"},
 	} {
 		for _, field := range []string{"generators", "transformers", "validators"} {
-			t.Run(name+" "+field, func(t *testing.T) {
-				root := snapshot(t, map[string]string{"kustomization.yaml": "resources: [a.yaml]\n" + field + ": [f.yaml]\n", "a.yaml": cm("a"), "f.yaml": config, "run.sh": "#!/bin/sh\n"})
-				mustFail(t, codeRefused, "kustomize", params{"root": root, "path": "."})
-			})
+			for _, inline := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, " ", field, " ", inline), func(t *testing.T) {
+					entry, file := field+": [f.yaml]\n", "f.yaml"
+					if inline {
+						entry, file = field+":\n- |\n  "+strings.ReplaceAll(strings.TrimSpace(c.config), "\n", "\n  ")+"\n", "kustomization.yaml"
+					}
+					if !strings.Contains(c.says, "function") {
+						file = "kustomization.yaml"
+					}
+					root := snapshot(t, map[string]string{"kustomization.yaml": "resources: [a.yaml]\n" + entry, "a.yaml": cm("a"), "f.yaml": c.config, "run.sh": "#!/bin/sh\n"})
+					fault := mustFail(t, codeRefused, "kustomize", params{"root": root, "path": "."})
+					if !strings.Contains(fault.Message, c.says) || fault.File != file || fault.Hint == "" {
+						t.Errorf("%+v", *fault)
+					}
+				})
+			}
 		}
 	}
 }
