@@ -198,6 +198,6 @@ def test_E11_an_included_file_cannot_bring_a_program(tmp_path: Path) -> None:
     assert "included files bring no programs" in str(caught.value)
 
 
-def test_S5_an_error_quotes_no_value_of_the_environment(tmp_path: Path) -> None:
+def test_S8_an_error_quotes_no_value_of_the_environment(tmp_path: Path) -> None:
     text = f"  - {{name: tool, env: [{{name: A, value: !hunter2 x}}, {{name: B, value: *hunter2}}], {GENERATE}}}\n"
     assert "hunter2" not in " ".join(refused(tmp_path, text))
