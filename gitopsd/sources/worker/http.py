@@ -137,9 +137,8 @@ def sent(
         connection.request(method, target, body, headers=whole)
         response = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
-        if connection is not None:
-            connection.close()
-        raise unreachable(error) from None
+        cause = _last_words(connection, error) if connection is not None else error
+        raise unreachable(cause) from None
     if response.status == 407 and tunnel.is_proxied(access):
         response.close()
         raise tunnel.refused_by_proxy(access)
@@ -192,6 +191,8 @@ def refused(status: int, access: JsonObject) -> Failure:
 
 def unreachable(error: Exception) -> Failure:
     """What an error of the connection means."""
+    if isinstance(error, ssl.SSLEOFError):
+        return Failure(FailureKind.UNREACHABLE, "the server cut the TLS connection; it may want a client certificate")
     if isinstance(error, ssl.SSLError):
         return _insecure(error)
     if isinstance(error, socket.gaierror):
@@ -201,6 +202,18 @@ def unreachable(error: Exception) -> Failure:
     if isinstance(error, OSError) and error.errno:
         return Failure(FailureKind.UNREACHABLE, os.strerror(error.errno))
     return Failure(FailureKind.UNREACHABLE, "the server cut the connection")
+
+
+def _last_words(connection: http.client.HTTPConnection, error: Exception) -> Exception:
+    """What a server said before it hung up: in TLS 1.3 it refuses our certificate only when we are writing already."""
+    try:
+        if isinstance(error, (ssl.SSLEOFError, ConnectionError)) and isinstance(connection.sock, ssl.SSLSocket):
+            connection.sock.recv(1)
+    except OSError as said:
+        return said
+    finally:
+        connection.close()
+    return error
 
 
 def _insecure(error: ssl.SSLError) -> Failure:
