@@ -83,6 +83,10 @@ class Folders:
         """Make the folder that holds a repository's spares."""
         await self._run(lambda: os.makedirs(safe_join(self.root, "spares", digest), exist_ok=True))
 
+    async def sweep_objects(self, digest: str) -> None:
+        """Remove the LFS objects of a repository that no snapshot has a link to."""
+        await self._run(lambda: _sweep(safe_join(self.root, "objects", digest)))
+
     async def move(self, here: str, there: str) -> bool:
         """Rename a folder; False if it is not there."""
         return await self._run(lambda: _moved(here, there))
@@ -153,6 +157,17 @@ def _read(path: str) -> JsonObject:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _sweep(folder: str) -> None:
+    try:
+        with os.scandir(folder) as listing:
+            # An entry's own numbers of a directory listing know no link counts.
+            alone = [item.path for item in listing if os.stat(item.path, follow_symlinks=False).st_nlink == 1]
+    except FileNotFoundError:
+        return
+    for path in alone:
+        os.unlink(path)
 
 
 def _moved(here: str, there: str) -> bool:

@@ -17,7 +17,8 @@ _LOST = frozenset({FailureKind.MIRROR, FailureKind.MISSING})
 class Mirror:
     """Holds commits on disk. All methods raise `Failure`. A mirror found damaged is made anew, once for each request.
 
-    `fetch` fetches refspecs into `path`. One fetch at a time; reading goes on meanwhile.
+    `fetch` fetches refspecs into `path`, with the history that the repository is to have, or with all of it (`whole`).
+    One fetch at a time; reading goes on meanwhile.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Mirror:
         folders: Folders,
         pool: WorkerPool,
         most_packs: int,
-        fetch: Callable[[Sequence[str]], Awaitable[JsonObject]],
+        fetch: Callable[[Sequence[str], bool], Awaitable[JsonObject]],
     ) -> None:
         self.path = folders.mirror(digest)
         self._folders = folders
@@ -119,15 +120,15 @@ class Mirror:
         if tip is not None:
             await self._fetch([tip])
         elif self._everything != known:
-            await self._fetch([])
+            await self._fetch([], whole=True)
             self._everything = known
 
-    async def _fetch(self, refs: Sequence[str]) -> None:
+    async def _fetch(self, refs: Sequence[str], *, whole: bool = False) -> None:
         """Fetch these refs, or with none all branches and tags."""
         for last in (False, True):
             self._tidy = False  # until it went well: a killed fetch leaves locks and halves behind
             try:
-                await self._fetch_refspecs(_refspecs(refs))
+                await self._fetch_refspecs(_refspecs(refs), whole)
             except Failure as failure:
                 if failure.kind not in _LOST or last:
                     raise

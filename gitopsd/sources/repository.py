@@ -288,12 +288,14 @@ class Repository:
         refs = await self.refs(fresh=False)
         return await self._mirror.read(request, commit, refs.commits, self._known)
 
-    async def _fetch(self, refspecs: Sequence[str]) -> JsonObject:
+    async def _fetch(self, refspecs: Sequence[str], whole: bool) -> JsonObject:
         request: dict[str, JsonValue] = {
             "op": "fetch",
             "mirror": self._mirror.path,
             "refspecs": list(refspecs),
             "max_bytes": self._limits.pack_bytes,
+            "depth": self._access.depth,
+            "whole": whole,
         }
         return await self._asked("fetch", request, self._base or self.url.url, self._limits.fetch_seconds, _unheard)
 

@@ -14,6 +14,7 @@ from gitopsd.sources.folders import Folders
 from gitopsd.sources.limits import GitLimits
 from gitopsd.sources.shared import SharedCalls
 from gitopsd.sources.spare import Spare
+from gitopsd.sources.wire import Failure, FailureKind
 
 
 class Way(NamedTuple):
@@ -80,8 +81,11 @@ class Shelf:
         for name in gone:
             del names[name]
         await self._folders.remove(self._folders.snapshot(self._digest, name) for name in gone)
-        if not wanted and not self._in_use:
+        if self._in_use:
+            return
+        if not wanted:
             await self._spare.drop()
+        await self._folders.sweep_objects(self._digest)
 
     async def _get(self, commit: str, way: Way) -> str:
         name = commit + way.suffix
@@ -116,15 +120,22 @@ class Shelf:
         try:
             async with self._supplies.lent(commit, way) as lent:
                 request.update(lent)
-                answer = await self._supplies.read(request, commit)
-                if missing := mapping(answer, "missing"):
-                    await self._supplies.bring({oid: integer(missing, oid) for oid in missing})
-                    answer = await self._supplies.read({**request, "spare_commit": ""}, commit)
+                answer = await self._read(request, commit)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._folders.remove([temp])
             raise
         return integer(answer, "files")
+
+    async def _read(self, request: Mapping[str, JsonValue], commit: str) -> JsonObject:
+        """The worker's answer, once it has all objects of LFS that it asks for."""
+        answer = await self._supplies.read(request, commit)
+        if missing := mapping(answer, "missing"):
+            await self._supplies.bring({oid: integer(missing, oid) for oid in missing})
+            answer = await self._supplies.read({**request, "spare_commit": ""}, commit)
+        if "missing" in answer:
+            raise Failure(FailureKind.DISK, "objects of git LFS went away while they were used")
+        return answer
 
     async def _make_spare(self, name: str, base: str) -> None:
         with self._used(name):

@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from gitopsd.testing.lfs import LfsStore
+
 # No configuration of the person who runs the tests gets in.
 GIT_ENVIRONMENT: Final[Mapping[str, str]] = {
     "PATH": os.environ.get("PATH", os.defpath),
@@ -157,6 +159,7 @@ class GitServer:
     seen: list[Seen] = field(default_factory=list)
     hanging: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
+    lfs: LfsStore | None = None
 
     def __enter__(self) -> Self:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -241,6 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"Content-Type": "application/x-git-upload-pack-advertisement"}, faults.body)
         elif faults.fetch_body and self.command == "POST":
             self._answer(200, {"Content-Type": "application/x-git-upload-pack-result"}, faults.fetch_body)
+        elif owner.lfs is not None and "/info/lfs/" in self.path:
+            self._answer(*owner.lfs.answer(self.path, owner.url("").rstrip("/"), body))
         else:
             self._backend(body)
 

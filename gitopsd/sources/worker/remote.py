@@ -20,6 +20,8 @@ from gitopsd.sources.worker import mirror, tame
 
 _PARENT = os.getppid()
 _LIBGIT2_REFERENCE = 4
+# git2/remote.h: GIT_FETCH_DEPTH_UNSHALLOW
+_UNSHALLOW = 2147483647
 
 
 class Callbacks(pygit2.RemoteCallbacks):
@@ -96,7 +98,10 @@ def advertised(access: JsonObject, most: int) -> list[tuple[str, str]]:
 
 
 def fetch(request: JsonObject) -> Mapping[str, JsonValue]:
-    """`access`, `mirror`, `refspecs`, `max_bytes` → `{"bytes", "objects"}`; what was fetched is in the mirror then."""
+    """`access`, `mirror`, `refspecs`, `max_bytes`, `depth` → `{"bytes", "objects"}`; it is all in the mirror then.
+
+    `depth` is how many commits of the history are to be there (0: all), unless the `whole` history is asked for.
+    """
     access = mapping(request, "access")
     if text(access, "url").startswith("http"):
         return _fetched_from_the_web(request, access)
@@ -137,23 +142,31 @@ def _into_mirror(request: JsonObject, access: JsonObject) -> Mapping[str, JsonVa
     refspecs = [spec for spec in sequence(request, "refspecs") if isinstance(spec, str)]
     callbacks = Callbacks(access, integer(request, "max_bytes"))
     with _KnownHosts(access):
-        stats = _fetched(repository, access, refspecs, callbacks)
+        stats = _fetched(repository, access, refspecs, callbacks, _depth(request, repository, access))
     return {"bytes": stats.received_bytes, "objects": stats.total_objects}
 
 
+def _depth(request: JsonObject, repository: pygit2.Repository, access: JsonObject) -> int:
+    """What libgit2 is to be told. A folder gives no shallow history; a shallow mirror becomes whole by a number."""
+    if text(access, "url").startswith("file:"):
+        return 0
+    wanted = 0 if boolean(request, "whole") else integer(request, "depth")
+    return _UNSHALLOW if repository.is_shallow and not wanted else wanted
+
+
 def _fetched(
-    repository: pygit2.Repository, access: JsonObject, refspecs: Sequence[str], callbacks: Callbacks
+    repository: pygit2.Repository, access: JsonObject, refspecs: Sequence[str], callbacks: Callbacks, depth: int
 ) -> pygit2.remotes.TransferProgress:
     remote = repository.remotes.create_anonymous(_address(access))
     try:
-        return remote.fetch(list(refspecs), callbacks=callbacks)
+        return remote.fetch(list(refspecs), callbacks=callbacks, depth=depth)
     except pygit2.GitError as error:
         if getattr(error, "error_class", 0) != _LIBGIT2_REFERENCE:
             raise
     # A branch `a` became a folder `a/b`: our own notes of what was fetched are in each other's way, and may go.
     for name in list(repository.references):
         repository.references.delete(name)
-    return repository.remotes.create_anonymous(_address(access)).fetch(list(refspecs), callbacks=callbacks)
+    return repository.remotes.create_anonymous(_address(access)).fetch(list(refspecs), callbacks=callbacks, depth=depth)
 
 
 def _address(access: JsonObject) -> str:
