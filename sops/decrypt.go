@@ -142,7 +142,7 @@ func (o *opener) noKey(path string, metadata *sops.Metadata) *Fault {
 		fault.Message = shorten(fault.Message+" ("+strings.Join(why, "; ")+")", 2*maxMessageLength)
 	}
 	if fault.Hint == "" {
-		fault.Hint = "put the private key of one of them under sops in the configuration, or encrypt the file for " + o.own()
+		fault.Hint = "put the private key of one of them under sops in the configuration" + o.own()
 	}
 	return fault
 }
@@ -154,9 +154,9 @@ func (o *opener) own() string {
 		names = append(names, key.names...)
 	}
 	if len(names) == 0 {
-		return "a key that is there: none is configured for this application"
+		return ": none is configured for this application"
 	}
-	return listed(names) + " with `sops updatekeys`"
+	return ", or encrypt the file for " + listed(names) + " with `sops updatekeys`"
 }
 
 // recipients names whom a file was encrypted for.

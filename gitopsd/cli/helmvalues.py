@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from gitopsd.cli.failures import BadInputError
 from gitopsd.core.errors import RenderError
-from gitopsd.core.jsonvalue import JsonObject, JsonValue
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
 from gitopsd.plugin.yamltext import decode_text, parse_yaml
 
 _MOST_BYTES: Final = 8 << 20
 
+Decrypt = Callable[[str, bytes], bytes]
+"""The plain text of a file that SOPS encrypted: its path, its content."""
 
-def helm_options(files: Sequence[str], parameters: Sequence[str]) -> JsonObject | None:
-    """The block `source.helm`; None where neither is given. Raises `BadInputError`. Blocks.
+
+def helm_options(files: Sequence[str], parameters: Sequence[str], decrypt: Decrypt) -> JsonObject | None:
+    """The block `source.helm`; None where neither is given. Raises `BadInputError`, and what `decrypt` raises. Blocks.
 
     Files may be anywhere, as with `helm -f`: the person at the keyboard names them, not the repository.
     """
@@ -22,7 +25,7 @@ def helm_options(files: Sequence[str], parameters: Sequence[str]) -> JsonObject 
         return None
     merged: JsonObject = {}
     for file in files:
-        merged = _merged(merged, _read(file))
+        merged = _merged(merged, _read(file, decrypt))
     options: dict[str, JsonValue] = {"parameters": [_parameter(each) for each in parameters]}
     return {**options, "valuesObject": merged} if files else options
 
@@ -39,7 +42,7 @@ def _merged(below: JsonObject, above: JsonObject) -> JsonObject:
     return found
 
 
-def _read(file: str) -> JsonObject:
+def _read(file: str, decrypt: Decrypt) -> JsonObject:
     try:
         with open(file, "rb") as opened:
             data = opened.read(_MOST_BYTES + 1)
@@ -50,6 +53,13 @@ def _read(file: str) -> JsonObject:
         raise BadInputError(
             f"the values have more than {_MOST_BYTES} bytes", where=file, hint="leave out what is unused"
         )
+    found = _parsed(file, data)
+    if {"mac", "lastmodified", "version"} <= mapping(found, "sops").keys():
+        return _parsed(file, decrypt(file, data))
+    return found
+
+
+def _parsed(file: str, data: bytes) -> JsonObject:
     try:
         found = parse_yaml(decode_text(data, file), file=file)
     except RenderError as error:

@@ -86,17 +86,22 @@ def render(
         raise BadInputError("--version is for charts and OCI artifacts", hint="`gitopsd render CHART --repo URL`")
     from gitopsd.cli.helmvalues import helm_options
 
+    def decrypt(file: str, content: bytes) -> bytes:
+        from gitopsd.daemon.offline import decrypt_values
+
+        return decrypt_values(_where(config, _target(kube_version, apis)), file, content)
+
     if app:
         _refuse_with_app(
             {"--name": name, "--namespace": namespace, "--values": values, "--set": parameters, "--repo": repo}
         )
         manifests, warnings = _application(app, config or "gitopsd.yaml", _target(kube_version, apis))
     elif repo or path.startswith("oci://"):
-        asked = _source(path, repo, version, helm_options(values or [], parameters or []))
+        asked = _source(path, repo, version, helm_options(values or [], parameters or [], decrypt))
         chosen = name or _name_of(asked.chart or path)
         manifests, warnings = _fetched(asked, chosen, namespace, config, _target(kube_version, apis))
     elif path:
-        options = helm_options(values or [], parameters or [])
+        options = helm_options(values or [], parameters or [], decrypt)
         where = _where(config, _target(kube_version, apis))
         result = _folder(path, name or _name_of(path), namespace, options, where)
         manifests, warnings = result.manifests, result.warnings

@@ -162,6 +162,17 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
         yield _Workshop(renderers, sources, supplies, identity(binary))
 
 
+def decrypt_values(where: Setting, file: str, content: bytes) -> bytes:
+    """The plain text of a YAML file that SOPS encrypted. Blocks. Raises `RenderError`."""
+    spec = AppSpec(AppName(""), (), Destination())
+
+    async def decrypted() -> bytes:
+        async with _sops(where) as sops:
+            return await sops.decrypt(spec, content, file, "yaml")
+
+    return anyio.run(decrypted)
+
+
 def _sops(where: Setting) -> Sops:
     """With the configuration's keys, and those of the person who asks."""
     access = personal_keys(where.environ)

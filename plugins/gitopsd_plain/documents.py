@@ -46,8 +46,16 @@ def _document(document: YamlText, file: str, warnings: list[str]) -> Iterator[Ma
             raise
         warnings.append(f"{place}: skipped, not a Kubernetes manifest: {error.what}")
         return
+    if _is_encrypted(found):
+        what = "what SOPS encrypted needs the render engine"
+        raise RenderError(what, where=str(place), hint="install gitopsd with its engine")
     if found is not None:
         yield from _flat(found, place, warnings, meant=bool(_MANIFEST.search(document.text)))
+
+
+def _is_encrypted(found: JsonValue) -> bool:
+    metadata = found.get("sops") if isinstance(found, Mapping) else None
+    return isinstance(metadata, Mapping) and {"mac", "lastmodified", "version"} <= metadata.keys()
 
 
 def _parsed(document: YamlText, file: str) -> JsonValue:
