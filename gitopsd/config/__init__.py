@@ -5,6 +5,7 @@ from __future__ import annotations
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.load import load
 from gitopsd.config.values import (
+    ArtifactSettings,
     BackoffSettings,
     Config,
     GitSettings,
@@ -17,6 +18,7 @@ from gitopsd.config.values import (
 from gitopsd.config.watch import changes
 
 __all__ = [
+    "ArtifactSettings",
     "BackoffSettings",
     "Config",
     "ConfigErrors",

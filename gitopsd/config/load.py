@@ -29,6 +29,7 @@ from gitopsd.config.repositories import check_duplicates, repository_access, rep
 from gitopsd.config.sops import sops_access, warn_of_plain_http
 from gitopsd.config.validation import shown_path, validate
 from gitopsd.config.values import (
+    ArtifactSettings,
     BackoffSettings,
     Config,
     GitSettings,
@@ -263,6 +264,14 @@ class _Loading:
                 self_heal=BackoffSettings(backoff.duration, backoff.factor, backoff.max_duration),
             ),
             git=GitSettings(tuple(settings.git.local_roots), settings.git.timeout, settings.git.fetch_timeout),
+            artifacts=ArtifactSettings(
+                settings.artifacts.timeout,
+                settings.artifacts.fetch_timeout,
+                settings.artifacts.max_index_size,
+                settings.artifacts.max_extracted_size,
+                settings.artifacts.block_private_addresses,
+                tuple(host.lower() for host in settings.artifacts.token_hosts),
+            ),
             render=RenderSettings(
                 settings.render.deadline,
                 settings.render.workers,

@@ -53,6 +53,18 @@ class GitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactSettings:
+    """Seconds and bytes for charts, OCI artifacts and files; `token_hosts` are in lower case."""
+
+    timeout_seconds: float = 60.0
+    fetch_timeout_seconds: float = 300.0
+    index_bytes: int = 64 * 1024**2
+    extracted_bytes: int = 1024**3
+    block_private: bool = False
+    token_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RenderSettings:
     """`engine` is an absolute path, "" for the engine that is part of gitopsd.
 
@@ -114,6 +126,7 @@ class Config:
     repository_credentials: tuple[RepositoryAccess, ...] = ()
     repositories_from: tuple[RepositorySecrets, ...] = ()
     plugins: tuple[CommandPlugin, ...] = ()
+    artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
 
     @property
     def files(self) -> tuple[str, ...]:

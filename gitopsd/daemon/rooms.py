@@ -17,6 +17,7 @@ from gitopsd.config import Config
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
+from gitopsd.daemon.artifact_limits import artifact_limits
 from gitopsd.daemon.repositories import Repositories
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
@@ -104,6 +105,7 @@ class OpenRooms(AsyncContextManagerMixin):
             ArtifactSources(
                 folder=Path(config.cache_dir) / "artifacts",
                 command=fetch_command(binary),
+                limits=artifact_limits(config),
                 on_connection=self._connections.note,
             ) as artifacts,
         ):

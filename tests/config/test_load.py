@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitopsd.config import (
+    ArtifactSettings,
     BackoffSettings,
     Config,
     ConfigErrors,
@@ -88,6 +89,7 @@ def test_an_almost_empty_file_has_every_default(tmp_path: Path) -> None:
     assert config.server == ServerSettings("127.0.0.1", 8080, "gitopsd")
     assert config.reconcile == ReconcileSettings(180.0, 60.0, 16, BackoffSettings(2.0, 3.0, 300.0))
     assert config.git == GitSettings((), 15.0, 300.0)
+    assert config.artifacts == ArtifactSettings()
     assert config.render == RenderSettings(60.0, 1, "", 1024**3)
     assert config.log == LogSettings("info", "auto")
     assert (config.clusters, config.repositories, config.applications) == ((), (), ())
@@ -101,6 +103,8 @@ server: {listen: ":0", metricsPrefix: argocd}
 state: {dir: /var/lib/gitopsd, cacheDir: ~/cache}
 reconcile: {refreshInterval: 5m, jitter: 0, selfHealBackoff: {duration: 1, factor: 2, maxDuration: 1m30s}}
 git: {localRoots: [repos, /srv/git], timeout: 1500ms, fetchTimeout: 1h}
+artifacts: {timeout: 5s, fetchTimeout: 1m, maxIndexSize: 1Mi, maxExtractedSize: 2Gi, blockPrivateAddresses: true,
+  tokenHosts: [Auth.example.org, 'auth.example.org:8443']}
 render: {deadline: 90, workers: 4, engine: ./bin/engine, memoryLimit: 512Mi}
 log: {level: debug, format: json}
 """,
@@ -110,6 +114,8 @@ log: {level: debug, format: json}
     assert (config.state_dir, config.cache_dir) == ("/var/lib/gitopsd", "/home/test/cache")
     assert config.reconcile == ReconcileSettings(300.0, 0.0, 16, BackoffSettings(1.0, 2.0, 90.0))
     assert config.git == GitSettings((f"{tmp_path}/repos", "/srv/git"), 1.5, 3600.0)
+    hosts = ("auth.example.org", "auth.example.org:8443")
+    assert config.artifacts == ArtifactSettings(5.0, 60.0, 1024**2, 2 * 1024**3, True, hosts)
     assert config.render == RenderSettings(90.0, 4, f"{tmp_path}/bin/engine", 512 * 1024**2)
     assert config.log == LogSettings("debug", "json")
 
@@ -474,6 +480,7 @@ def test_the_example_says_every_key_and_loads(tmp_path: Path) -> None:
     assert config.warnings == ()
     assert [app.unsupported for app in config.applications] == [(), (), ()]
     assert config.reconcile == loaded(tmp_path / "home", "applications: []").reconcile
+    assert config.artifacts == ArtifactSettings()
     assert (config.git, config.render, config.log, config.server) == (
         GitSettings((), 15.0, 300.0),
         RenderSettings(60.0, 1, "", 1024**3),

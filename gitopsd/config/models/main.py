@@ -8,7 +8,7 @@ from gitopsd.config.models.application import Entry
 from gitopsd.config.models.cluster import Cluster
 from gitopsd.config.models.plugins import CommandPlugin
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
-from gitopsd.config.models.settings import Git, HelmSettings, Log, Reconcile, Render, Server, State
+from gitopsd.config.models.settings import Artifacts, Git, HelmSettings, Log, Reconcile, Render, Server, State
 from gitopsd.config.models.sops import Sops
 from gitopsd.config.models.strict import StrictModel
 
@@ -32,6 +32,10 @@ class Main(StrictModel):
         default_factory=list, description="Clusters whose Secrets of Argo CD's repositories are used, too."
     )
     git: Git = Field(default_factory=Git, description="Limits of git.")
+    artifacts: Artifacts = Field(
+        default_factory=Artifacts,
+        description="Limits of what comes from Helm repositories, OCI registries and as files of the web.",
+    )
     render: Render = Field(default_factory=Render, description="Limits of rendering.")
     helm: HelmSettings = Field(default_factory=HelmSettings, description="What Helm charts may do.")
     plugins: list[CommandPlugin] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -100,6 +101,34 @@ class Git(StrictModel):
     )
     timeout: Seconds = Field(15.0, description="How long a look-up of a repository's refs may take.")
     fetch_timeout: Seconds = Field(300.0, description="How long fetching a repository may take.")
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", value):
+        raise refused("expected a host, or host:port", "auth.example.org")
+    return value
+
+
+class Artifacts(StrictModel):
+    """Limits of what comes from Helm repositories, OCI registries and as files of the web."""
+
+    timeout: Seconds = Field(60.0, description="How long a look-up of versions or tags may take.")
+    fetch_timeout: Seconds = Field(300.0, description="How long fetching a chart or an artifact may take.")
+    max_index_size: MemoryBytes = Field(
+        64 * 1024 * 1024, description="How large the index of a Helm repository may be. Default: 64Mi"
+    )
+    max_extracted_size: MemoryBytes = Field(
+        1024 * 1024 * 1024, description="How much a chart or an artifact may unpack to. Default: 1Gi"
+    )
+    block_private_addresses: bool = Field(
+        False,
+        description="Reach private and loopback addresses only for what is configured under `repositories`. "
+        "Link-local and metadata addresses are never reached.",
+    )
+    token_hosts: list[Annotated[str, AfterValidator(_host)]] = Field(
+        default_factory=list,
+        description="Token servers that may see a registry's password, besides those of the registry's own domain.",
+    )
 
 
 def _enough(size: int) -> int:
