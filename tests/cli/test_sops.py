@@ -27,7 +27,8 @@ def keys(tmp_path: Path) -> list[Key]:
     chart = {
         "Chart.yaml": b"apiVersion: v2\nname: chart\nversion: 1.0.0\n",
         "values.yaml": seal(f"token: {CANARY}\n", age=[keys[0]]),
-        "templates/a.yaml": b"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  t: {{ .Values.token }}\n",
+        "templates/a.yaml": b"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
+        b"stringData:\n  t: {{ .Values.token }}\n",
     }
     for name, content in chart.items():
         (tmp_path / "chart" / name).parent.mkdir(parents=True, exist_ok=True)
