@@ -19,7 +19,7 @@ import structlog
 
 from gitopsd.config import Config, load
 from gitopsd.core.app import AppSpec, Destination, Source
-from gitopsd.core.errors import SpecError
+from gitopsd.core.errors import SpecError, shown_url
 from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Rendered
@@ -64,6 +64,7 @@ class _Workshop:
     sources: AllSources
     supplies: Supplies
     engine: str
+    accesses: Accesses
 
 
 def setting(environ: Mapping[str, str], target: RenderTarget, config: str = "") -> Setting:
@@ -122,6 +123,9 @@ async def _rendered(where: Setting, spec: AppSpec) -> Rendered:
         folder = stack.enter_context(_scratch())
         cache = RenderCache(Vault(str(Path(folder) / "renders"), str(Path(folder) / "cache.key")))
         await cache.open()
+        for each in spec.sources:
+            if refused := shop.accesses.refusal(each.origin, spec.project):
+                raise SpecError(refused, where=shown_url(each.repo_url), hint="correct the project of one of them")
         commits = [await shop.sources.commit(*each.place) for each in spec.sources]
         room = RenderRoom(
             shop.renderers,
@@ -158,8 +162,8 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
         renderers = await stack.enter_async_context(_renderers(binary, memory, commands))
         made = await anyio.to_thread.run_sync(_sops, where, limiter=anyio.CapacityLimiter(1))
         sops = await stack.enter_async_context(made)
-        supplies = Supplies(sources, SystemClock(), decrypt=sops.decrypt)
-        yield _Workshop(renderers, sources, supplies, identity(binary))
+        supplies = Supplies(sources, SystemClock(), decrypt=sops.decrypt, refusal=accesses.refusal)
+        yield _Workshop(renderers, sources, supplies, identity(binary), accesses)
 
 
 def decrypt_values(where: Setting, file: str, content: bytes) -> bytes:

@@ -88,7 +88,7 @@ class OpenRooms(AsyncContextManagerMixin):
             ) as clusters,
             Repositories(config, clusters, self._clock, self._connections, sources.reconfigure) as repositories,
             self._sops() as sops,
-            self._renderer(sources, clusters, sops) as renderer,
+            self._renderer(sources, clusters, sops, repositories) as renderer,
         ):
             yield Rooms(sources, renderer, clusters, store, repositories, sops)
 
@@ -112,7 +112,9 @@ class OpenRooms(AsyncContextManagerMixin):
             yield AllSources(git, artifacts)
 
     @asynccontextmanager
-    async def _renderer(self, sources: Sources, clusters: KubeClusters, sops: Sops) -> AsyncGenerator[RenderRoom]:
+    async def _renderer(
+        self, sources: Sources, clusters: KubeClusters, sops: Sops, repositories: Repositories
+    ) -> AsyncGenerator[RenderRoom]:
         config = self._config
         seeds = await anyio.to_thread.run_sync(Seeds.open, str(Path(config.state_dir) / "random.key"))
         supplies = Supplies(
@@ -121,6 +123,7 @@ class OpenRooms(AsyncContextManagerMixin):
             decrypt=sops.decrypt,
             keys=lambda: sops.generation,
             look_up=_looking_up(clusters) if config.render.helm_lookup else None,
+            refusal=repositories.refusal,
         )
         plugins = load_plugins()
         commands = CommandPlugins(config.plugins, str(Path(config.cache_dir) / "commands"))

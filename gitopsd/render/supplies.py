@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from gitopsd.core.app import AppSpec
-from gitopsd.core.errors import GitopsdError, RenderError, shown_url
+from gitopsd.core.errors import GitopsdError, RenderError, SpecError, shown_url
 from gitopsd.core.origin import chart_origin, file_origin
 from gitopsd.plugin.supply import Given, Need, NeedKind
 from gitopsd.ports.clock import Clock
@@ -65,7 +65,7 @@ class Supplies:
     """Meets needs for all renders. `decrypt` and `look_up` are None where gitopsd runs without them.
 
     What moves (a branch, a range of versions, a file of the web) is looked up again by whoever looks after the
-    application's sources (`Rendered.places`), not here.
+    application's sources (`Rendered.places`), not here. `refusal` says why a project may not use an origin.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class Supplies:
         decrypt: Decrypt | None = None,
         keys: Callable[[], int] = lambda: 0,
         look_up: LookUp | None = None,
+        refusal: Callable[[str, str], str] = lambda _origin, _project: "",
     ) -> None:
         self._sources = sources
+        self._refusal = refusal
         self._clock = clock
         self._decrypt = decrypt
         self._keys = keys
@@ -94,11 +96,11 @@ class Supplies:
                 found = await self._looked(need, asker)
                 return Given(content=found), _digest(found)
             case NeedKind.HTTP:
-                origin, commit = await self._resolved(need)
+                origin, commit = await self._resolved(need, asker)
                 snapshot = await self._sources.snapshot(origin, commit)
                 return Given(content=await self._only_file(snapshot.root)), commit
             case NeedKind.CHART | NeedKind.GIT:
-                origin, commit = await self._resolved(need)
+                origin, commit = await self._resolved(need, asker)
                 return Given(root=(await self._sources.snapshot(origin, commit)).root), commit
 
     async def identity(self, need: Need, asker: Asker) -> str:
@@ -112,7 +114,9 @@ class Supplies:
                 case NeedKind.LOOKUP:
                     return _digest(await self._looked(need, asker))
                 case NeedKind.HTTP | NeedKind.CHART | NeedKind.GIT:
-                    return (await self._resolved(need))[1]
+                    return (await self._resolved(need, asker))[1]
+        except SpecError:
+            return _REFUSED
         except GitopsdError:
             return ""
 
@@ -125,8 +129,12 @@ class Supplies:
             found.setdefault(origin, set()).add(commit)
         return {origin: frozenset(commits) for origin, commits in found.items()}
 
-    async def _resolved(self, need: Need) -> tuple[str, str]:
+    async def _resolved(self, need: Need, asker: Asker) -> tuple[str, str]:
+        """Origin and revision. Raises `SpecError` for what the application's project may not use."""
         origin = origin_of(need)
+        refused = self._refusal(origin, asker.spec.project)
+        if refused:
+            raise SpecError(refused, hint="use a repository of the application's project")
         commit = await self._sources.commit(origin, need.version or HEAD)
         self._used[origin, commit] = self._clock.monotonic()
         return origin, commit
@@ -153,7 +161,7 @@ class Supplies:
         if need.root not in (NeedKind.CHART, NeedKind.GIT):
             return asker.roots[need.root]
         holder = Need(NeedKind(need.root), url=need.url, name=need.name, version=need.version)
-        origin, commit = await self._resolved(holder)
+        origin, commit = await self._resolved(holder, asker)
         return (await self._sources.snapshot(origin, commit)).root
 
     async def _looked(self, need: Need, asker: Asker) -> bytes:
@@ -217,6 +225,8 @@ async def _without_keys(_spec: AppSpec, _cipher: bytes, path: str, _syntax: str)
     raise NoKeyError(f"{path} is encrypted with SOPS", hint="configure the keys under sops in gitopsd.yaml")
 
 
+# Differs from every revision: what was rendered when it was allowed is not kept.
+_REFUSED: Final = "refused"
 _ENCRYPTED: Final = "encrypted"
 _WORD: Final = re.compile(rb"[^\s\"'=,:{}\[\]]{4,4096}")
 _ORDINARY: Final = frozenset(("true", "false", "null"))

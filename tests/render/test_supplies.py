@@ -234,3 +234,18 @@ async def test_what_is_not_set_up_says_how_to(tmp_path: Path, clock: SteppedCloc
     with pytest.raises(RenderError) as caught:
         await world.render(an_app(ONE))
     assert "gitopsd.yaml" in caught.value.hint
+
+
+async def test_S15_a_base_of_another_project_is_refused_also_when_it_was_rendered_before(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    refused: dict[tuple[str, str], str] = {}
+    supplies = Supplies(FakeSources(), clock, refusal=lambda *asked: refused.get(asked, ""))
+    world = await a_world(tmp_path, clock, Hungry([Need(NeedKind.GIT, url=BASE)]), supplies)
+    world.sources.repository(BASE).commit({"one.yaml": ""})
+    await world.render(an_app(ONE))
+    refused[BASE, "default"] = "it is for applications of project payments alone"
+    with pytest.raises(RenderError, match="project payments alone"):
+        await world.render(an_app(ONE))
+    refused.clear()
+    await world.render(an_app(ONE))
