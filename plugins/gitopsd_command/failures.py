@@ -13,13 +13,13 @@ _MOST_SHOWN: Final = 1000
 def failure(plugin: CommandPlugin, path: str, report: Report) -> RenderError:
     """The error for a report that is not OK: which command, how it ended, and the masked end of what it said."""
     subject = f"{report.step} of plugin {plugin.full_name}" if report.step else f"plugin {plugin.full_name}"
-    said = _said(plugin, report)
+    words = said(plugin, report)
     match report.ended:
         case Ended.TIMEOUT:
             return RenderError(
                 f"{subject} did not end within {plugin.timeout_seconds:g} s and was killed",
                 where=path,
-                why=said,
+                why=words,
                 hint="make the command faster, or raise plugins[].timeout in gitopsd.yaml",
                 retryable=True,
             )
@@ -27,7 +27,7 @@ def failure(plugin: CommandPlugin, path: str, report: Report) -> RenderError:
             return RenderError(
                 f"{subject} printed more than {plugin.output_limit} bytes and was killed",
                 where=path,
-                why=said,
+                why=words,
                 hint="split the source, or raise plugins[].outputLimit in gitopsd.yaml",
             )
         case Ended.NOT_STARTED:
@@ -49,20 +49,20 @@ def failure(plugin: CommandPlugin, path: str, report: Report) -> RenderError:
             return RenderError(
                 f"{subject} was ended by {report.why}",
                 where=path,
-                why=said,
+                why=words,
                 hint="SIGKILL and SIGSEGV often mean that plugins[].memoryLimit in gitopsd.yaml is too low",
             )
         case Ended.EXIT | Ended.NO_MATCH | Ended.CANCELLED | Ended.OK:
             return RenderError(
                 f"{subject} failed with exit code {report.code}",
                 where=path,
-                why=said,
-                hint="what it printed on standard error says why" if said else "let it say why on standard error",
+                why=words,
+                hint="what it printed on standard error says why" if words else "let it say why on standard error",
             )
 
 
-def _said(plugin: CommandPlugin, report: Report) -> str:
-    """The end of standard error on one line."""
+def said(plugin: CommandPlugin, report: Report) -> str:
+    """The end of standard error, masked, on one line."""
     lines = [line.strip() for line in _shown(plugin, report.stderr).splitlines() if line.strip()]
     return " | ".join(lines)[-_MOST_SHOWN:]
 

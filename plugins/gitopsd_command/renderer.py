@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import structlog
 
 from gitopsd.plugin import (
     CommandPlugin,
@@ -19,7 +20,7 @@ from gitopsd.plugin import (
 from gitopsd_command.announcements import read_announcements
 from gitopsd_command.discovery import matches
 from gitopsd_command.documents import decode, encoded, parse
-from gitopsd_command.failures import failure
+from gitopsd_command.failures import failure, said
 from gitopsd_command.keeper.order import Ended, Order, Step
 from gitopsd_command.options import PluginOptions, read_options
 from gitopsd_command.runner import GRACE_SECONDS, Finished, Runner
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _LARGEST_FILE: Final = 1 << 30
 _MOST_DISCOVERED: Final = 1 << 20
+
+_log = structlog.get_logger("gitopsd_command")
 
 
 class CommandRenderer:
@@ -110,6 +113,8 @@ class CommandRenderer:
             raise self._not_its_own(request)
         if finished.report.ended is not Ended.OK:
             raise failure(self._plugin, request.path, finished.report)
+        if finished.report.stderr:
+            _log.debug("said", plugin=self.name, application=request.app, stderr=said(self._plugin, finished.report))
         return finished
 
     async def _run(self, request: RenderRequest, options: PluginOptions, *steps: Step) -> Finished:

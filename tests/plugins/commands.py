@@ -108,8 +108,14 @@ def alive(pid: int) -> bool:
 
 def keeper_among(pids: Iterable[int]) -> int:
     """The process that keeps a plugin's commands."""
-    (found,) = (pid for pid in pids if b"gitopsd_command.keeper" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    (found,) = (pid for pid in pids if b"gitopsd_command.keeper" in _command_line(pid))
     return found
+
+
+def _command_line(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def kill(pid: int) -> None:

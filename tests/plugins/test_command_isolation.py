@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import structlog
 
 from gitopsd.core.errors import RenderError
 from gitopsd.plugin import Secret, masked
@@ -179,6 +180,14 @@ async def test_S8_errors_show_no_secret_that_a_command_prints(tmp_path: Path) ->
         await here.render()
     assert caught.value.what == "generate of plugin tool failed with exit code 4"
     assert caught.value.why == ("fetching https://git.example.org/a.git | vault said … | password: …, try again")
+
+
+async def test_S8_the_log_shows_what_a_command_said_without_secrets(tmp_path: Path) -> None:
+    script = f"echo using $TOKEN >&2; echo '{config_map('a')}'"
+    here = workshop(tmp_path, plugin(script, environment=(("TOKEN", Secret("s.9eV2kP")),)))
+    with structlog.testing.capture_logs() as logs:
+        assert await here.names() == ["a"]
+    assert [each["stderr"] for each in logs if each["event"] == "said"] == ["using …"]
 
 
 def test_S8_private_keys_and_headers_are_masked() -> None:
