@@ -131,7 +131,7 @@ func (h *helmRender) manifests(values map[string]any) ([]Manifest, error) {
 		return nil, err
 	}
 	for name := range files {
-		if strings.HasSuffix(name, "NOTES.txt") {
+		if isNotes(name) {
 			delete(files, name)
 		}
 	}

@@ -130,7 +130,7 @@ func (l *chartLoader) remoteDependency(wanted *chart.Dependency, version, dir st
 	if err := checkRepository(wanted); err != nil {
 		return nil, err
 	}
-	tree, err := l.job.supply.folder(Need{Kind: needChart, URL: wanted.Repository, Name: wanted.Name, Version: version})
+	tree, err := l.job.supply.folder(Need{Kind: needChart, URL: plainScheme(wanted.Repository), Name: wanted.Name, Version: version})
 	if err != nil {
 		return nil, err
 	}

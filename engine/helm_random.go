@@ -19,6 +19,7 @@ import (
 	"text/template"
 	"time"
 
+	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 )
 
@@ -124,11 +125,17 @@ func below(random io.Reader, n uint64) uint64 {
 // enter is called by each template before anything else; its text is put in front of them.
 const (
 	enterFunction = "gitopsdEnter"
-	enterText     = "{{" + enterFunction + " .Template.Name}}"
+	enterText     = "{{" + enterFunction + " .}}"
 )
 
-func (d *draws) enter(name string) string {
-	d.template = name
+// enter takes what the template is rendered with, which tells its name. A template that others include may be given
+// anything else: it belongs to the one that includes it.
+func (d *draws) enter(dot any) string {
+	if top, isTop := dot.(common.Values); isTop {
+		if template, known := top["Template"].(common.Values); known {
+			d.template, _ = template["Name"].(string)
+		}
+	}
 	return ""
 }
 
@@ -150,6 +157,9 @@ func (d *draws) mark(c *chart.Chart) {
 	visit(c)
 }
 
+// isNotes tells the text for a person who installs a chart by hand.
+func isNotes(name string) bool { return strings.HasSuffix(name, "NOTES.txt") }
+
 // isPartial tells the templates that are only included by others.
 func isPartial(name string) bool { return strings.HasPrefix(path.Base(name), "_") }
 
@@ -157,6 +167,9 @@ func isPartial(name string) bool { return strings.HasPrefix(path.Base(name), "_"
 func (d *draws) list(show func(string) string) []Drawn {
 	out := make([]Drawn, 0, len(d.used))
 	for each := range d.used {
+		if isNotes(each.Template) {
+			continue // nobody gets to see them
+		}
 		out = append(out, Drawn{show(each.Template), each.Function})
 	}
 	slices.SortFunc(out, func(a, b Drawn) int {

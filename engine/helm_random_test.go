@@ -153,11 +153,14 @@ func TestHelmKnowsTheTemplateThroughIncludeAndTpl(t *testing.T) {
 		"chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "chart/values.yaml": "text: '{{ randAlpha 9 }}'\n",
 		"chart/templates/_h.tpl":          `{{ define "pw" }}{{ randNumeric 9 | quote }}{{ end }}`,
 		"chart/templates/a.yaml":          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {v: {{ include \"pw\" . }}}\n",
+		"chart/templates/z.yaml":          "{{ include \"web/templates/part.yaml\" (dict \"x\" 1) }}\n{{ include \"web/templates/part.yaml\" nil }}{{ include \"web/templates/part.yaml\" . }}",
+		"chart/templates/part.yaml":       "# {{ randAlpha 3 }}",
+		"chart/templates/NOTES.txt":       "{{ now }}",
 		"chart/templates/b.yaml":          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {v: {{ tpl .Values.text . }}}\n",
 		"chart/charts/s/Chart.yaml":       "apiVersion: v2\nname: s\nversion: 1.0.0\n",
 		"chart/charts/s/templates/c.yaml": "{{- /* c */ -}}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {v: {{ uuidv4 }}}\n",
 	})
-	want := []Drawn{{"chart/charts/s/templates/c.yaml", "uuidv4"}, {"chart/templates/a.yaml", "randNumeric"}, {"chart/templates/b.yaml", "randAlpha"}}
+	want := []Drawn{{"chart/charts/s/templates/c.yaml", "uuidv4"}, {"chart/templates/a.yaml", "randNumeric"}, {"chart/templates/b.yaml", "randAlpha"}, {"chart/templates/part.yaml", "randAlpha"}, {"chart/templates/z.yaml", "randAlpha"}}
 	if out := mustRender(t, "helm", helmOf(root, nil)); !reflect.DeepEqual(out.Result.Random, want) {
 		t.Error(out.Result.Random)
 	}

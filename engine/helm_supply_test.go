@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -147,7 +148,7 @@ func TestHelmValueFilesOfTheWebAreAskedForAllAtOnce(t *testing.T) {
 		"value_files":     []string{"https://example.org/a.yaml", "own.yaml", "HTTP://example.org/b.yaml"},
 		"file_parameters": []params{{"name": "f", "path": "https://example.org/f.txt"}},
 	})
-	a, b, f := Need{Kind: needHTTP, URL: "https://example.org/a.yaml"}, Need{Kind: needHTTP, URL: "HTTP://example.org/b.yaml"}, Need{Kind: needHTTP, URL: "https://example.org/f.txt"}
+	a, b, f := Need{Kind: needHTTP, URL: "https://example.org/a.yaml"}, Need{Kind: needHTTP, URL: "http://example.org/b.yaml"}, Need{Kind: needHTTP, URL: "https://example.org/f.txt"}
 	if _, needs := round(t, p, nil); !reflect.DeepEqual(needs, []Need{a, b, f}) {
 		t.Error(needs)
 	}
@@ -342,6 +343,28 @@ func TestHelmRendersAChartSource(t *testing.T) {
 	out := mustRender(t, "helm", helmOf(snapshot(t, files), params{"path": ".", "value_files": []string{"prod.yaml"}}))
 	if at(t, kindOf(t, out, "Deployment"), "spec.replicas") != json.Number("9") || out.Result.Manifests[1].File != "templates/deploy.yaml" {
 		t.Error(out.text)
+	}
+}
+
+func TestP4FetchedChartsThatLinkOutAreRefused(t *testing.T) {
+	secret, content := secretFile(t)
+	root := snapshot(t, withDependencies("- {name: redis, version: 17.0.2, repository: REPO}\n", nil))
+	for _, name := range []string{"values.yaml", "templates/x.yaml", "charts/s", ".helmignore"} {
+		packed := snapshot(t, map[string]string{"Chart.yaml": "apiVersion: v2\nname: redis\nversion: 17.0.2\n", name: "-> " + secret})
+		out, _ := round(t, helmOf(root, nil), nil, Given{Need: chartNeed("redis", "17.0.2"), Root: packed})
+		if out.Error == nil || out.Error.Code != codePath || !strings.HasPrefix(out.Error.File, "chart/charts/redis/") || strings.Contains(out.text, content) {
+			t.Errorf("%s: %s", name, out.text)
+		}
+	}
+}
+
+func TestP9FetchedChartsOfAnotherNameAreRefused(t *testing.T) {
+	root := snapshot(t, withDependencies("- {name: redis, version: 17.0.2, repository: REPO}\n", nil))
+	for _, name := range []string{"../x", "other", "a/b"} {
+		packed := snapshot(t, map[string]string{"Chart.yaml": fmt.Sprintf("apiVersion: v2\nname: %q\nversion: 17.0.2\n", name)})
+		if out, _ := round(t, helmOf(root, nil), nil, Given{Need: chartNeed("redis", "17.0.2"), Root: packed}); out.Error == nil {
+			t.Error(out.text)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func (v *valueFiles) at(name string) (valueFile, error) {
 			return valueFile{}, faultf(codeRefused, "value file %q carries credentials", maskURL(name)).
 				hint("configure the credentials under repositories, and take them out of the URL")
 		}
-		return valueFile{url: name, shown: maskURL(name)}, nil
+		return valueFile{url: plainScheme(name), shown: maskURL(name)}, nil
 	}
 	root, below, _ := strings.Cut(name, "/")
 	if _, isRoot := v.job.supply.roots[root]; !isRoot || !strings.HasPrefix(root, "$") {
@@ -111,6 +111,12 @@ func (v *valueFiles) expand(names []string, ignoreMissing bool) ([]valueFile, er
 }
 
 func (f valueFile) isGlob() bool { return f.url == "" && hasGlob(f.path) }
+
+// plainScheme writes the scheme of a URL as everybody compares it.
+func plainScheme(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	return strings.ToLower(scheme) + "://" + rest
+}
 
 func isWebAddress(name string) bool {
 	scheme, _, found := strings.Cut(name, "://")
