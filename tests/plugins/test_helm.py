@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, string_map, text
 from gitopsd.plugin import Given, Need, NeedKind, Read, ReadKind, RenderRequest, RenderResult
 from gitopsd.render.offline import render_folder
 from gitopsd.render.pool import EnginePool
@@ -259,6 +259,30 @@ async def test_dependencies_that_charts_lacks_come_through_the_supply(tmp_path: 
     assert sorted(each.name for each in (tmp_path / "repo/chart").iterdir()) == sorted(
         {name.split("/")[1] for name in CHART if name.startswith("chart/")}
     )
+
+
+async def test_tests_schemas_hooks_and_policies_are_as_told_and_stay_annotations(tmp_path: Path) -> None:
+    hook = (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: NAME\n"
+        '  annotations: {"helm.sh/hook": HOOK, "helm.sh/hook-weight": "-5", "helm.sh/resource-policy": keep}\n'
+    )
+    files = CHART | {
+        "chart/templates/hook.yaml": hook.replace("NAME", "hook").replace("HOOK", "pre-install"),
+        "chart/templates/tests/t.yaml": hook.replace("NAME", "try").replace("HOOK", "test"),
+        "chart/values.schema.json": '{"properties": {"from": {"type": "integer"}}}',
+    }
+    async with kitchen(tmp_path, files) as here:
+        with pytest.raises(RenderError, match="chart: from: got string, want integer") as caught:
+            await here.render("chart")
+        assert (caught.value.where, "skipSchemaValidation" in caught.value.hint) == ("chart/values.schema.json", True)
+        result = await here.render("chart", {"skipSchemaValidation": True})
+        assert [each.name for each in result.manifests] == ["crd", "app", "hook", "try"]
+        assert string_map(result.manifests[2].body, "metadata", "annotations") == {
+            "helm.sh/hook": "pre-install",
+            "helm.sh/hook-weight": "-5",
+            "helm.sh/resource-policy": "keep",
+        }
+        assert await here.names("chart", {"skipSchemaValidation": True, "skipTests": True}) == ["crd", "app", "hook"]
 
 
 RANDOM = CHART | {
