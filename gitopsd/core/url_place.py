@@ -6,12 +6,15 @@ where it was configured for, and nowhere else).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gitopsd.core.repo_url import BadUrlError, parse
 
 OCI_SCHEME: Final = "oci://"
 _ANY: Final = "x"
+# Asked for each source of each pass; taking a URL apart costs more than everything that is done with it.
+_REMEMBERED: Final = 32_768
 
 
 class Place(NamedTuple):
@@ -25,6 +28,7 @@ class Place(NamedTuple):
         return self.server == other.server and self.path == other.path[: len(self.path)]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def place_of(url: str) -> Place:
     """The place of a repository, registry (`oci://…`), or of a prefix of such, which may have no path.
 

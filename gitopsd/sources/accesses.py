@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from gitopsd.core.errors import shown_url
-from gitopsd.core.origin import OriginKind, parse_origin
+from gitopsd.core.origin import Origin, OriginKind, parse_origin
 from gitopsd.core.repo_url import BadUrlError, parse
 from gitopsd.core.url_place import Place, place_of
 from gitopsd.ports.sources import RepositoryAccess
+
+# Kinds that an entry serves by the beginning of its URL.
+_BELOW: Final = frozenset({OriginKind.OCI, OriginKind.FILE})
 
 
 class Accesses:
@@ -23,33 +27,33 @@ class Accesses:
     def __init__(
         self, repositories: Iterable[RepositoryAccess] = (), templates: Iterable[RepositoryAccess] = ()
     ) -> None:
-        self.repositories = _by_place(repositories)
-        self.templates = _by_place(templates)
-        self._by_place = dict(self.repositories)
-        self._below = [(place, access) for place, access in self.repositories if access.kind is not OriginKind.GIT]
+        entries, prefixes = _by_place(repositories), _by_place(templates)
+        self.repositories: Sequence[tuple[Place, RepositoryAccess]] = tuple(entries.items())
+        self.templates: Sequence[tuple[Place, RepositoryAccess]] = tuple(prefixes.items())
+        self._entries, self._prefixes = entries, prefixes
+        self._below = {place: access for place, access in entries.items() if access.kind is not OriginKind.GIT}
 
     def find(self, origin: str) -> RepositoryAccess:
         """How to reach an origin; an access without credentials for one that nothing is said of."""
-        entry, template = self.entry(origin), self._template(origin)
         parsed = parse_origin(origin)
+        place = _place(parsed.url)
+        entry = self._entry(parsed, place)
+        template = self._template(parsed, place, entry)
         found = entry or RepositoryAccess(parsed.url, kind=parsed.kind)
-        if parsed.kind in {OriginKind.OCI, OriginKind.FILE}:
+        if entry is not None and parsed.kind in _BELOW:
             found = replace(found, url=parsed.url, kind=parsed.kind)
         return _inherited(found, template) if template is not None else found
 
     def entry(self, origin: str) -> RepositoryAccess | None:
         """The entry of `repositories` for an origin."""
         parsed = parse_origin(origin)
-        place = _place(parsed.url)
-        if place is None:
-            return None
-        if parsed.kind in {OriginKind.OCI, OriginKind.FILE}:
-            return _longest(self._below, place)
-        return self._by_place.get(place)
+        return self._entry(parsed, _place(parsed.url))
 
     def inherits(self, origin: str) -> str:
         """The masked URL of the template whose credentials an origin has; "" if it has none of a template."""
-        template = self._template(origin)
+        parsed = parse_origin(origin)
+        place = _place(parsed.url)
+        template = self._template(parsed, place, self._entry(parsed, place))
         return shown_url(template.url) if template is not None else ""
 
     def refusal(self, origin: str, project: str) -> str:
@@ -59,22 +63,25 @@ class Accesses:
             return ""
         return f"the repository is for applications of project {entry.project} alone, and this one is of {project}"
 
-    def _template(self, origin: str) -> RepositoryAccess | None:
-        """The template that serves an origin."""
-        place = _place(parse_origin(origin).url)
-        entry = self.entry(origin)
-        if place is None or (entry is not None and entry.has_credentials) or _has_password(origin):
+    def _entry(self, origin: Origin, place: Place | None) -> RepositoryAccess | None:
+        if place is None:
             return None
-        return _longest(self.templates, place)
+        return _longest(self._below, place) if origin.kind in _BELOW else self._entries.get(place)
+
+    def _template(self, origin: Origin, place: Place | None, entry: RepositoryAccess | None) -> RepositoryAccess | None:
+        if not self._prefixes or place is None or (entry is not None and entry.has_credentials):
+            return None
+        template = _longest(self._prefixes, place)
+        return None if template is None or _has_password(origin.url) else template
 
 
-def _by_place(accesses: Iterable[RepositoryAccess]) -> Sequence[tuple[Place, RepositoryAccess]]:
+def _by_place(accesses: Iterable[RepositoryAccess]) -> dict[Place, RepositoryAccess]:
     found: dict[Place, RepositoryAccess] = {}
     for access in accesses:
         place = _place(access.url)
         if place is not None:
             found.setdefault(place, access)
-    return tuple(found.items())
+    return found
 
 
 def _place(url: str) -> Place | None:
@@ -84,14 +91,18 @@ def _place(url: str) -> Place | None:
         return None
 
 
-def _longest(among: Iterable[tuple[Place, RepositoryAccess]], place: Place) -> RepositoryAccess | None:
-    covering = [(len(prefix.path), access) for prefix, access in among if prefix.covers(place)]
-    return max(covering, key=lambda pair: pair[0])[1] if covering else None
+def _longest(among: Mapping[Place, RepositoryAccess], place: Place) -> RepositoryAccess | None:
+    """The access of the longest of the places that `place` lies in."""
+    for length in range(len(place.path), -1, -1):
+        found = among.get(Place(place.server, place.path[:length]))
+        if found is not None:
+            return found
+    return None
 
 
-def _has_password(origin: str) -> bool:
+def _has_password(url: str) -> bool:
     try:
-        return bool(parse(parse_origin(origin).url).password)
+        return bool(parse(url).password)
     except BadUrlError:
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,29 +45,32 @@ class Connections:
             del self._seen[next(iter(self._seen))]
 
     def statuses(self, accesses: Accesses) -> Sequence[RepositoryStatus]:
-        """Every configured repository in its order, then those that are only used, by their URL."""
+        """Every configured repository in its order, then those that are only used, by their URL. For any thread."""
+        seen = dict(self._seen)
         configured = [
-            _configured(access, accesses, self._state(place, access)) for place, access in accesses.repositories
+            _configured(access, accesses, _state(place, access, seen)) for place, access in accesses.repositories
         ]
-        return (*configured, *sorted(self._others(accesses), key=lambda status: status.repo))
+        return (*configured, *sorted(_others(accesses, seen), key=lambda status: status.repo))
 
-    def _state(self, place: Place, access: RepositoryAccess) -> ConnectionState:
-        if access.kind is OriginKind.GIT:
-            return self._seen[place].state if place in self._seen else ConnectionState()
-        below = [seen.state for other, seen in self._seen.items() if place.covers(other)]
-        return below[-1] if below else ConnectionState()
 
-    def _others(self, accesses: Accesses) -> Iterator[RepositoryStatus]:
-        for seen in self._seen.values():
-            if accesses.entry(seen.origin) is None:
-                parsed = parse_origin(seen.origin)
-                yield RepositoryStatus(
-                    shown_url(parsed.url),
-                    parsed.kind,
-                    credentials=credentials_of(accesses.find(seen.origin)),
-                    inherited_from=accesses.inherits(seen.origin),
-                    connection=seen.state,
-                )
+def _state(place: Place, access: RepositoryAccess, seen: Mapping[Place, _Seen]) -> ConnectionState:
+    if access.kind is OriginKind.GIT:
+        return seen[place].state if place in seen else ConnectionState()
+    below = [each.state for other, each in seen.items() if place.covers(other)]
+    return below[-1] if below else ConnectionState()
+
+
+def _others(accesses: Accesses, seen: Mapping[Place, _Seen]) -> Iterator[RepositoryStatus]:
+    for each in seen.values():
+        if accesses.entry(each.origin) is None:
+            parsed = parse_origin(each.origin)
+            yield RepositoryStatus(
+                shown_url(parsed.url),
+                parsed.kind,
+                credentials=credentials_of(accesses.find(each.origin)),
+                inherited_from=accesses.inherits(each.origin),
+                connection=each.state,
+            )
 
 
 def _configured(access: RepositoryAccess, accesses: Accesses, state: ConnectionState) -> RepositoryStatus:

@@ -24,7 +24,8 @@ class Refresh(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All of them are called in the event loop's thread and answer at once, `metrics` excepted.
+    """All are called in the event loop's thread and answer at once; `metrics` is awaited, `repositories` called in
+    another thread.
 
     - `applications`: what the supervisor has now, a copy that a thread may read; `application`: one of them, or None.
     - `children`: live objects below those that the application manages; none while its cluster is not known.

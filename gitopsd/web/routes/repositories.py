@@ -26,9 +26,8 @@ def add_repository_routes(app: FastAPI, services: Services) -> None:
     @routes.get("", Permission.LOCAL, model=Repositories)
     async def list_repositories() -> Response:
         """Every repository that is configured or in use, with the state of its connection."""
-        statuses = services.repositories()
 
         def write() -> bytes:
-            return encoded(Repositories(items=tuple(Repository.of(status) for status in statuses)))
+            return encoded(Repositories(items=tuple(Repository.of(status) for status in services.repositories())))
 
         return answer(await anyio.to_thread.run_sync(write, limiter=encoders))
