@@ -18,7 +18,7 @@ _MOST_ENTRIES: Final = 1_000_000
 def matches(root: str, path: str, discover: Discover) -> Discovered:
     """Whether the file name or glob matches below `path`. Raises `RenderError` for one that leaves the folder.
 
-    A plain name depends on that file alone, a pattern on the whole folder.
+    A plain name depends on that file alone, a pattern on the names in the folders that were looked into.
     """
     pattern = discover.file_name or discover.glob
     if not is_glob(pattern):
@@ -32,15 +32,17 @@ def matches(root: str, path: str, discover: Discover) -> Discovered:
     if discover.file_name:
         parts = ["*" if part == _ANY_DEPTH else part for part in parts]
     walk = _Walk(root)
-    return Discovered(any(True for _ in walk.below(path, parts)), (Read(path, ReadKind.DIR),))
+    matched = any(True for _ in walk.below(path, parts))
+    return Discovered(matched, tuple(sorted(walk.reads)))
 
 
 class _Walk:
-    """One search; counts what it looks at."""
+    """One search; remembers the folders that it listed, and counts what is in them."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._left = _MOST_ENTRIES
+        self.reads: set[Read] = set()
 
     def below(self, folder: str, parts: list[str]) -> Iterator[str]:
         """The paths below `folder` that the parts of a pattern match."""
@@ -64,8 +66,10 @@ class _Walk:
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         """Names, and whether they are folders; links to folders are not entered."""
+        self.reads.add(Read(folder, ReadKind.DIR))
         with os.scandir(os.path.join(self._root, folder)) as entries:
             found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries if entry.name != ".git"]
+        found.sort()
         self._left -= len(found)
         if self._left < 0:
             raise RenderError(f"discovery looked at more than {_MOST_ENTRIES} files", hint="make the pattern narrower")

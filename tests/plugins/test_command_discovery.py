@@ -59,13 +59,16 @@ def test_patterns_match_as_with_argo_cd(tmp_path: Path, discover: Discover, foun
     assert matches(str(tmp_path), "app", discover).found is found
 
 
-def test_a_plain_name_depends_on_that_file_alone_and_a_pattern_on_the_folder(tmp_path: Path) -> None:
+def test_a_plain_name_depends_on_that_file_alone_and_a_pattern_on_the_folders_it_looked_into(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     root = str(tmp_path)
     file, missing = Read("app/tool.cue", ReadKind.FILE), Read("app/none.cue", ReadKind.MISSING)
     assert matches(root, "app", Discover("tool.cue")) == Discovered(True, (file,))
     assert matches(root, "app", Discover("none.cue")) == Discovered(False, (missing,))
-    assert matches(root, "app", Discover("*.tf")) == Discovered(False, (Read("app", ReadKind.DIR),))
+    folders = [Read(each, ReadKind.DIR) for each in ("app", "app/sub", "app/sub/deep")]
+    assert matches(root, "app", Discover("*.tf")) == Discovered(False, (folders[0],))
+    assert matches(root, "app", Discover(glob="**/*.tf")) == Discovered(False, tuple(folders))
+    assert matches(root, "app", Discover(glob="*/s*.yaml")) == Discovered(True, tuple(folders[:2]))
 
 
 @pytest.mark.parametrize("pattern", ["../*.txt", "../../x", "sub/../../*", "/etc/*/../x*"])
