@@ -16,6 +16,7 @@ from gitopsd.core.origin import OriginKind
 from gitopsd.core.repo_url import normalise
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot, Sources
 from gitopsd.sources.accesses import Accesses
+from gitopsd.sources.folder_lock import locked
 from gitopsd.sources.folders import Folders, digest_of
 from gitopsd.sources.githubapp import AppTokens
 from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
@@ -31,6 +32,8 @@ def _unheard(_: GitRequest) -> None:
 
 class GitSources(anyio.AsyncContextManagerMixin):
     """Mirrors, refs and snapshots of git repositories below one folder, which belongs to this object alone.
+
+    Entering it raises `SourceError` while another process has the folder.
 
     `repositories` say how to reach those that need more than their URL (a sequence means no templates); any other URL
     is read without credentials.
@@ -56,12 +59,17 @@ class GitSources(anyio.AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncIterator[GitSources]:
+        async with locked(self._folders.root), self._running():
+            yield self
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
         await self._folders.prepare()
         async with self._pool, anyio.create_task_group() as tasks:
             self._tasks = tasks
             self._tokens = AppTokens(self._ask_forge, tasks)
             try:
-                yield self
+                yield
             finally:
                 tasks.cancel_scope.cancel()
 

@@ -160,6 +160,7 @@ class GitServer:
     hanging: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     lfs: LfsStore | None = None
+    on_fetch: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -226,6 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         faults = owner.faults
         authorization = self.headers.get("Authorization", "")
         owner.seen.append(Seen(self.command, self.path, authorization))
+        if self.command == "POST" and owner.on_fetch is not None:
+            owner.on_fetch()
         target = faults.redirect_fetch_to if self.command == "POST" else faults.redirect_to
         if faults.hang:
             owner.hanging.set()
