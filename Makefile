@@ -12,6 +12,8 @@ CODE := $(wildcard gitopsd plugins tests tools demo benchmarks)
 PYTEST_ARGS ?=
 # Set to 1 to end the demo by itself, with the exit code of `gitopsd run --once`.
 ONCE ?=
+# Some tables only: make bench BENCH_ARGS='--tables monorepo renders memory'
+BENCH_ARGS ?=
 # How long `make fuzz` tries each check.
 SECONDS ?= 600
 
@@ -72,8 +74,8 @@ fuzz: setup ## Try to break the decoder, the protocol and the path checks (SECON
 	@$(PYTHON) -m tools.fuzz $(SECONDS)
 
 .PHONY: bench
-bench: setup ## Measure speed and size, each figure beside its floor
-	@$(PYTHON) -m benchmarks
+bench: setup originals ## Measure speed and size, each figure beside its floor
+	@$(PYTHON) -m benchmarks $(BENCH_ARGS)
 
 .PHONY: lock
 lock: venv ## Write requirements.lock anew from pyproject.toml's ranges

@@ -16,22 +16,50 @@ import anyio
 import uvloop
 
 from benchmarks import micro
+from benchmarks.engine_memory import memory_figures
 from benchmarks.figures import Figure, table
 from benchmarks.floors import measure_floors
 from benchmarks.measure import Settings, chosen, measure
+from benchmarks.monorepo import monorepo_figures
 from benchmarks.phases import Phases
+from benchmarks.renders import render_figures
 from benchmarks.report import HEAD, figures
 from benchmarks.workload import OBJECTS_PER_APPLICATION, make_workload
 
 _RESULT: Final = Path(__file__).resolve().parent.parent / ".bench" / "result.json"
 _QUIET_CORES: Final = 0.1
+_RENDERING: Final = {
+    "monorepo": ("one repository of 1,000 applications and 20,000 files", monorepo_figures),
+    "renders": ("renders against forks of the official programs", render_figures),
+    "memory": ("memory of the engine", memory_figures),
+}
 
 
 def main() -> None:
     """Measure as the arguments say. Always exits 0: an aim that is missed is told, not punished."""
     arguments = _arguments()
-    settings = Settings(Path(arguments.program), arguments.rounds, arguments.idle)
     phases = Phases()
+    loop = {"loop_factory": uvloop.new_event_loop}
+    found: list[Figure] = []
+    if "daemon" in arguments.tables:
+        found += _daemon(arguments, phases)
+    for name in [each for each in _RENDERING if each in arguments.tables]:
+        title, measure_table = _RENDERING[name]
+        phases(title)
+        rows = anyio.run(measure_table, backend_options=loop)
+        phases.end()
+        print(f"\n{title}\n\n{table([HEAD, *(figure.row() for figure in rows)])}")
+        found += rows
+    missed = [figure.name for figure in found if figure.met is False]
+    print(f"\nMissed: {'; '.join(missed) or 'nothing'}.")
+    print(f"Load average at the end: {os.getloadavg()[0]:.1f}.")
+    if phases.others() > _QUIET_CORES:
+        print(f"Other programs used {phases.others():.1f} cores meanwhile: times are longer than on a machine at rest.")
+    _write(found, arguments, phases)
+
+
+def _daemon(arguments: argparse.Namespace, phases: Phases) -> list[Figure]:
+    settings = Settings(Path(arguments.program), arguments.rounds, arguments.idle)
     loop = {"loop_factory": uvloop.new_event_loop}
     found = anyio.run(_run, arguments.applications, settings, phases, backend_options=loop)
     phases("costs per object")
@@ -43,12 +71,7 @@ def main() -> None:
     print(table([HEAD, *(figure.row() for figure in found)]))
     print()
     print(table([("Per object", "Time"), *(figure.row()[:2] for figure in small)]))
-    missed = [figure.name for figure in found if figure.met is False]
-    print(f"\nMissed: {'; '.join(missed) or 'nothing'}.")
-    print(f"Load average at the end: {os.getloadavg()[0]:.1f}.")
-    if phases.others() > _QUIET_CORES:
-        print(f"Other programs used {phases.others():.1f} cores meanwhile: times are longer than on a machine at rest.")
-    _write([*found, *small], arguments, phases)
+    return [*found, *small]
 
 
 async def _run(count: int, settings: Settings, phases: Phases) -> list[Figure]:
@@ -70,6 +93,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--applications", type=int, default=200, help="ten objects each (default: 200)")
     parser.add_argument("--rounds", type=int, default=20, help="pushes, and drifts (default: 20)")
     parser.add_argument("--idle", type=float, default=60, help="seconds of idleness (default: 60)")
+    tables = ("daemon", *_RENDERING)
+    parser.add_argument("--tables", nargs="+", choices=tables, default=tables, help="which ones (default: all)")
     beside = Path(sys.executable).parent / "gitopsd"
     parser.add_argument("--program", default=str(beside), help="the gitopsd to measure (default: the environment's)")
     return parser.parse_args()

@@ -31,7 +31,7 @@ def main(seconds: int) -> int:
 
 
 def _go(name: str, target: str, seconds: int, engine: Program, go: Go) -> bool:
-    told = go.run(engine, "test", *engine.flags, "-run=^$", f"-fuzz=^{target}$", f"-fuzztime={seconds}s", ".")
+    told = go.run(engine, "test", *engine.flags, "-v", "-run=^$", f"-fuzz=^{target}$", f"-fuzztime={seconds}s", ".")
     counts = _PROGRESS.findall(told.stdout)
     if told.returncode != 0 or not counts:
         print(told.stdout)

@@ -6,6 +6,7 @@ became a shell command, an option or somebody else's password.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -85,6 +86,7 @@ def problem(url: str) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=1024)
 def normalise(url: str) -> str:
     """`url` as a key for comparing: scheme and host in lower case, no user, no default port, no trailing `/` or `.git`.
 

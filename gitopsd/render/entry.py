@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -42,11 +41,7 @@ class Entry:
     @property
     def name(self) -> str:
         """Its file's name: different for different contents under one key."""
-        evidence = self.evidence
-        parts = [evidence.target, *evidence.fingerprints, *(() if evidence.reads is not None else evidence.commits[:1])]
-        parts += [f"{read.kind}:{read.root}:{read.path}" for read in evidence.reads or ()]
-        parts += [f"{each.need}:{each.identity}" for each in evidence.supplied]
-        return f"{self.key}-{hashlib.blake2b(orjson.dumps(parts), digest_size=8).hexdigest()}"
+        return f"{self.key}-{self.evidence.name}"
 
     def manifests(self) -> tuple[Manifest, ...]:
         """The manifests, parsed anew on each call."""

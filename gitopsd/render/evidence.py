@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+import orjson
 
 from gitopsd.core.manifest import Read
 from gitopsd.plugin.supply import Need
@@ -50,6 +53,18 @@ class Evidence:
     reads: tuple[Read, ...] | None
     fingerprints: tuple[str, ...]
     supplied: tuple[Supplied, ...] = ()
+    _places: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
+    _name: str = field(default="", init=False, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Different for different evidence, and the same for ever: what it knows of later commits is no part of it."""
+        if not self._name:
+            parts = [self.target, *self.fingerprints, *(() if self.reads is not None else self.commits[:1])]
+            parts += [f"{read.kind}:{read.root}:{read.path}" for read in self.reads or ()]
+            parts += [f"{each.need}:{each.identity}" for each in self.supplied]
+            self._name = hashlib.blake2b(orjson.dumps(parts), digest_size=8).hexdigest()
+        return self._name
 
     def for_target(self, target: str) -> bool:
         """Whether the result was made for a cluster like this."""
@@ -60,9 +75,12 @@ class Evidence:
 
         Where a read went through a link ("|" in its fingerprint), its path alone does not tell.
         """
-        if self.reads is None or any("|" in each for each in self.fingerprints):
+        if self.reads is None:
             return False
-        return all(place_of(read) not in changed for read in self.reads)
+        if self._places is None:
+            linked = any("|" in each for each in self.fingerprints)
+            self._places = frozenset() if linked else frozenset(place_of(read) for read in self.reads)
+        return bool(self._places or not self.reads) and self._places.isdisjoint(changed)
 
     async def supplied_still(self, moment: Moment) -> bool:
         """Whether each need stands for the same as then; one of which that cannot be told now does."""
