@@ -18,6 +18,10 @@ func (k *kustomizeFS) fetch(parsed *types.Kustomization, here folder) (changed b
 		if err != nil || !isRemote(ref.path) {
 			return ref.path
 		}
+		if local, ok := k.localName(ref, here); ok {
+			changed = true
+			return local
+		}
 		local, _, failed := k.bring(ref, here)
 		switch {
 		case isNeed(failed):
@@ -36,6 +40,16 @@ func (k *kustomizeFS) fetch(parsed *types.Kustomization, here folder) (changed b
 		err = errNeeds
 	}
 	return changed, err
+}
+
+// localName tells a file or folder of the repository whose name merely looks like user@host, and writes it so that
+// Kustomize does not mistake it either.
+func (k *kustomizeFS) localName(ref reference, here folder) (string, bool) {
+	if strings.ContainsAny(ref.path, ":?\n") || !scpForm.MatchString(strings.ToLower(ref.path)) {
+		return "", false
+	}
+	_, _, err := here.in.tree.Resolve(path.Join(here.dir, ref.path))
+	return "./" + ref.path, err == nil
 }
 
 // bring gives the path, from here, to what an address stands for, and the folder if it is one.
@@ -108,7 +122,8 @@ func fetchedYAML(content []byte, shown string, kind referenceKind) ([]byte, erro
 	}
 	if kind == fileOrFolder {
 		if _, err := resmap.NewFactory(provider.NewDefaultDepProvider().GetResourceFactory()).NewResMapFromBytes(content); err != nil {
-			return nil, faultf(codeParse, "%s holds no Kubernetes manifests: %s", shown, shorten(err.Error())).in(shown, 0)
+			return nil, faultf(codeParse, "%s holds no Kubernetes manifests: %s", shown, shorten(err.Error())).in(shown, 0).
+				hint("the URL must give the manifests themselves, not a page about them")
 		}
 	}
 	return content, nil
@@ -141,7 +156,7 @@ func (k *kustomizeFS) collect(here folder, seen map[string]bool) {
 	}
 	_, _ = k.inflateCharts(parsed, here, parsed.Namespace)
 	visitReferences(parsed, func(ref reference) string {
-		if isRemote(ref.path) {
+		if _, local := k.localName(ref, here); !local && isRemote(ref.path) {
 			if _, at, err := k.bring(ref, here); err == nil && at != nil {
 				k.collect(*at, seen)
 			}

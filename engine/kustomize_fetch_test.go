@@ -311,3 +311,60 @@ func TestComponentsOfTheApplicationMayBeRemote(t *testing.T) {
 		t.Error(out.text)
 	}
 }
+
+func TestNamesOfTheRepositoryThatLookLikeHostsStayLocal(t *testing.T) {
+	root := snapshot(t, map[string]string{
+		"kustomization.yaml": "resources: [app@v1/a.yaml, app@v1/deep/base]\nconfigMapGenerator:\n- name: c\n  files: [app@v1/x.txt]\n  options: {disableNameSuffixHash: true}\n",
+		"app@v1/a.yaml":      cm("a"), "app@v1/deep/base/kustomization.yaml": "resources: [b.yaml]\n", "app@v1/deep/base/b.yaml": cm("b"), "app@v1/x.txt": "x",
+	})
+	out := mustBuild(t, params{"root": root, "path": "."})
+	if !reflect.DeepEqual(names(out.rendered), []string{"ConfigMap/a", "ConfigMap/b", "ConfigMap/c"}) {
+		t.Error(out.text)
+	}
+	fault := mustFail(t, codeRefused, "kustomize", params{"root": snapshot(t, map[string]string{"kustomization.yaml": "resources: [app@v2/deep/base]\n"}), "path": "."})
+	if !strings.Contains(fault.Message, "app@v2") {
+		t.Error(fault.Message)
+	}
+}
+
+func TestS8SecretsInAddressesAreNotShown(t *testing.T) {
+	for _, text := range []string{
+		"https://example.org/x.yaml?sig=CANARY", "https://CANARY@example.org/x.yaml", "https://user:CANARY@example.org/o/r//x?ref=v1", "user:CANARY@example.org:o/r",
+		"https://example.org/o/r#CANARY", "https://example.org/o/r//x?token=CANARY", "ssh://user:CANARY@example.org/o/r",
+	} {
+		root := snapshot(t, map[string]string{"kustomization.yaml": "resources: ['" + text + "']\n"})
+		given := Given{Need: fileNeed("https://example.org/x.yaml?sig=CANARY"), Content: []byte("hello")}
+		if out := build(t, params{"root": root, "path": "."}, given); out.Error == nil || strings.Contains(out.text, "CANARY") {
+			t.Error(text, out.text)
+		}
+	}
+	root := snapshot(t, map[string]string{"kustomization.yaml": "resources: ['https://example.org/x.yaml?sig=CANARY']\n"})
+	if out := mustBuild(t, params{"root": root, "path": "."}, Given{Need: fileNeed("https://example.org/x.yaml?sig=CANARY"), Content: []byte(cm("a"))}); strings.Contains(out.text, "CANARY") {
+		t.Error(out.text)
+	}
+}
+
+// encrypted is what SOPS makes of a file, as far as the engine looks at it.
+const encrypted = "a: ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]\nsops:\n  mac: ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]\n  version: 3.9.0\n  lastmodified: \"2026-01-01T00:00:00Z\"\n"
+
+func TestEncryptedFilesAndRemotesAreAskedForTogether(t *testing.T) {
+	root := snapshot(t, map[string]string{
+		"o/kustomization.yaml": "resources: ['github.com/org/repo?ref=v1', ../b]\nsecretGenerator:\n- name: s\n  files: [one.yaml]\n", "o/one.yaml": encrypted,
+		"b/kustomization.yaml": "secretGenerator:\n- name: t\n  files: [two.yaml]\n", "b/two.yaml": encrypted,
+	})
+	remote := snapshot(t, map[string]string{"kustomization.yaml": "secretGenerator:\n- name: r\n  files: [three.yaml]\n", "three.yaml": encrypted})
+	one, two := Need{Kind: needDecrypt, Path: "o/one.yaml", Format: "yaml"}, Need{Kind: needDecrypt, Path: "b/two.yaml", Format: "yaml"}
+	out := build(t, params{"root": root, "path": "o"})
+	if !reflect.DeepEqual(out.Needs, []Need{gitNeed("https://github.com/org/repo", "v1"), two, one}) {
+		t.Fatal(out.text)
+	}
+	given := []Given{{Need: out.Needs[0], Root: remote}, {Need: one, Content: []byte("a: first\n")}, {Need: two, Content: []byte("a: second\n")}}
+	three := Need{Kind: needDecrypt, Root: "git", URL: "https://github.com/org/repo", Version: "v1", Path: "three.yaml", Format: "yaml"}
+	if out = build(t, params{"root": root, "path": "o"}, given...); !reflect.DeepEqual(out.Needs, []Need{three}) {
+		t.Fatal(out.text)
+	}
+	out = mustBuild(t, params{"root": root, "path": "o"}, append(given, Given{Need: three, Content: []byte("a: third\n")})...)
+	if len(out.Result.Manifests) != 3 || strings.Contains(out.text, "ENC[") || !strings.Contains(out.text, "YTogdGhpcmQK") {
+		t.Error(out.text)
+	}
+}

@@ -23,7 +23,7 @@ func isRemote(text string) bool {
 		return false // an inline document
 	}
 	return strings.Contains(first, "://") || strings.HasPrefix(first, "github.com/") || strings.HasPrefix(first, "github.com:") ||
-		strings.Contains(first, "?ref=") || strings.Contains(first, "?version=") || scpForm.MatchString(first)
+		strings.Contains(first, "?ref=") || strings.Contains(first, "?version=") || scpForm.MatchString(first) || password.MatchString(first)
 }
 
 // remoteRefused is for what a library tries to fetch by itself.
@@ -32,12 +32,18 @@ func remoteRefused(text string) *Fault {
 		hint("copy it into the repository, or make it a source of the application")
 }
 
-var userInfo = regexp.MustCompile(`://[^/@\s]*@`)
+var (
+	userInfo = regexp.MustCompile(`://[^/@\s]*@`)
+	password = regexp.MustCompile(`^[^/@\s:]*:[^/@\s]*@`)
+)
 
-// maskURL takes user and password out of a URL.
+// maskURL takes out of a URL what may be secret: user and password, query and fragment (advisory S8).
 func maskURL(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-	return userInfo.ReplaceAllString(text, "://***@")
+	if at := strings.IndexAny(text, "?#"); at >= 0 {
+		text = text[:at]
+	}
+	return password.ReplaceAllString(userInfo.ReplaceAllString(text, "://***@"), "***@")
 }
 
 // referenceKind says what a place of a kustomization can name.

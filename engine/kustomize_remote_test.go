@@ -100,3 +100,27 @@ func TestWhatAURLStandsForIsToldByItsForm(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRemoteAddresses holds what is accepted to what may reach a git program or a log.
+func FuzzRemoteAddresses(f *testing.F) {
+	for _, text := range append([]string{"https://github.com/org/repo//a?ref=v1", "git@host:org/repo.git/x", "ssh://git@host:22/o/r", "https://h/a/_git/b/c?version=x"}, odd...) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if base, fault := parseRemoteBase(text); fault == nil {
+			if strings.HasPrefix(base.ref, "-") || strings.HasPrefix(base.url, "-") || strings.ContainsAny(base.url+base.ref, "\"'`;$\\<>| \x00\n\r\t?#") ||
+				strings.HasPrefix(base.folder, "/") || base.folder == ".." || strings.HasPrefix(base.folder, "../") || strings.Contains(base.url, "/../") ||
+				strings.HasPrefix(base.url, "file:") || strings.Contains(base.url, "::") && !strings.Contains(base.url, "[") {
+				t.Errorf("%q: %+v", text, base)
+			}
+			if again, fault := parseRemoteBase(base.url + "//" + base.folder); fault != nil || again.url != base.url && !strings.Contains(base.url, "_git/") {
+				t.Errorf("%q is not read as it was written: %+v, %+v", text, base, again)
+			}
+		}
+		if need, fault := parseRemoteFile(text); fault == nil && strings.Contains(strings.SplitN(strings.SplitN(need.URL, "://", 2)[1], "/", 2)[0], "@") {
+			t.Errorf("%q: %+v", text, need)
+		}
+		remoteForm(text)
+		maskURL(text)
+	})
+}
