@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import anyio
 import pytest
@@ -146,10 +146,30 @@ class Pantry:
         return self.given.get(need.name or need.url, Given(error=f"{need.name or need.url} is sold out"))
 
 
-async def supplied(here: Kitchen, options: JsonObject, pantry: Pantry, **more: Any) -> RenderResult:
-    """What the chart gives with `pantry` at hand; `more` are fields of the request."""
-    more = {"environment": {"ARGOCD_APP_NAME": "app", "KUBE_VERSION": "1.36.3"}, "deadline": here.deadline} | more
-    request = RenderRequest("app", "ns", str(here.root), "chart", options, supply=pantry, **more)
+async def supplied(
+    here: Kitchen,
+    options: JsonObject,
+    pantry: Pantry,
+    *,
+    seed: str = "",
+    seed_time: int = 0,
+    lookup: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({"ARGOCD_APP_NAME": "app", "KUBE_VERSION": "1.36.3"}),
+) -> RenderResult:
+    """What the chart gives with `pantry` at hand."""
+    request = RenderRequest(
+        app="app",
+        namespace="ns",
+        root=str(here.root),
+        path="chart",
+        options=options,
+        environment=environment,
+        deadline=here.deadline,
+        supply=pantry,
+        seed=seed,
+        seed_time=seed_time,
+        lookup=lookup,
+    )
     return await HelmRenderer(here.engine).render(request)
 
 
@@ -211,7 +231,7 @@ async def test_value_files_of_the_web_come_through_the_supply(tmp_path: Path) ->
         assert (found["web"], found["from"], found["f"]) == (1, "one", "F")
         assert [each.kind for each in pantry.asked] == [NeedKind.HTTP] * 2
         with pytest.raises(RenderError, match=r"example\.org/app\.yaml is sold out"):
-            await supplied(here, options | {"ignoreMissingValueFiles": True}, Pantry())
+            await supplied(here, {**options, "ignoreMissingValueFiles": True}, Pantry())
 
 
 @pytest.mark.parametrize("file", ["s3::x", "ftp://h/v.yaml", "git::https://h/v", "FILE:///etc/passwd", "data:,x://y"])
