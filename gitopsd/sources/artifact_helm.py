@@ -56,6 +56,11 @@ class HelmRepository:
         """Nobody asks for a chart any more."""
         self._listings.pop(chart, None)
 
+    @property
+    def used(self) -> bool:
+        """Whether any chart is asked for."""
+        return bool(self._listings)
+
     async def listing(self, chart: str, *, fresh: bool) -> _Listing:
         """What the index has for a chart: as it is now if `fresh`, else as it was at the last look-up."""
         self.use(chart)

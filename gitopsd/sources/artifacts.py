@@ -117,6 +117,8 @@ class ArtifactSources(anyio.AsyncContextManagerMixin):
             if key not in commits:
                 artifact.forget()
                 del self._artifacts[key]
+        for key in [key for key, repository in self._repositories.items() if not repository.used]:
+            del self._repositories[key]
         used = {digest_of(key) for key in (*commits, *self._artifacts)}
         strangers = await self._folders.repositories() - used
         await self._folders.remove(path for digest in strangers for path in self._folders.all_of(digest))

@@ -257,3 +257,28 @@ async def test_revisions_that_no_tag_can_have_are_refused(
     for revision in ("../../x", "-main", "a b", "main\n", "x" * 300, "sha256:abc", "a@b"):
         assert not (await failure(sources.commit(registry.url("app"), revision))).retryable, revision
     assert not any(".." in request.path for request in registry.seen)
+
+
+async def test_without_any_version_the_tag_latest_is_the_newest(
+    stack: AsyncExitStack, tmp_path: Path, registry: Registry
+) -> None:
+    digest = registry.push_files("app", "latest", {"a": "1"})
+    registry.push_files("app", "main", {"a": "2"})
+    sources = await opened(stack, tmp_path)
+    assert await sources.commit(registry.url("app"), "HEAD") == digest
+
+
+async def test_what_nobody_asked_for_since_the_last_look_up_is_not_looked_up_again(
+    stack: AsyncExitStack, tmp_path: Path, registry: Registry
+) -> None:
+    for tag in ("one", "two"):
+        registry.push_files("app", tag, {"a": tag})
+    sources = await opened(stack, tmp_path)
+    origin = registry.url("app")
+    for tag in ("one", "two"):
+        await sources.commit(origin, tag)
+    await sources.refs(origin, fresh=True)
+    await sources.commit(origin, "two")
+    registry.seen.clear()
+    assert set((await sources.refs(origin, fresh=True)).commits) == {"refs/tags/two"}
+    assert not any("/one" in request.path for request in registry.seen)
