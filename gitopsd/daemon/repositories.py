@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -12,7 +12,6 @@ from anyio import AsyncContextManagerMixin
 
 from gitopsd.config import Config, RepositorySecrets
 from gitopsd.core.errors import GitopsdError
-from gitopsd.kube.clusters import KubeClusters
 from gitopsd.kube.repository_secrets import RepositorySecretsFound
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.sources import RepositoryStatus
@@ -28,6 +27,7 @@ _log = structlog.get_logger("gitopsd.daemon")
 class Repositories(AsyncContextManagerMixin):
     """Keeps the accesses of the sources up to date; `async with` reads Secrets once and goes on reading.
 
+    `read` reads a cluster's Secrets and raises `ClusterError`, or `SpecError` for a cluster that is not there.
     `use` gets the accesses whenever they are others than before, and raises `SourceError` for what it cannot take.
     `on_change` hears of it afterwards, and whether projects may use others than before. Where Secrets cannot be read,
     what was read last goes on.
@@ -36,7 +36,7 @@ class Repositories(AsyncContextManagerMixin):
     def __init__(
         self,
         config: Config,
-        clusters: KubeClusters,
+        read: Callable[[RepositorySecrets], Awaitable[RepositorySecretsFound]],
         clock: Clock,
         connections: Connections,
         use: Callable[[Accesses], None],
@@ -44,7 +44,7 @@ class Repositories(AsyncContextManagerMixin):
         self.accesses = Accesses()
         self.on_change: Callable[[bool], None] = _nobody_hears
         self._config = config
-        self._clusters = clusters
+        self._read_secrets = read
         self._clock = clock
         self._connections = connections
         self._use = use
@@ -109,7 +109,7 @@ class Repositories(AsyncContextManagerMixin):
         failed = False
         for place in self._config.repositories_from:
             try:
-                found[place] = await self._clusters.find(name=place.cluster).repository_secrets(place.namespace)
+                found[place] = await self._read_secrets(place)
                 said |= set(found[place].warnings)
             except GitopsdError as error:
                 failed = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import structlog
 from anyio import AsyncContextManagerMixin
 
 from gitopsd import __version__
-from gitopsd.config import Config
+from gitopsd.config import Config, RepositorySecrets
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
@@ -22,6 +22,7 @@ from gitopsd.daemon.repositories import Repositories
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
+from gitopsd.kube.repository_secrets import RepositorySecretsFound
 from gitopsd.metrics import Recorder
 from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.manager import PluginManager
@@ -86,7 +87,9 @@ class OpenRooms(AsyncContextManagerMixin):
                 on_warning=_kube_warning,
                 on_connection=self._connection,
             ) as clusters,
-            Repositories(config, clusters, self._clock, self._connections, sources.reconfigure) as repositories,
+            Repositories(
+                config, _reading_secrets(clusters), self._clock, self._connections, sources.reconfigure
+            ) as repositories,
             self._sops() as sops,
             self._renderer(sources, clusters, sops, repositories) as renderer,
         ):
@@ -206,6 +209,15 @@ def _looking_up(clusters: KubeClusters) -> LookUp:
         return await cluster.look_up(GVK.parse(need.api_version, need.object_kind), need.namespace, need.name)
 
     return look
+
+
+def _reading_secrets(
+    clusters: KubeClusters,
+) -> Callable[[RepositorySecrets], Awaitable[RepositorySecretsFound]]:
+    async def read(place: RepositorySecrets) -> RepositorySecretsFound:
+        return await clusters.find(name=place.cluster).repository_secrets(place.namespace)
+
+    return read
 
 
 def load_plugins() -> PluginManager:

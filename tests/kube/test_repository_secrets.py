@@ -6,6 +6,8 @@ import base64
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.origin import OriginKind
@@ -168,6 +170,62 @@ def test_values_of_a_wrong_kind_are_said_and_count_as_nothing() -> None:
     assert found.repositories == (RepositoryAccess("https://h/a"),)
     assert len(found.warnings) == 3
     assert "CANARY" not in "".join(found.warnings)
+
+
+_KEYS = st.sampled_from(
+    [
+        "url",
+        "type",
+        "name",
+        "project",
+        "username",
+        "password",
+        "bearerToken",
+        "sshPrivateKey",
+        "tlsClientCertData",
+        "tlsClientCertKey",
+        "insecure",
+        "depth",
+        "proxy",
+        "noProxy",
+        "githubAppID",
+        "githubAppPrivateKey",
+        "githubAppInstallationID",
+        "githubAppEnterpriseBaseUrl",
+        "enableOCI",
+    ]
+)
+_VALUES = st.text(max_size=30) | st.sampled_from(
+    [
+        "https://h/a",
+        "git@h:a",
+        "git@h:",
+        "oci://h",
+        "h/a",
+        "ssh://h",
+        "helm",
+        "oci",
+        "true",
+        "1",
+        "http://p:1",
+        "10.0.0.0/8",
+    ]
+)
+
+
+@given(st.dictionaries(_KEYS, _VALUES, max_size=8), st.sampled_from(["repository", "repo-creds"]))
+def test_whatever_a_secret_holds_it_is_an_access_or_a_warning(data: dict[str, str], kind: str) -> None:
+    encoded = {key: base64.b64encode(value.encode("utf-8", "replace")).decode() for key, value in data.items()}
+    found = read({**secret("odd", kind), "data": encoded})
+    accesses = (*found.repositories, *found.templates)
+    assert len(accesses) == 1 or found.warnings
+    for access in accesses:
+        assert access.url.startswith(("https://", "http://", "ssh://", "oci://")) or "@" in access.url
+
+
+@pytest.mark.parametrize("odd", [{}, {"data": None}, {"data": []}, {"data": {"url": 7}}, {"metadata": None}])
+def test_an_object_that_is_no_secret_is_left_out(odd: dict[str, object]) -> None:
+    assert read({**secret("odd"), **odd}).repositories == ()
 
 
 async def test_secrets_are_read_from_a_cluster_by_their_label(
