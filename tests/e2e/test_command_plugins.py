@@ -33,14 +33,14 @@ async def test_what_a_command_prints_is_deployed_and_follows_each_commit(world: 
 
 
 async def test_a_command_that_hangs_holds_up_its_own_application_only_and_is_mended_by_a_commit(world: World) -> None:
-    given(world, timeout="2s")
+    given(world, timeout="6s")
     world.application("app", prune=True)
     async with world.daemon() as daemon:
         await daemon.until("app", synced, healthy)
         world.commit({"app/behave.sh": "sleep 600 & sleep 600"})
         await daemon.refresh("app")
         await daemon.goes_on()
-        await daemon.until("app", says("ComparisonError", "generate of plugin tool", "2 s", "killed"), seconds=40)
+        await daemon.until("app", says("ComparisonError", "generate of plugin tool", "6 s", "killed"), seconds=60)
         assert await world.cluster.names(world.full("app"), "configmaps") >= {"one", "two"}
         commit = world.commit({"app/behave.sh": ""})
         await daemon.live("app", commit, healthy, quiet)

@@ -92,7 +92,7 @@ def workshop(
     return here
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that other processes do."""
     with anyio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110  # the kernel tells nobody when a process or a file is gone

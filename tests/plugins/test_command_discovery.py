@@ -145,11 +145,11 @@ async def test_a_command_discovers_by_printing_something_and_ending_well(
     assert here.left_over() == []
 
 
-@pytest.mark.parametrize("command", [("acme-no-such-program",), shell("sleep 600")])
+@pytest.mark.parametrize(("command", "seconds"), [(("acme-no-such-program",), 60.0), (shell("sleep 600"), 3.0)])
 async def test_a_discovery_that_cannot_tell_is_an_error_and_never_another_renderer(
-    tmp_path: Path, command: tuple[str, ...]
+    tmp_path: Path, command: tuple[str, ...], seconds: float
 ) -> None:
-    tool = plugin("true", discover=Discover(command=command), timeout_seconds=1.0)
+    tool = plugin("true", discover=Discover(command=command), timeout_seconds=seconds)
     here = workshop(tmp_path, tool, files={"app/manifest.yaml": config_map("plain")})
     with pytest.raises(RenderError, match="discover of plugin tool"):
         await here.render(renderer="")

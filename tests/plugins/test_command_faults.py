@@ -38,13 +38,12 @@ def told_pids(error: RenderError) -> list[int]:
 
 async def test_a_command_that_hangs_is_killed_at_its_deadline_with_all_that_it_started(tmp_path: Path) -> None:
     script = f"echo pid $$ >&2; {FLEES} (sleep 600 & echo pid $! >&2; wait)"
-    here = workshop(tmp_path, plugin(script, timeout_seconds=1.5))
+    here = workshop(tmp_path, plugin(script, timeout_seconds=2.5))
     error = await failed(here)
-    assert error.what == "generate of plugin tool did not end within 1.5 s and was killed"
+    assert error.what == "generate of plugin tool did not end within 2.5 s and was killed"
     assert error.retryable
-    pids = told_pids(error)
-    assert len(pids) == 3
-    assert not any(alive(pid) for pid in pids)
+    # On a busy machine not all of them were started by then.
+    assert not any(alive(pid) for pid in told_pids(error))
 
 
 async def test_a_longer_timeout_and_waiting_for_a_turn_extend_the_renders_deadline(tmp_path: Path) -> None:
@@ -72,10 +71,16 @@ async def test_what_forked_away_is_ended_with_the_command(tmp_path: Path) -> Non
 
 
 async def test_a_crowd_of_processes_is_ended(tmp_path: Path) -> None:
-    script = "for i in $(seq 100); do (setsid sleep 600 &) ; done; echo crowd >&2; sleep 600"
-    error = await failed(workshop(tmp_path, plugin(script, timeout_seconds=4.0)))
-    assert error.why == "crowd"
-    assert list(descendants(os.getpid())) == []
+    script = "for i in $(seq 100); do (setsid sleep 600 &) ; done; touch $HOME/started; sleep 600"
+    here = workshop(tmp_path, plugin(script))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(here.render)
+        await until(lambda: bool(list(here.copies.glob("*/home/started"))))
+        started = set(descendants(os.getpid()))
+        assert len(started) > 100
+        tasks.cancel_scope.cancel()
+    assert not any(alive(pid) for pid in started)
+    assert here.left_over() == []
 
 
 async def test_endless_output_is_cut_at_its_limit(tmp_path: Path) -> None:
@@ -202,7 +207,7 @@ async def test_a_daemon_that_is_killed_leaves_no_process_and_no_folder(tmp_path:
     async with await anyio.open_process(
         [sys.executable, "-c", DAEMON, str(tmp_path), script], cwd=root, start_new_session=True
     ) as daemon:
-        await until(lambda: bool(list(here.copies.glob("*/home/started"))), 60)
+        await until(lambda: bool(list(here.copies.glob("*/home/started"))))
         started = set(descendants(daemon.pid))
         assert len(started) >= 3
         daemon.send_signal(signal.SIGKILL)
