@@ -9,13 +9,11 @@ from typing import Final, TypeVar
 
 import anyio
 import anyio.abc
-from anyio import to_thread
 
-from gitopsd.core.errors import SourceError, shown_url
+from gitopsd.core.errors import shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, mapping, sequence, text
 from gitopsd.core.manifest import Read
 from gitopsd.core.repo_url import parse
-from gitopsd.core.version_range import VersionRange
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot
 from gitopsd.sources.folders import Folders, digest_of
 from gitopsd.sources.frames import git_frame
@@ -24,7 +22,8 @@ from gitopsd.sources.limits import GitLimits, GitRequest, OnRequest
 from gitopsd.sources.mirrored import Mirror
 from gitopsd.sources.pool import WorkerPool
 from gitopsd.sources.reasons import source_error
-from gitopsd.sources.resolve import ById, InRange, Named, nearest, newest_tag, resolve
+from gitopsd.sources.resolve import ById, Named
+from gitopsd.sources.revisions import Revisions
 from gitopsd.sources.shared import SharedCalls
 from gitopsd.sources.shelf import Shelf, Supplies, Way
 from gitopsd.sources.submodules import Module, Part, Submodules
@@ -75,8 +74,7 @@ class Repository:
         self._commits: SharedCalls[str] = SharedCalls(tasks)
         self._differences: SharedCalls[frozenset[str] | None] = SharedCalls(tasks)
         self._changes: dict[tuple[str, str], frozenset[str] | None] = {}
-        self._ranges: tuple[Refs, dict[tuple[VersionRange, str], Named | None]] | None = None
-        self._threads = anyio.CapacityLimiter(1)
+        self._revisions = Revisions(self._shown)
         self._mirror = Mirror(
             self.digest, folders=folders, pool=pool, most_packs=limits.mirror_packs, fetch=self._fetch
         )
@@ -113,12 +111,7 @@ class Repository:
                 return await self._commits.call(asked, partial(self._commit, revision, tag_prefix, refs))
             except _MovedError:
                 continue
-        raise SourceError(
-            f"{_printable(revision)} moved while it was fetched",
-            where=self._shown,
-            hint="wait: it is tried again",
-            retryable=True,
-        )
+        raise self._revisions.moved(revision)
 
     async def fingerprints(self, commit: str, reads: Sequence[Read]) -> Sequence[str]:
         """See the port."""
@@ -219,12 +212,7 @@ class Repository:
     # Commits
 
     async def _commit(self, revision: str, tag_prefix: str, refs: Refs, _: Callable[[], None]) -> str:
-        meant = resolve(refs.commits, revision, tag_prefix)
-        if isinstance(meant, InRange):
-            meant = await self._newest(meant.versions, tag_prefix, refs)
-            if meant is None:
-                raise self._empty_range(revision, tag_prefix)
-        match meant:
+        match await self._revisions.meaning(refs, revision, tag_prefix):
             case Named(ref=ref, commit=commit):
                 if not await self._told(self._mirror.hold(commit, ref)):
                     raise _MovedError
@@ -232,23 +220,10 @@ class Repository:
                 return commit
             case ById(digits=digits):
                 found = await self._told(self._mirror.find(digits, refs.commits, self._known))
-                if found is not None:
-                    await self._told(self._vouching.check(found, "", self._access.verify))
-                    return found
-            case None:
-                pass
-        raise self._unknown(revision, refs.commits)
-
-    async def _newest(self, versions: VersionRange, tag_prefix: str, refs: Refs) -> Named | None:
-        """The newest tag in a range, looked for once for each state of the server."""
-        if self._ranges is None or self._ranges[0] is not refs:
-            self._ranges = (refs, {})
-        known = self._ranges[1]
-        if (versions, tag_prefix) not in known:
-            # A thread: ten thousand tags take some fifty milliseconds.
-            found = await to_thread.run_sync(newest_tag, refs.commits, versions, tag_prefix, limiter=self._threads)
-            known[versions, tag_prefix] = found
-        return known[versions, tag_prefix]
+                if found is None:
+                    raise self._revisions.unknown(revision, refs.commits)
+                await self._told(self._vouching.check(found, "", self._access.verify))
+                return found
 
     @property
     def _way(self) -> Way:
@@ -308,7 +283,7 @@ class Repository:
         try:
             return await self._asked_once(kind, request, url, seconds, begin)
         except Failure as failure:
-            refused = failure.kind in {FailureKind.AUTH, FailureKind.NOT_FOUND}
+            refused = failure.kind is FailureKind.AUTH
             if not refused or not self._tokens.forget(self._access, parse(self.url.url).path):
                 raise
         return await self._asked_once(kind, request, url, seconds, begin)
@@ -347,27 +322,6 @@ class Repository:
         token = await self._tokens.get(self._access, parse(self.url.url).path)
         return git_frame(self._access, self.url, url, token)
 
-    def _unknown(self, revision: str, commits: Mapping[str, str]) -> SourceError:
-        near = nearest(commits, revision)
-        hint = f"did you mean {' or '.join(near)}?" if near else "name a branch, a tag or a full commit id"
-        if not commits:
-            hint = "push a branch: the repository is empty"
-        what = f"{_printable(revision)} is not a branch, tag or commit of {self._shown}"
-        return SourceError(what, where=self._shown, hint=hint)
-
-    def _empty_range(self, revision: str, tag_prefix: str) -> SourceError:
-        among = f" that begins with {_printable(tag_prefix)}" if tag_prefix else ""
-        return SourceError(
-            f"no tag{among} is in the range {_printable(revision)}",
-            where=self._shown,
-            why="only tags that are versions count, and pre-releases only if the range names one",
-            hint="push such a tag, or widen targetRevision (`>=1.0.0-0` takes pre-releases too)",
-        )
-
 
 def _unheard() -> None:
     """Nobody wants to know when a fetch begins."""
-
-
-def _printable(revision: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in revision or "HEAD")[:200]

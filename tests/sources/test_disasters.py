@@ -179,6 +179,9 @@ async def test_a_disk_that_fills_up_while_a_snapshot_is_made_leaves_nothing_half
 async def test_a_repository_of_200_mb_with_a_file_of_50_mb(
     tmp_path: Path, stack: AsyncExitStack, empty: GitRepo, server: GitServer
 ) -> None:
+    # What takes long is to compress it and to look for what is alike; neither is what is tested.
+    for key, value in {"core.compression": "0", "pack.window": "0", "core.bigFileThreshold": "1m"}.items():
+        empty.git("config", key, value)
     content = os.urandom(50 * MB)
     empty.commit({"large": content, **{f"folder/{index}": os.urandom(10 * MB) for index in range(15)}})
     sources = await stack.enter_async_context(GitSources(folder=tmp_path))
