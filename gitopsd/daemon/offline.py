@@ -23,6 +23,7 @@ from gitopsd.core.errors import SpecError, shown_url
 from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Rendered
+from gitopsd.daemon.artifact_limits import artifact_limits
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.manager import PluginManager
@@ -155,7 +156,12 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
                 GitSources(folder=Path(folder) / "git", repositories=accesses, limits=limits)
             ),
             await stack.enter_async_context(
-                ArtifactSources(folder=Path(folder) / "artifacts", command=fetch_command(binary), accesses=accesses)
+                ArtifactSources(
+                    folder=Path(folder) / "artifacts",
+                    command=fetch_command(binary),
+                    accesses=accesses,
+                    limits=artifact_limits(config) if config else None,
+                )
             ),
         )
         commands = CommandPlugins(config.plugins if config else (), str(Path(folder) / "commands"))

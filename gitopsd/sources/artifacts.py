@@ -96,11 +96,11 @@ class ArtifactSources(anyio.AsyncContextManagerMixin):
         """
         return await self._artifact(repo_url).commit(target_revision, tag_prefix)
 
-    async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:  # noqa: ARG002 - see below
+    async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:  # noqa: ARG002 - the port has it
         """See the port. The commit itself: another one is another artifact, in all of its files."""
         return [commit] * len(reads)
 
-    async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:  # noqa: ARG002 - the port's
+    async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:  # noqa: ARG002 - the port has it
         """See the port."""
         return frozenset() if before == after else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -10,10 +12,13 @@ from pathlib import Path
 import anyio
 import pytest
 import yaml
+from blockbuster import blockbuster_ctx
 
 from gitopsd.core.manifest import Read, ReadKind
+from gitopsd.core.secret import Secret
 from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.artifact_limits import ArtifactLimits
+from gitopsd.sources.artifacts import ArtifactSources
 from gitopsd.testing.chartrepo import ChartRepository
 from tests.sources.artifact_fixture import Requests, failure, files_of, helm, helm_access, opened
 from tests.sources.certificates import Authority
@@ -46,9 +51,9 @@ async def test_a_snapshot_is_the_unpacked_chart(
 ) -> None:
     repository.add("web", "3.0.0", {"templates/a.yaml": "a: 1\n", "values.yaml": "b: 2\n"})
     sources = await opened(stack, tmp_path)
-    commit = await sources.commit(helm(repository), "3.0.0")
-
-    snapshot = await sources.snapshot(helm(repository), commit)
+    with blockbuster_ctx():
+        commit = await sources.commit(helm(repository), "3.0.0")
+        snapshot = await sources.snapshot(helm(repository), commit)
 
     assert files_of(snapshot.root) == ["Chart.yaml", "templates/a.yaml", "values.yaml"]
     assert (Path(snapshot.root) / "values.yaml").read_text() == "b: 2\n"
@@ -216,8 +221,6 @@ async def test_wrong_credentials_are_corrected_without_a_restart(
 
 
 async def test_a_bearer_token_is_sent(stack: AsyncExitStack, tmp_path: Path, repository: ChartRepository) -> None:
-    from gitopsd.core.secret import Secret  # noqa: PLC0415 - this test's alone
-
     repository.faults.token = "a-token"
     access = replace(helm_access(repository.url), bearer_token=Secret("a-token"))
     sources = await opened(stack, tmp_path, access)
@@ -278,9 +281,6 @@ async def test_a_restart_finds_its_snapshots_and_sweeps_out_halves(
 async def test_a_fetch_that_is_killed_in_the_middle_leaves_nothing_and_the_next_works(
     stack: AsyncExitStack, tmp_path: Path, repository: ChartRepository
 ) -> None:
-    import os  # noqa: PLC0415 - these two are this test's alone
-    import signal  # noqa: PLC0415
-
     sources = await opened(stack, tmp_path)
     commit = await sources.commit(helm(repository), "1.0.0")
     repository.faults.hang, repository.faults.only = True, ".tgz"
@@ -354,8 +354,6 @@ async def test_an_odd_index_is_refused_or_read_as_helm_reads_it(
 async def test_without_the_engine_the_reason_is_given(
     stack: AsyncExitStack, tmp_path: Path, repository: ChartRepository
 ) -> None:
-    from gitopsd.sources.artifacts import ArtifactSources  # noqa: PLC0415 - this test's alone
-
     sources = await stack.enter_async_context(ArtifactSources(folder=tmp_path, command=None))
     error = await failure(sources.refs(helm(repository), fresh=True))
     assert "without its engine" in str(error)

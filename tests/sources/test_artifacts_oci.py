@@ -13,6 +13,7 @@ import pytest
 from gitopsd.core.origin import chart_origin
 from gitopsd.core.secret import Secret
 from gitopsd.sources.accesses import Accesses
+from gitopsd.testing.fileserver import FileServer
 from gitopsd.testing.registry import Registry
 from tests.sources.artifact_fixture import Requests, failure, files_of, oci_access, opened
 from tests.sources.certificates import Authority
@@ -210,8 +211,6 @@ async def test_tls_is_asked_for_and_verified(stack: AsyncExitStack, tmp_path: Pa
 
 
 async def test_blobs_may_lie_on_another_server(stack: AsyncExitStack, tmp_path: Path, registry: Registry) -> None:
-    from gitopsd.testing.fileserver import FileServer  # noqa: PLC0415 - this test's alone
-
     registry.faults.username, registry.faults.password = "reader", "a-password"
     digest = registry.push_files("app", "main", {"a": "1"})
     with FileServer() as storage:
