@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -56,11 +57,12 @@ class Repositories(AsyncContextManagerMixin):
     async def __asynccontextmanager__(self) -> AsyncGenerator[Repositories]:
         self._apply()
         async with anyio.create_task_group() as tasks:
-            if self._config.repositories_from:
+            complete = not self._config.repositories_from
+            if not complete:
                 # Applications that begin without their credentials would fail first, and be looked at again later.
                 with anyio.move_on_after(_FIRST_SECONDS):
-                    await self._read()
-            tasks.start_soon(self._follow)
+                    complete = await self._read()
+            tasks.start_soon(self._follow, complete)
             yield self
             tasks.cancel_scope.cancel()
 
@@ -86,21 +88,23 @@ class Repositories(AsyncContextManagerMixin):
         """Every repository that is configured or was asked."""
         return self._connections.statuses(self.accesses)
 
-    async def _follow(self) -> None:
+    async def _follow(self, complete: bool) -> None:
+        """Read again whenever it is time; `complete`: the last time it could be done."""
         while True:
             news = self._news
-            complete = not self._config.repositories_from or await self._read()
-            interval = self._config.reconcile.refresh_interval_seconds
-            if complete and not (interval and self._config.repositories_from):
+            with anyio.move_on_after(self._wait(complete=complete)):
                 await news.wait()
-            else:
-                wait = (
-                    interval + self._clock.jitter(self._config.reconcile.jitter_seconds) if complete else _AGAIN_SECONDS
-                )
-                with anyio.move_on_after(wait):
-                    await news.wait()
-            if news.is_set():
                 self._news = anyio.Event()
+            complete = await self._read()
+
+    def _wait(self, *, complete: bool) -> float:
+        """Seconds until Secrets are read again by themselves."""
+        reconcile = self._config.reconcile
+        if not complete:
+            return _AGAIN_SECONDS
+        if not self._config.repositories_from or not reconcile.refresh_interval_seconds:
+            return math.inf
+        return reconcile.refresh_interval_seconds + self._clock.jitter(reconcile.jitter_seconds)
 
     async def _read(self) -> bool:
         """Read all Secrets; whether it could be done."""
