@@ -24,10 +24,22 @@ from tools.golang import ORIGINALS_PLACE
 _SECONDS: Final = 1.5
 _FORKS: Final = 12
 _IN_FLIGHT: Final = 8
-_SMALL, _LARGE = 5, 150
+_SMALL, _LARGE = 2, 150
 # Of the time of a fork.
 _SMALL_LIMIT: Final = 1 / 20
 _NEVER_SLOWER: Final = 1.0
+
+
+_PATCH: Final = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web-0}
+spec:
+  template:
+    spec:
+      containers:
+        - name: main
+          env: [{name: MODE, value: patched}]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +154,10 @@ def _make(root: Path) -> list[Input]:
         listed = "".join(f"  - {name}\n" for name in manifests)
         _write(root / f"{kustomize}-base", {**manifests, "kustomization.yaml": f"resources:\n{listed}"})
         edits = "namePrefix: own-\nlabels:\n  - pairs: {team: bench}\nimages:\n  - {name: nginx, newTag: '2'}\n"
-        _write(root / kustomize, {"kustomization.yaml": f"resources: [../{kustomize}-base]\n{edits}"})
+        edits += "patches:\n  - path: patch.yaml\n"
+        _write(
+            root / kustomize, {"kustomization.yaml": f"resources: [../{kustomize}-base]\n{edits}", "patch.yaml": _PATCH}
+        )
         templates = {f"templates/{name}": _templated(text) for name, text in manifests.items()}
         values = "image: nginx\ntag: '2'\nreplicas: 3\n"
         _write(root / helm, {**templates, "Chart.yaml": _chart(helm), "values.yaml": values})

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"path"
+	"slices"
 )
 
 // skipMarker in a file keeps it from being rendered (Argo CD docs, "Directory").
@@ -16,6 +17,8 @@ type directoryParams struct {
 	Exclude  string        `json:"exclude"`
 	Jsonnet  jsonnetInputs `json:"jsonnet"`
 	MaxBytes int           `json:"max_bytes"`
+
+	DisableExtensionFilter bool `json:"disable_extension_filter"`
 }
 
 // renderDirectory answers "directory": the plain manifests and Jsonnet files of a folder, in lexical order.
@@ -80,9 +83,7 @@ func directoryFiles(tree *Tree, dir string, params directoryParams) ([]string, e
 	}
 	var files []string
 	err = walkFiles(tree, dir, params.Recurse, func(file, below string) error {
-		switch path.Ext(below) {
-		case ".yaml", ".yml", ".json", ".jsonnet":
-		default:
+		if !params.DisableExtensionFilter && !hasManifestExtension(below) {
 			return nil
 		}
 		if exclude != nil && exclude.Match(below) || include != nil && !include.Match(below) {
@@ -107,5 +108,13 @@ func renderFile(job *Job, dir, file string, inputs jsonnetInputs) ([]Manifest, i
 		return manifests, len(data), err
 	}
 	manifests, err := decodeManifests(data, file, &job.warnings)
+	if err != nil && !hasManifestExtension(file) && !looksLikeManifest.Match(data) {
+		job.warnings.Add(file + ": skipped, not a Kubernetes manifest")
+		return nil, 0, nil
+	}
 	return manifests, len(data), err
+}
+
+func hasManifestExtension(file string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(file))
 }

@@ -114,3 +114,22 @@ func TestP7CyclesOfLinksEndInAnError(t *testing.T) {
 	mustFail(t, codePath, "directory", params{"root": root, "path": "app"})
 	mustFail(t, codePath, "directory", params{"root": root, "path": "app/l1"})
 }
+
+func TestDirectoryWithoutTheExtensionFilterReadsEveryManifest(t *testing.T) {
+	root := snapshot(t, map[string]string{
+		"app/a.yaml": cm("a"), "app/b.txt": cm("b"), "app/Makefile": cm("c"), "app/README.md": "words: [\n", "app/logo.png": "\x89PNG\xff\x00",
+	})
+	filtered := mustRender(t, "directory", params{"root": root, "path": "app"})
+	if got := names(filtered); !reflect.DeepEqual(got, []string{"ConfigMap/a"}) {
+		t.Error(got)
+	}
+	all := mustRender(t, "directory", params{"root": root, "path": "app", "disable_extension_filter": true})
+	if got := names(all); !reflect.DeepEqual(got, []string{"ConfigMap/c", "ConfigMap/a", "ConfigMap/b"}) {
+		t.Error(got)
+	}
+	if len(all.Result.Warnings) != 2 {
+		t.Error(all.Result.Warnings)
+	}
+	broken := snapshot(t, map[string]string{"app/a.txt": "apiVersion: v1\nkind: [\n"})
+	mustFail(t, codeParse, "directory", params{"root": broken, "path": "app", "disable_extension_filter": true})
+}

@@ -37,12 +37,17 @@ def read_manifests(data: bytes, file: str, warnings: list[str]) -> list[Manifest
     ]
 
 
+def looks_like_manifest(text: str) -> bool:
+    """Whether it holds a field that every Kubernetes object has."""
+    return _MANIFEST.search(text) is not None
+
+
 def _document(document: YamlText, file: str, warnings: list[str]) -> Iterator[Manifest]:
     place = Position(file, document.line)
     try:
         found = _parsed(document, file)
     except RenderError as error:
-        if _MANIFEST.search(document.text):
+        if looks_like_manifest(document.text):
             raise
         warnings.append(f"{place}: skipped, not a Kubernetes manifest: {error.what}")
         return
@@ -50,7 +55,7 @@ def _document(document: YamlText, file: str, warnings: list[str]) -> Iterator[Ma
         what = "what SOPS encrypted needs the render engine"
         raise RenderError(what, where=str(place), hint="install gitopsd with its engine")
     if found is not None:
-        yield from _flat(found, place, warnings, meant=bool(_MANIFEST.search(document.text)))
+        yield from _flat(found, place, warnings, meant=looks_like_manifest(document.text))
 
 
 def _is_encrypted(found: JsonValue) -> bool:

@@ -20,7 +20,7 @@ from gitopsd.plugin import (
     TracedRenderError,
     resolve_path,
 )
-from gitopsd_plain.documents import read_manifests
+from gitopsd_plain.documents import looks_like_manifest, read_manifests
 from gitopsd_plain.options import DirectoryOptions
 
 # Argo CD's reposerver.max.combined.directory.manifests.size.
@@ -90,7 +90,9 @@ class _Folder:
         return found.path
 
     def _wanted(self, name: str) -> bool:
-        if not name.endswith(_EXTENSIONS) or (self._exclude is not None and self._exclude.matches(name)):
+        if not (self._options.any_extension or name.endswith(_EXTENSIONS)):
+            return False
+        if self._exclude is not None and self._exclude.matches(name):
             return False
         return self._include is None or self._include.matches(name)
 
@@ -111,7 +113,13 @@ class _Folder:
             )
         if name.endswith(".jsonnet"):
             raise RenderError("Jsonnet needs the render engine", where=file, hint="install gitopsd with its engine")
-        return read_manifests(data, file, self._warnings)
+        try:
+            return read_manifests(data, file, self._warnings)
+        except RenderError:
+            if name.endswith(_EXTENSIONS) or looks_like_manifest(data.decode(errors="replace")):
+                raise
+            self._warnings.append(f"{file}: skipped, not a Kubernetes manifest")
+            return []
 
 
 def _join(folder: str, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gitopsd.plugin import JsonObject, Options, RenderError, RenderRequest, resolve_path, substitute
+from gitopsd.plugin import JsonObject, Options, RenderRequest, resolve_path, substitute
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class DirectoryOptions:
     recurse: bool
     include: str
     exclude: str
+    any_extension: bool
     ext_vars: Sequence[JsonObject]
     tlas: Sequence[JsonObject]
     libs: Sequence[str]
@@ -34,6 +35,7 @@ class DirectoryOptions:
             "recurse": self.recurse,
             "include": self.include,
             "exclude": self.exclude,
+            "disable_extension_filter": self.any_extension,
             "jsonnet": {"ext_vars": self.ext_vars, "tlas": self.tlas, "libs": self.libs},
         }
 
@@ -45,13 +47,12 @@ def read_options(request: RenderRequest) -> DirectoryOptions:
     Blocks for a few system calls.
     """
     block = Options(request.options, "source.directory")
-    if block.boolean("disableExtensionFilter"):
-        raise RenderError(f"{block.where('disableExtensionFilter')} is not supported yet")
     jsonnet = block.block("jsonnet")
     options = DirectoryOptions(
         recurse=block.boolean("recurse"),
         include=block.text("include"),
         exclude=block.text("exclude"),
+        any_extension=block.boolean("disableExtensionFilter"),
         ext_vars=_variables(jsonnet, "extVars", request.environment),
         tlas=_variables(jsonnet, "tlas", request.environment),
         libs=jsonnet.texts("libs"),

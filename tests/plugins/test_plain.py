@@ -16,6 +16,13 @@ def config_map(name: str) -> str:
 
 # One folder each; both ways of rendering must agree on manifests, places, warnings' number and on what is an error.
 CORPUS: dict[str, dict[str, str]] = {
+    "any extension": {
+        "a.yaml": config_map("a"),
+        "b.txt": config_map("b"),
+        "README": "# words: [\n",
+        "x.bin": "\udcff\0",
+    },
+    "broken with any extension": {"a.txt": "apiVersion: v1\nkind: [\n"},
     "one": {"a.yaml": config_map("a")},
     "order": {"b.yml": config_map("b"), "a.yaml": config_map("a"), "B.json": '{"apiVersion": "v1", "kind": "Pod"}'},
     "documents": {"a.yaml": f"# head\n---\n---\n{config_map('a')}---\n# nothing\n--- # x\n{config_map('b')}...\n"},
@@ -56,7 +63,13 @@ CORPUS: dict[str, dict[str, str]] = {
     "bad item": {"a.yaml": "apiVersion: v1\nkind: List\nitems: [text]\n"},
     "out": {"a.yaml": "→../../../outside.yaml"},
 }
-OPTIONS: list[JsonObject] = [{}, {"recurse": True}, {"recurse": True, "exclude": "{b*,*x.yaml}"}, {"include": "*.json"}]
+OPTIONS: list[JsonObject] = [
+    {},
+    {"recurse": True},
+    {"recurse": True, "exclude": "{b*,*x.yaml}"},
+    {"include": "*.json"},
+    {"disableExtensionFilter": True},
+]
 
 
 def shown(result: RenderResult) -> object:
