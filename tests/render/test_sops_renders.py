@@ -158,6 +158,32 @@ async def test_a_file_of_a_chart_that_nobody_needs_may_stay_encrypted(
         assert (await here.data(files, "chart", parameters=[]))["file"] == "more"
 
 
+async def test_encrypted_files_of_other_sources_and_of_fetched_charts_are_decrypted(
+    trees: Trees, engine: str, program: str, keys: list[Key]
+) -> None:
+    dependency = "dependencies: [{name: sub, version: 1.0.0, repository: https://charts.example.org}]\n"
+    chart = CHART | {"chart/Chart.yaml": CHART["chart/Chart.yaml"] + dependency}
+    template = "apiVersion: v1\nkind: Secret\nmetadata: {name: two}\nstringData: {token: {{ .Values.token }} }\n"
+    trees.commits["1.0.0"] = {
+        "Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+        "values.yaml": sealed(f"token: {CANARY}-sub\n", keys[0]),
+        "templates/a.yaml": template,
+    }
+    values = {"prod.yaml": sealed(f"token: {CANARY}\n", keys[0])}
+    sources = (
+        Source(REPO, "chart", "main", "helm", {"valueFiles": ["$values/prod.yaml"]}),
+        Source("https://git.example.org/team/values.git", "", "main", ref="values", renders=False),
+    )
+    spec = AppSpec(AppName("app"), sources, Destination(name="local", namespace="ns"))
+    async with room(trees, engine, program, keys[0]) as here:
+        commits = [trees.add(chart), trees.add(values)]
+        for cached in (False, True):
+            rendered = await here.renders.render(spec, commits, RenderTarget("v1.36.3"))
+            found = {manifest.name: string_map(manifest.body, "stringData")["token"] for manifest in rendered.manifests}
+            assert found == {"one": CANARY, "two": f"{CANARY}-sub"}
+            assert rendered.cached == cached
+
+
 async def test_what_a_kustomization_names_is_decrypted(
     trees: Trees, engine: str, program: str, keys: list[Key]
 ) -> None:
