@@ -6,6 +6,7 @@ Hard links to 20,000 files take the kernel half a second. Changing a copy takes 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import anyio
 import anyio.abc
@@ -13,6 +14,8 @@ import anyio.abc
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
 from gitopsd.sources.folders import Folders
 from gitopsd.sources.wire import Failure
+
+_PATIENCE_SECONDS: Final = 1.0
 
 
 class Spare:
@@ -27,14 +30,27 @@ class Spare:
         self._lock = anyio.Lock()
 
     async def take(self, suffix: str, temp: str) -> str:
-        """Move a spare of this kind (see `Folders.snapshot`) to `temp`: whose commit it is, "" if there is none."""
-        async with self._lock:  # waits for one that is being made: that is nearer to its end than anything begun now
-            for name in await self._folders.spares_of(self._digest):
-                path = self._folders.spare(self._digest, name)
-                if name[40:] != suffix:
-                    await self._folders.remove([path])
-                elif await self._folders.move(path, temp):
-                    return name[:40]
+        """Move a spare of this kind (see `Folders.snapshot`) to `temp`: whose commit it is, "" if there is none.
+
+        Waits a moment for one that is being made: that is nearer to its end than anything begun now, but for a machine
+        that has so much to do that it lets it wait.
+        """
+        with anyio.move_on_after(_PATIENCE_SECONDS) as waiting:
+            await self._lock.acquire()
+        if waiting.cancelled_caught:
+            return ""
+        try:
+            return await self._taken(suffix, temp)
+        finally:
+            self._lock.release()
+
+    async def _taken(self, suffix: str, temp: str) -> str:
+        for name in await self._folders.spares_of(self._digest):
+            path = self._folders.spare(self._digest, name)
+            if name[40:] != suffix:
+                await self._folders.remove([path])
+            elif await self._folders.move(path, temp):
+                return name[:40]
         return ""
 
     async def make(self, name: str, base: str) -> None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitopsd.core.errors import SourceError
 from gitopsd.core.manifest import Read, ReadKind
@@ -17,6 +19,7 @@ from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits
 from gitopsd.sources.submodules import check_reach, submodule_url
 from gitopsd.sources.wire import Failure
+from gitopsd.sources.worker.modules import declared
 from gitopsd.testing.gitserver import LINK, Entry, GitRepo, GitServer
 from tests.sources.watching import names, until
 
@@ -301,6 +304,23 @@ async def test_E9_urls_from_content_never_reach_what_only_this_machine_reaches(u
     with pytest.raises(SourceError, match="refused") as caught:
         await check_reach(url, "https://h.example/org/app")
     assert "repositories" in caught.value.hint
+
+
+@given(st.text(alphabet='[]submodule "\\=\npathurl./-#;\t', max_size=120) | st.binary(max_size=200))
+def test_Z2_no_gitmodules_at_all_breaks_the_reader(text: str | bytes) -> None:
+    try:
+        found = declared(text.encode() if isinstance(text, str) else text)
+    except Failure:
+        return
+    assert all(".." not in path.split("/") and not path.startswith(("/", "-")) for path in found)
+
+
+def test_a_gitmodules_file_is_read_as_git_reads_it() -> None:
+    text = (
+        '# a comment\n[core]\n\tx = "y"\n[submodule "one"]\n\tpath = a/b ; behind\n\turl="https://h.example/x#y"\n'
+        '[submodule "two \\"q\\""] path = c\\\nd\n  URL = https://h.example/z  \n  update = !touch x\n\tshallow\n'
+    )
+    assert declared(text.encode()) == {"a/b": "https://h.example/x#y", "cd": "https://h.example/z"}
 
 
 async def test_E9_the_repositorys_own_host_is_allowed() -> None:

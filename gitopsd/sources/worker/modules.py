@@ -34,7 +34,7 @@ def modules(request: JsonObject) -> Mapping[str, JsonValue]:
     if entry.mode not in {trees.FILE, trees.EXECUTABLE} or found.size(entry.oid) > _LARGEST:
         raise _refused("is no plain file of at most 1 MB")
     listed: list[JsonValue] = []
-    for path, url in sorted(_declared(found.blob(entry.oid)).items()):
+    for path, url in sorted(declared(found.blob(entry.oid)).items()):
         at = _at(found, Entry(b"", trees.TREE, root), path)
         if at is not None and at.mode == trees.GITLINK:
             listed.append([path, url, str(at.oid)])
@@ -43,8 +43,8 @@ def modules(request: JsonObject) -> Mapping[str, JsonValue]:
     return {"modules": listed}
 
 
-def _declared(data: bytes) -> dict[str, str]:
-    """Path → URL."""
+def declared(data: bytes) -> dict[str, str]:
+    """Path → URL of every submodule that a `.gitmodules` declares; raises `Failure` for what cannot be read or used."""
     try:
         lines = data.decode("utf-8").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError:
