@@ -205,9 +205,7 @@ async def test_objects_count_towards_the_limits(tmp_path: Path, stack: AsyncExit
     assert hosted.store.batches == []
 
 
-async def test_objects_without_a_snapshot_are_removed(
-    tmp_path: Path, stack: AsyncExitStack, hosted: Hosted
-) -> None:
+async def test_objects_without_a_snapshot_are_removed(tmp_path: Path, stack: AsyncExitStack, hosted: Hosted) -> None:
     hosted.repo.commit({"big": hosted.store.add(LARGE), "other": hosted.store.add(b"other")})
     sources = await stack.enter_async_context(GitSources(folder=tmp_path, repositories=[hosted.access]))
     first = await _root(sources, hosted.access.url)
