@@ -134,4 +134,10 @@ def _cause(status: AppStatus) -> str:
 
 
 def _revision(revisions: tuple[str, ...]) -> str:
-    return ",".join(revision[:_SHORT] for revision in revisions)
+    return ",".join(_shortened(revision) for revision in revisions)
+
+
+def _shortened(revision: str) -> str:
+    """The version of a chart, the beginning of a commit's or an artifact's digest."""
+    version, has_digest, _ = revision.partition("@sha256:")
+    return version if has_digest else revision.removeprefix("sha256:")[:_SHORT]

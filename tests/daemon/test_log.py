@@ -57,3 +57,10 @@ def test_an_error_is_said_once_and_not_again_as_the_health() -> None:
     assert (condition["event"], condition["log_level"]) == (why, "error")
     assert status["event"] == "status"
     assert sum(why in str(value) for line in (condition, status) for value in line.values()) == 1
+
+
+def test_revisions_are_shown_as_people_call_them() -> None:
+    digest = "0123456789abcdef" * 4
+    revisions = (digest[:40], f"1.2.3+b@sha256:{digest}", f"sha256:{digest}")
+    (line,) = told(replace(BROKEN, revisions=revisions))
+    assert line["revision"] == "0123456,1.2.3+b,0123456"
