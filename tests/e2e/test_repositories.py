@@ -53,13 +53,13 @@ async def test_argo_cds_secrets_are_credentials_and_corrected_without_a_restart(
             await daemon.goes_on()
             (used,) = [item for item in await repositories(daemon) if item["repo"] == git.url("repo.git")]
             assert used["inheritedFrom"] == host
-            assert used["connectionState"]["status"] == "Failed"  # type: ignore[index]  # JSON
+            assert used["connectionState"]["status"] == "Failed"  # type: ignore[index]  # the answer is JSON
             right = base64.b64encode(b"correct-canary").decode()
             api_server.do("PATCH", f"{path}/creds", {"data": {"password": right}})
             assert await daemon.reload()
             await daemon.until("app", synced, healthy, quiet)
             (used,) = [item for item in await repositories(daemon) if item["repo"] == git.url("repo.git")]
-            assert used["connectionState"]["status"] == "Successful"  # type: ignore[index]  # JSON
+            assert used["connectionState"]["status"] == "Successful"  # type: ignore[index]  # the answer is JSON
 
 
 async def test_S15_a_repository_of_one_project_serves_no_application_of_another(world: World) -> None:

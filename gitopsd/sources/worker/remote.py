@@ -124,7 +124,7 @@ def _fetched_from_the_web(request: JsonObject, access: JsonObject) -> Mapping[st
         with relay.opened(access) as door:
             return _into_mirror(request, {"url": door.url})
     if _has_header(access):
-        from gitopsd.sources.worker import http  # noqa: PLC0415 - as above
+        from gitopsd.sources.worker import http  # noqa: PLC0415 - only those who need it pay for it
 
         # libgit2 would carry the header along a redirect to another port; this refuses such a server first (S10).
         access = {**access, "url": http.advertised(access, 1_000_000_000).base}
