@@ -63,6 +63,7 @@ CASES = [
     _case("exclude", "a folder", _TREE, told=("a.yaml", "b.yml", "c.json"), recurse=True, exclude="sub/*"),
     _case("exclude", "is stronger than include", _TREE, told=("a.yaml",), recurse=True, include="*.yaml", exclude="sub/**"),
     _case("exclude", "sets and question marks", _TREE, told=("c.json", "sub/d.yaml", "sub/deep/e.yaml"), recurse=True, exclude="[a-b].y?*"),
+    _case("disableExtensionFilter", "every file", {"a.yaml": config_map("a"), "b.txt": config_map("b"), "c": _POD % "c", "README.md": "words: ["}, told=("a.yaml", "b.txt", "c"), disableExtensionFilter=True),
     _case("skip marker", "leaves a file out", {"a.yaml": config_map("a"), "b.yaml": "# +argocd:skip-file-rendering\n" + config_map("b")}, told=("a.yaml",)),
     _case("files that are no manifests", "are skipped", {"a.yaml": config_map("a"), "values.yaml": "replicas: 3\n", "list.yaml": "- a\n- b\n", "text.yaml": "words\n", "empty.yaml": "", "comment.yaml": "# no\n"}, told=("a.yaml",)),
     _case("links", "to files are followed", {"a.yaml": "→../shared.yaml", "../shared.yaml": config_map("shared")}),
