@@ -215,8 +215,9 @@ func TestEngineCancels(t *testing.T) {
 
 func TestEngineAnswersAllWhenMemoryRunsOut(t *testing.T) {
 	p := start(t, "--memory-limit", strconv.Itoa(300<<20))
-	greedy := snapshot(t, chartFiles(map[string]string{"chart/templates/x.yaml": // Not faster than the engine looks at its memory, however busy the machine is.
-	`{{ $x := repeat 1000000 "x" }}{{ $l := list }}{{ range until 20000 }}{{ $l = append $l (print (sha256sum $x) $x) }}{{ end }}`}))
+	// Not faster than the engine looks at its memory, however busy the machine is.
+	template := `{{ $x := repeat 1000000 "x" }}{{ $l := list }}{{ range until 20000 }}{{ $l = append $l (print (sha256sum $x) $x) }}{{ end }}`
+	greedy := snapshot(t, chartFiles(map[string]string{"chart/templates/x.yaml": template}))
 	p.send(1, "helm", 60_000, helmOf(endlessChart(t), nil))
 	p.send(2, "helm", 60_000, helmOf(greedy, nil))
 	for range 2 {

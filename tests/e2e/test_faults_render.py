@@ -138,7 +138,7 @@ async def test_an_engine_killed_in_the_middle_of_renders_loses_none(world: World
 async def test_a_render_over_the_memory_limit_names_it_and_the_others_go_on(world: World) -> None:
     world.config["render"] = {"memoryLimit": "256Mi"}
     world.good()
-    greedy = '{{- $s := repeat 100000000 "xxxxxxxxxx" }}{{ len $s }}\n'
+    greedy = '{{- $s := repeat 200000000 "xxxxxxxxxx" }}{{ len $s }}\n'
     world.commit(folder("app", {**CHART, "templates/greedy.yaml": greedy}))
     world.application("app")
     async with world.daemon() as daemon:
