@@ -294,7 +294,7 @@ def _status(
         conditions = (*conditions, Condition(ConditionType.SYNC_ERROR, last.message))
     return AppStatus(
         name=app.spec.name,
-        sync=overall_sync(view.comparison),
+        sync=overall_sync(view.comparison, view.wanted.problems),
         health=overall_health(resources),
         revisions=app.commits,
         conditions=conditions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,8 +93,10 @@ def overall_health(resources: Iterable[ResourceStatus]) -> Health:
     )
 
 
-def overall_sync(comparison: Comparison) -> SyncCode:
-    """Synced if every object is."""
+def overall_sync(comparison: Comparison, problems: Sequence[str] = ()) -> SyncCode:
+    """Synced if every object is; Unknown with `problems`: what those manifests mean is in neither side of it."""
+    if problems:
+        return SyncCode.UNKNOWN
     return SyncCode.SYNCED if comparison.synced else SyncCode.OUT_OF_SYNC
 
 

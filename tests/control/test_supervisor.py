@@ -78,6 +78,17 @@ async def test_Z2_a_bug_in_the_look_up_of_one_repository_hurts_no_other(world: G
         assert world.status("cursed").sync is SyncCode.SYNCED
 
 
+async def test_a_manifest_that_cannot_be_applied_leaves_an_application_unknown(world: GivenWorld) -> None:
+    world.git(a_config_map(), a_config_map(""))
+    async with world.running(an_app(prune=True)):
+        assert "has no metadata.name" in world.condition(ConditionType.COMPARISON_ERROR)
+        assert world.status().sync is SyncCode.UNKNOWN
+        world.git(a_config_map())
+        world.supervisor.refresh(AppName("guestbook"))
+        await world.settle(1)
+        assert world.status().sync is SyncCode.SYNCED
+
+
 async def test_a_failing_render_is_tried_again_with_a_back_off(world: GivenWorld) -> None:
     world.git(a_config_map())
     world.renderer.fail("guestbook")

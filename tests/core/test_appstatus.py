@@ -43,6 +43,11 @@ def test_what_is_there_has_its_health_wave_and_version() -> None:
     assert overall_sync(comparison) is SyncCode.SYNCED
 
 
+def test_nobody_knows_whether_what_cannot_be_applied_is_in_sync() -> None:
+    comparison = compare(WANTED, live(*THERE))
+    assert overall_sync(comparison, ("a.yaml:1: v1 ConfigMap has no metadata.name",)) is SyncCode.UNKNOWN
+
+
 def test_what_is_missing_is_missing() -> None:
     comparison = compare(WANTED, live())
     found = statuses(comparison)
