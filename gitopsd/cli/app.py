@@ -147,7 +147,9 @@ def _row(item: JsonObject, *, wide: bool) -> list[str]:
     if wide:
         sources = objects(item, "sources")
         row.append(destination_of(item))
-        row += [",".join(text(source, key) for source in sources) for key in ("repoURL", "path", "targetRevision")]
+        row.append(",".join(text(source, "repoURL") for source in sources))
+        row.append(",".join(text(source, "chart") or text(source, "path") for source in sources))
+        row.append(",".join(text(source, "targetRevision") for source in sources))
         row.append(str(value(item, "resourceCount")))
         row += [text(item, "operationPhase") or "-", text(item, "reconciledAt") or "-"]
     return [*row, message_of(item)]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, sequence, text, value
+from gitopsd.core.origin import short_revision
 
-SHORT = 7
 # Worst first.
 _BADNESS = ("Unknown", "Degraded", "Missing", "Progressing", "Suspended", "Healthy")
 
 
 def revisions_of(summary: JsonValue) -> str:
-    """The first digits of each source's commit."""
-    return ",".join(str(revision)[:SHORT] for revision in sequence(summary, "revisions"))
+    """Each source's chart version, or the first digits of its commit or digest."""
+    return ",".join(short_revision(str(revision)) for revision in sequence(summary, "revisions"))
 
 
 def message_of(summary: JsonValue, resources: Iterable[JsonObject] = ()) -> str:
@@ -45,8 +45,10 @@ def sentence(summary: JsonValue) -> str:
 
 
 def source_of(source: JsonObject) -> str:
-    """`URL, path P at REVISION (RENDERER)`."""
-    shown = f"{text(source, 'repoURL')}, path {text(source, 'path')} at {text(source, 'targetRevision')}"
+    """`URL, path P at REVISION (RENDERER)`; a chart by its name instead of a path."""
+    chart = text(source, "chart")
+    place = f"chart {chart}" if chart else f"path {text(source, 'path')}"
+    shown = f"{text(source, 'repoURL')}, {place} at {text(source, 'targetRevision')}"
     renderer = text(source, "renderer")
     return f"{shown} ({renderer})" if renderer else shown
 

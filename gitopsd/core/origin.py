@@ -12,6 +12,7 @@ from typing import NamedTuple
 _HELM = "helm+"
 _FILE = "file+"
 OCI = "oci://"
+SHORT_REVISION = 7
 
 
 class OriginKind(enum.StrEnum):
@@ -54,6 +55,12 @@ def chart_origin(url: str, chart: str) -> str:
 def file_origin(url: str) -> str:
     """The file at an http(s) URL."""
     return str(Origin(OriginKind.FILE, url))
+
+
+def short_revision(revision: str) -> str:
+    """What people know a revision by: a chart's version, the beginning of a commit's or an artifact's digest."""
+    version, has_digest, _ = revision.partition("@sha256:")
+    return version if has_digest else revision.removeprefix("sha256:")[:SHORT_REVISION]
 
 
 def parse_origin(origin: str) -> Origin:

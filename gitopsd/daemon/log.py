@@ -14,9 +14,9 @@ from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.operation import Phase
+from gitopsd.core.origin import short_revision
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_SHORT: Final = 7
 
 
 def configure_log(level: str, form: str) -> None:
@@ -134,10 +134,4 @@ def _cause(status: AppStatus) -> str:
 
 
 def _revision(revisions: tuple[str, ...]) -> str:
-    return ",".join(_shortened(revision) for revision in revisions)
-
-
-def _shortened(revision: str) -> str:
-    """The version of a chart, the beginning of a commit's or an artifact's digest."""
-    version, has_digest, _ = revision.partition("@sha256:")
-    return version if has_digest else revision.removeprefix("sha256:")[:_SHORT]
+    return ",".join(short_revision(revision) for revision in revisions)

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from gitopsd.cli.app import application_names
-from gitopsd.core.appstatus import ResourceStatus, SyncCode
+from gitopsd.core.app import Source
+from gitopsd.core.appstatus import ResourceStatus, SyncCode, unknown_status
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import Health, HealthStatus, degraded, healthy
 from gitopsd.core.ids import GVK, ObjectKey
@@ -80,6 +81,17 @@ def test_list_asks_the_daemon_to_filter(cli: Cli, served: Served) -> None:
     assert "api" not in cli("app", "list", "--sync", "Synced").out
     nothing = cli("app", "list", "-p", "other")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "no application matches\n")
+
+
+def test_a_chart_is_shown_by_its_name_and_version(cli: Cli, served: Served) -> None:
+    digest = "sha256:" + "ab" * 32
+    chart = Source("https://charts.example.org", target_revision="1.*", chart="demo")
+    artifact = Source("oci://registry.example.org/app", target_revision="latest")
+    spec = replace(served.daemon.add("shop"), sources=(chart, artifact))
+    served.daemon.put(spec, replace(unknown_status(spec.name), revisions=(f"1.3.1@{digest}", digest)))
+    assert " 1.3.1,abababa" in cli("app", "list").out
+    assert " demo,. " in cli("app", "list", "-o", "wide").out
+    assert "https://charts.example.org, chart demo at 1.*\n" in cli("app", "get", "shop").out
 
 
 def test_list_follows_all_pages(cli: Cli, served: Served) -> None:

@@ -55,6 +55,7 @@ async def test_the_list_shows_summaries_sorted_by_name(daemon: Daemon, local: ht
         "sources": [
             {
                 "repoURL": "https://git.example.org/team/app.git",
+                "chart": "",
                 "path": "ant",
                 "targetRevision": "HEAD",
                 "renderer": "",
