@@ -90,7 +90,7 @@ func TestHelmValueFilesOfOtherSources(t *testing.T) {
 		}
 	}
 	missing := helmOf(root, params{"value_files": []string{"$values/nope.yaml"}})
-	if fault := refused(t, codeMissing, missing, roots); !strings.Contains(fault.Message, "nope.yaml") {
+	if fault := refused(t, codeMissing, missing, roots); !strings.Contains(fault.Message, `"$values/nope.yaml"`) {
 		t.Error(fault)
 	}
 	missing["ignore_missing_value_files"] = true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -52,7 +53,13 @@ func (v *valueFiles) at(name string) (valueFile, error) {
 // read gives the file's content; of the web what the caller fetched.
 func (v *valueFiles) read(file valueFile) ([]byte, error) {
 	if file.url == "" {
-		return file.tree.ReadFile(file.path)
+		data, err := file.tree.ReadFile(file.path)
+		if err == nil || isNeed(err) {
+			return data, err
+		}
+		fault := asFault(err, codePath) // "$name/…" says of which source
+		fault.Message = strings.Replace(fault.Message, strconv.Quote(file.path), strconv.Quote(file.shown), 1)
+		return nil, fault
 	}
 	given, err := v.job.supply.get(Need{Kind: needHTTP, URL: file.url})
 	if err != nil {

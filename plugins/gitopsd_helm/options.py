@@ -112,7 +112,7 @@ def _file_of_source(what: str, written: str, name: str, request: RenderRequest, 
         raise RenderError(
             f"{what} {written!r} names no file of the source {name}", hint=f"write {name}/path/of/the/file"
         )
-    resolve_path(request.supply.roots[name], _before_glob(below) if globs else below, what=what)
+    resolve_path(request.supply.roots[name], _before_glob(below) if globs else below, what=f"{what} {written!r}, path")
     return name + below
 
 

@@ -204,8 +204,9 @@ async def test_P1_value_files_outside_of_another_source_are_refused(tmp_path: Pa
     write(tmp_path / "other", {"link.yaml": "→/etc/passwd", "out": "→../.."})
     pantry = Pantry({"$values": str(tmp_path / "other")})
     async with kitchen(tmp_path / "repo", CHART) as here:
-        with pytest.raises(RenderError, match="leaves the repository"):
+        with pytest.raises(RenderError, match="leaves the repository") as caught:
             await supplied(here, {"valueFiles": [file], "ignoreMissingValueFiles": True}, pantry)
+        assert repr(file) in caught.value.what
         assert here.engine is not None
         assert here.engine.params == []
 
