@@ -27,8 +27,10 @@ from tests.config.writing import LOCAL, application, loaded
 
 SOURCE = "source: {repoURL: https://git.example.org/a.git}"
 PEM = "-----BEGIN CERTIFICATE-----"
-REPOSITORY_SECRETS = ("git-ca.crt", "git-token", "git-ssh-key", "known_hosts", "git-client.crt", "git-client.key")
-REPOSITORY_SECRETS += ("github-app.pem",)
+REPOSITORY_SECRETS = (
+    *("git-ca.crt", "git-token", "git-ssh-key", "known_hosts", "git-client.crt", "git-client.key"),
+    "github-app.pem",
+)
 KUBECONFIG = """
 current-context: production
 contexts: [{name: production, context: {cluster: main}}, {name: staging, context: {cluster: other}}]

@@ -52,7 +52,7 @@ FAULTS: Final = (
     "wrong or missing key of an encrypted file",
 )
 ADVISORIES: Final = (
-    *("P1", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "S8", "S9", "S10", "S11", "S12", "S13", "S15"),
+    *("P1", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "S8", "S9", "S10", "S11", "S12", "S13", "S15"),
     *(
         "D1",
         "D2",

@@ -10,7 +10,7 @@ import pytest
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import Position
 from gitopsd.core.manifest import Manifest, Read, ReadKind
-from gitopsd.render.cache import RenderCache
+from gitopsd.render.cache import MAX_BYTES, MEMORY_BYTES, RenderCache
 from gitopsd.render.entry import Entry, pack_manifests
 from gitopsd.render.evidence import Evidence, Moment
 from gitopsd.render.vault import Vault
@@ -36,8 +36,9 @@ def moment(commit: str, fingerprint: str = "", target: str = "") -> Moment:
     return Moment(commit, target, look, nobody_can_tell)
 
 
-async def opened(folder: Path, **limits: int) -> RenderCache:
-    cache = RenderCache(Vault(str(folder / "cache"), str(folder / "key")), **limits)
+async def opened(folder: Path, *, max_bytes: int = MAX_BYTES, memory_bytes: int = MEMORY_BYTES) -> RenderCache:
+    vault = Vault(str(folder / "cache"), str(folder / "key"))
+    cache = RenderCache(vault, max_bytes=max_bytes, memory_bytes=memory_bytes)
     await cache.open()
     return cache
 

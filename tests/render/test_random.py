@@ -11,6 +11,7 @@ import pytest
 from gitopsd.core.app import AppSpec, Destination, Source
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import AppName, Position
+from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Manifest, Read, ReadKind
 from gitopsd.plugin import RenderRequest, RenderResult
 from gitopsd.ports.renderer import RenderTarget
@@ -34,7 +35,7 @@ class Dice:
 
     async def render(self, request: RenderRequest) -> RenderResult:
         name = f"{request.seed[:8]}-{next(self._throws)}"
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+        body: JsonObject = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
         reads = None if self._reads is None else (*self._reads, Read(f"{request.path}/Dicefile", ReadKind.FILE))
         return RenderResult((Manifest(body, Position("a.yaml", 1)),), reads, random=("Dicefile: throw",))
 

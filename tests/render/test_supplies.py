@@ -10,6 +10,7 @@ import pytest
 from gitopsd.core.app import AppSpec, Destination, Source
 from gitopsd.core.errors import GitopsdError, RenderError
 from gitopsd.core.ids import AppName, Position
+from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Manifest, Read, ReadKind, Rendered
 from gitopsd.plugin import Need, NeedKind, RenderRequest, RenderResult
 from gitopsd.ports.renderer import RenderTarget
@@ -47,7 +48,13 @@ class Hungry:
             found["value"] = (Path(root) / self.value).read_text(encoding="utf-8")
             reads.append(Read(self.value, ReadKind.FILE, "$values"))
         self.got.append(found)
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"got": str(found)}}
+        metadata: JsonObject = {"name": "a"}
+        body: JsonObject = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {"got": str(found)},
+        }
         return RenderResult((Manifest(body, Position("a.yaml", 1)),), tuple(reads))
 
 

@@ -148,3 +148,25 @@ def test_the_api_is_described_for_those_who_generate_types(daemon: Daemon) -> No
     assert {"Page", "Application", "Refreshed", "ErrorAnswer"} <= described["components"]["schemas"].keys()
     shown = described["components"]["schemas"]["Summary"]["properties"]
     assert {"name", "sync", "health", "operationPhase", "reconciledAt"} <= shown.keys()
+
+
+@pytest.mark.parametrize(
+    "path", ["/../etc/passwd", "/static/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/api/v1/../../x"]
+)
+async def test_P11_no_path_of_a_request_names_a_file(public: httpx.AsyncClient, path: str) -> None:
+    answer = await public.get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+async def test_D10_ranges_are_ignored_and_cost_nothing(public: httpx.AsyncClient) -> None:
+    ranges = ",".join(f"{start}-" for start in range(10_000))
+    answer = await public.get("/healthz", headers={"Range": f"bytes={ranges}"})
+    assert answer.status_code in {200, 416, 431}
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+async def test_D10_no_route_reads_forms(local: httpx.AsyncClient, kind: str) -> None:
+    path = "/api/v1/applications/guestbook/refresh"
+    answer = await local.post(path, content=b"a=1&" * 1000, headers={"Content-Type": kind})
+    assert answer.status_code == 415
