@@ -218,7 +218,7 @@ func (b *kustomizeBuild) failed(err error, view *kustomizeFS) error {
 		return inflatorMisplaced().in(kustomization, 0)
 	case view.lost != nil && strings.Contains(strings.ReplaceAll(text, `\"`, `"`), view.lost.Message):
 		fault := faultf(codeMissing, "%s", b.trees.clean(view.lost.Message)).in(kustomization, 0)
-		return fault.hint("check the paths in the kustomization; they are relative to its folder")
+		return fault.hint(view.lost.Hint).hint("check the paths in the kustomization; they are relative to its folder")
 	}
 	fault := faultf(codeRender, "%s", shorten(clean))
 	if found := inFile.FindAllStringSubmatch(text, -1); len(found) > 0 {

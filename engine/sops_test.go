@@ -178,3 +178,18 @@ func BenchmarkOrdinaryFilesAreLookedAtForSOPS(b *testing.B) {
 		}
 	}
 }
+
+func TestAKustomizationsFileThatCannotBeDecryptedSaysWhatToDo(t *testing.T) {
+	root := snapshot(t, map[string]string{
+		"k/kustomization.yaml": "secretGenerator:\n- name: gen\n  envs: [s.env]\n",
+		"k/s.env":              "A=ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]\nsops_mac=x\nsops_version=3.9.0\n",
+	})
+	need := Need{Kind: needDecrypt, Path: "k/s.env", Format: "dotenv"}
+	request := &Request{
+		Params: encode(params{"root": root, "path": "k"}), Given: []Given{{Need: need, Error: "no key opens it", Hint: "add one"}},
+	}
+	fault, _ := ask(t, request, renderKustomize)["error"].(map[string]any)
+	if fault["message"] != "no key opens it" || fault["hint"] != "add one" {
+		t.Error(fault)
+	}
+}
