@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import orjson
+import structlog
 
 from gitopsd.core.app import AppSpec, Source
 from gitopsd.core.errors import PluginError, RenderError, SourceError, shown_url
@@ -28,6 +30,10 @@ from gitopsd.render.limits import Limits
 from gitopsd.render.seeds import Seed, Seeds
 from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
 from gitopsd.render.supplies import place_of as supplied_from
+
+_TOLD_WARNINGS: Final = 20
+
+_log = structlog.get_logger("gitopsd.render")
 
 OnRender = Callable[[str, float, bool, bool], None]
 
@@ -199,8 +205,12 @@ class RenderRoom:
                 reads = error.reads if isinstance(error, TracedRenderError) else None
                 self._failures.store(key, error, await _evidence(reads, moment, supply, uses_cluster=True))
             self._report(ask.source.renderer, began, cached=False, failed=True)
+            if anew:
+                await self._cache.forget(key)  # else the next try would find it, and the failure be over unmended
             raise
         self._failures.forget(key)
+        for warning in outcome.warnings[:_TOLD_WARNINGS]:
+            _log.info("render warning", application=ask.spec.name, revision=ask.commit, warning=warning)
         before = await self._cache.find(key, moment) if anew else None
         if before is not None and before.evidence.reads is not None and before.packed != outcome.packed:
             # Its inputs are the same, so it is no function of them: the first result stays until one of them changes.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitopsd.core.app import AppSpec, Destination, Source
-from gitopsd.core.errors import StoreError
+from gitopsd.core.errors import RenderError, StoreError
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Manifest, Read, ReadKind
@@ -120,3 +120,25 @@ def test_a_damaged_key_is_said_and_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="damaged"):
         Seeds.open(str(path))
     assert path.read_bytes() == b"short"
+
+
+async def test_a_hard_refresh_that_fails_stays_failed(trees: Trees, clock: SteppedClock) -> None:
+    class Breaking(Dice):
+        broken = False
+
+        async def render(self, request: RenderRequest) -> RenderResult:
+            if self.broken:
+                raise RenderError("the key is wrong")
+            return await super().render(request)
+
+    commit = trees.add({"app/Dicefile": ""})
+    dice = Breaking(count())
+    world = await a_world(trees, clock, dice)
+    await world.name(commit)
+    dice.broken = True
+    for use_cache in (False, True):
+        with pytest.raises(RenderError, match="the key is wrong"):
+            await world.name(commit, use_cache=use_cache)
+    dice.broken = False
+    clock.seconds += 60
+    assert await world.name(commit)
