@@ -15,7 +15,10 @@ from gitopsd.plugin.yamltext import parse_yaml, split_documents
 
 # What kubectl's YAML can hold: no lone surrogates, no NUL, numbers that JSON and Go agree on.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+# kubectl reads a float without a fraction as a whole number, of as many digits as tell it from its neighbours: beyond
+# 2**53 that is another number to Python, which compares exactly.
+FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: not x.is_integer() or abs(x) < 2**53)
+NUMBERS = st.integers(-(2**63), 2**63 - 1) | FLOATS
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),

@@ -13,6 +13,7 @@ from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.ids import GVK, NOWHERE, GroupKind, ObjectKey, Position
 from gitopsd.core.manifest import ReadKind
 from gitopsd.core.operation import Phase, ResultCode
+from gitopsd.core.origin import OriginKind
 from gitopsd.core.plan import PlanReason
 from gitopsd.core.settled import Settled
 
@@ -29,8 +30,10 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
         "ExcludedResourceWarning",
         "OrphanedResourceWarning",
         "SourceWarning",
+        "RandomValueWarning",
     ],
     HealthStatus: ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"],
+    OriginKind: ["git", "helm", "oci", "file"],
     Phase: ["Running", "Succeeded", "Failed", "Error"],
     PlanReason: ["missing", "changed", "left git", "namespace"],
     ReadKind: ["file", "dir", "missing"],
