@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -182,6 +183,16 @@ async def test_S8_errors_show_no_secret_that_a_command_prints(tmp_path: Path) ->
     assert caught.value.why == ("fetching https://git.example.org/a.git | vault said … | password: …, try again")
 
 
+@pytest.fixture
+def every_level() -> Iterator[None]:
+    """Log debug messages too, whatever daemons of other tests set up in this process."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("every_level")
 async def test_S8_the_log_shows_what_a_command_said_without_secrets(tmp_path: Path) -> None:
     script = f"echo using $TOKEN >&2; echo '{config_map('a')}'"
     here = workshop(tmp_path, plugin(script, environment=(("TOKEN", Secret("s.9eV2kP")),)))
