@@ -7,12 +7,17 @@ from typing import Final
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 from tools.golang import PLACES, program
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Every test in such a folder carries the mark of the same name.
 MARKED_FOLDERS: Final = ("contracts", "e2e")
+
+# How fast examples are made and checked says how busy the machine is, and nothing of what is tested.
+settings.register_profile("gitopsd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gitopsd")
 
 
 @pytest.fixture(scope="session")
