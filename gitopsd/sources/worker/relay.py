@@ -48,7 +48,7 @@ def opened(access: JsonObject) -> Iterator[Door]:
         thread.start()
         try:
             yield door
-        except Exception:
+        except Exception:  # whatever libgit2 says of it, what the door met is the reason; nothing is swallowed
             if door.failures:
                 raise door.failures[0] from None
             raise

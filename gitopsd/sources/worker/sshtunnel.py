@@ -43,7 +43,7 @@ def tunnelled(access: JsonObject) -> Iterator[JsonObject]:
         hosts = known_hosts_as(text(access, "known_hosts"), host, port, f"[127.0.0.1]:{here}")
         try:
             yield {**access, "address": there, "known_hosts": hosts}
-        except Exception:
+        except Exception:  # whatever libgit2 says of it, what the proxy said is the reason; nothing is swallowed
             if failures:
                 raise failures[0] from None
             raise
