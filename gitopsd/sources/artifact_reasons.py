@@ -9,7 +9,6 @@ from gitopsd.core.errors import SourceError
 from gitopsd.sources.reasons import Reason, worded
 from gitopsd.sources.wire import Failure, FailureKind
 
-
 _REASONS: Final[Mapping[FailureKind, Reason]] = {
     FailureKind.AUTH: Reason(
         "authentication failed", "check username, password or token under `repositories`", retryable=False
