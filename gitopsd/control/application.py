@@ -21,9 +21,10 @@ class Application:
 
     `cluster` is where its last pass looked, `kinds` what it ever looked at there. `rendered` is kept only while kinds
     among it are unknown to the cluster; `content` names the manifests that `desired` was made of, `random` what in them
-    is no function of git, `places` where else they were got from. `failures` counts passes in a row that could not
-    compare. `looked`: a pass ended since the daemon started. `writing`: steps of a sync are under way. `disturbed`: a
-    live change came during the pass; before `rest_until` (monotonic clock) live changes wake nobody.
+    is no function of git, `places` where else they were got from, `moved` whether one of those may have moved since.
+    `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
+    `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
+    (monotonic clock) live changes wake nobody.
     """
 
     spec: AppSpec
@@ -38,6 +39,7 @@ class Application:
     content: str = ""
     random: tuple[str, ...] = ()
     places: frozenset[tuple[str, str, str]] = frozenset()
+    moved: bool = False
     desired: Desired | None = None
     comparison: Comparison = field(default=NOTHING_COMPARED)
     operation: Operation | None = None

@@ -101,11 +101,12 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
 
 async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
     """What git wants; made anew only if git moved, somebody insists, or a kind was unknown to the cluster."""
-    fresh = app.commits == request.commits and request.level < Level.HARD
+    moved, app.moved = app.moved, False  # set again by what moves while this renders: the next pass sees to that
+    fresh = app.commits == request.commits and request.level < Level.HARD and not moved
     if app.desired is not None and fresh and app.rendered is None:
         return app.desired
     rendered = app.rendered
-    if request.level is Level.HARD:
+    if moved or request.level is Level.HARD:
         app.commits = ()  # should the render fail, the next pass must not take the old one for good
     if rendered is None or not fresh:
         target = await cluster.target()

@@ -221,7 +221,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._hard.discard(name)
         app = self._applications.get(name)
         if app is not None and app.places:
-            app.commits = ()  # it may be what was given besides that moved, which the sources' commits do not tell
+            app.moved = True  # it may be what was given besides, which the sources' commits do not tell
         self._queue.add(name, Level.HARD if hard else Level.GIT)
 
     async def _passed(self, names: Collection[AppName]) -> None:

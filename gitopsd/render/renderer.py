@@ -209,8 +209,6 @@ class RenderRoom:
                 await self._cache.forget(key)  # else the next try would find it, and the failure be over unmended
             raise
         self._failures.forget(key)
-        for warning in outcome.warnings[:_TOLD_WARNINGS]:
-            _log.info("render warning", application=ask.spec.name, revision=ask.commit, warning=warning)
         before = await self._cache.find(key, moment) if anew else None
         if before is not None and before.evidence.reads is not None and before.packed != outcome.packed:
             # Its inputs are the same, so it is no function of them: the first result stays until one of them changes.
@@ -222,6 +220,8 @@ class RenderRoom:
         evidence = await _evidence(reads, moment, supply, uses_cluster=outcome.uses_cluster)
         made = self._clock.now().timestamp()
         warnings = await masked_warnings(outcome.warnings, supply)
+        for warning in warnings[:_TOLD_WARNINGS]:
+            _log.info("render warning", application=ask.spec.name, revision=ask.commit, warning=warning)
         entry = Entry(key, outcome.renderer, warnings, evidence, outcome.packed, outcome.random, made)
         if supply is None or not supply.failed:
             await self._cache.store(entry, on_disk=supply is None or not supply.secret)

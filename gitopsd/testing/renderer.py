@@ -28,7 +28,8 @@ class Render:
 class FakeRenderer:
     """`ports.Renderer`: manifests by (application, commit of its first source), else by application.
 
-    `gate.hold(app)` lets the renders of an application hang; `calls` lists all renders.
+    `gate.hold(app)` lets the renders of an application hang; `calls` lists all renders. `places`: where renders of an
+    application were given more from than its sources.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class FakeRenderer:
         self._errors: dict[str, Exception] = {}
         self.gate = Gate()
         self.calls: list[Render] = []
+        self.places: dict[str, frozenset[tuple[str, str, str]]] = {}
 
     def give(self, app: str, bodies: Iterable[JsonObject], *, commit: str = "") -> None:
         """`app` renders to `bodies`, at `commit` or wherever nothing else was given."""
@@ -64,7 +66,9 @@ class FakeRenderer:
         content = repr(bodies)
         unchanged = use_cache and content == known
         made = () if unchanged else manifests(*bodies)
-        return Rendered(made, tuple(commits), ("fake",) * len(commits), content=content, unchanged=unchanged)
+        renderers = ("fake",) * len(commits)
+        places = self.places.get(spec.name, frozenset())
+        return Rendered(made, tuple(commits), renderers, content=content, unchanged=unchanged, places=places)
 
 
 if TYPE_CHECKING:

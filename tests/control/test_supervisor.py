@@ -317,6 +317,26 @@ async def test_a_spec_that_changes_in_the_middle_of_a_render_is_rendered_anew(wo
         assert len(world.renderer.calls) == 2
 
 
+async def test_what_moves_in_the_middle_of_a_render_that_was_given_it_is_rendered_anew(world: GivenWorld) -> None:
+    base = "https://git.example.org/base.git"
+    world.sources.repository(base).commit({"one.yaml": "old"})
+    world.renderer.places["guestbook"] = frozenset({(base, "HEAD", "")})
+    commit = world.git(a_config_map("old"))
+    async with world.running(an_app()):
+        world.renderer.gate.hold("guestbook")
+        world.supervisor.refresh(AppName("guestbook"), hard=True)
+        await world.settle()
+        renders = len(world.renderer.calls)
+        world.sources.repository(base).commit({"one.yaml": "new"})
+        world.supervisor.refresh(AppName("guestbook"))
+        await world.settle()
+        world.renderer.give("guestbook", [a_config_map("new")], commit=commit)
+        world.renderer.gate.release("guestbook")
+        await world.settle()
+        assert len(world.renderer.calls) == renders + 1
+        assert world.writes() == ["apply old", "apply new"]
+
+
 async def test_a_reload_that_changes_nothing_disturbs_nobody(world: GivenWorld) -> None:
     world.git(a_config_map())
     async with world.running(an_app()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import structlog
 
 from gitopsd.core.app import AppSpec, Destination, Source
 from gitopsd.core.errors import GitopsdError, RenderError
@@ -31,6 +32,7 @@ class Hungry:
 
     needs: Sequence[Need] = ()
     value: str = ""
+    warns: bool = False
     name: str = "hungry"
     markers: tuple[str, ...] = ("Hungryfile",)
     got: list[Mapping[str, object]] = field(default_factory=list)
@@ -55,7 +57,8 @@ class Hungry:
             "metadata": metadata,
             "data": {"got": str(found)},
         }
-        return RenderResult((Manifest(body, Position("a.yaml", 1)),), tuple(reads))
+        warnings = (f"odd: {found}",) if self.warns else ()
+        return RenderResult((Manifest(body, Position("a.yaml", 1)),), tuple(reads), warnings)
 
 
 @dataclass
@@ -200,6 +203,23 @@ async def test_plain_text_of_encrypted_files_is_on_no_disk(tmp_path: Path, clock
     assert (await world.render(an_app(ONE))).cached
     assert hungry.got[0]["decrypt"] == b"CANARY"
     assert world.files() == b""
+
+
+async def test_S8_a_warning_of_a_render_is_logged_without_what_was_encrypted(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    async def decrypt(_: AppSpec, cipher: bytes, path: str, kind: str) -> bytes:
+        return b"swordfish-canary"
+
+    need = Need(NeedKind.DECRYPT, path="app/Hungryfile", format="yaml")
+    hungry = Hungry([need], warns=True)
+    world = await a_world(tmp_path, clock, hungry, Supplies(FakeSources(), clock, decrypt=decrypt))
+    with structlog.testing.capture_logs() as logged:
+        await world.render(an_app(ONE))
+    warned = [line["warning"] for line in logged if line["event"] == "render warning"]
+    assert len(warned) == 1
+    assert warned[0].startswith("odd: ")
+    assert "swordfish" not in warned[0]
 
 
 async def test_a_wrong_key_put_right_works_with_the_next_render(tmp_path: Path, clock: SteppedClock) -> None:
