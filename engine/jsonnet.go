@@ -102,6 +102,9 @@ func jsonnetManifests(output []byte, file string, warnings *Warnings) ([]Manifes
 		if !isJSON || string(object) == "null" {
 			continue
 		}
+		if object[0] != '{' {
+			return nil, notAnObject(object, output[0] == '[').in(file, 0)
+		}
 		manifests, err := flatten(object, place{file, 1, index}, item, warnings)
 		if err != nil {
 			return nil, err
@@ -109,6 +112,25 @@ func jsonnetManifests(output []byte, file string, warnings *Warnings) ([]Manifes
 		out = append(out, manifests...)
 	}
 	return out, nil
+}
+
+// notAnObject is for a value, or an item of the array that it is, which can be no manifest.
+func notAnObject(value json.RawMessage, item bool) *Fault {
+	kind := "a number"
+	switch value[0] {
+	case '"':
+		kind = "a string"
+	case 't', 'f':
+		kind = "a boolean"
+	case '[':
+		kind = "an array"
+	}
+	what := "the Jsonnet evaluates to " + kind
+	if item {
+		what = "the Jsonnet evaluates to an array with " + kind + " in it"
+	}
+	return faultf(codeParse, "%s, not to a Kubernetes object or an array of objects", what).
+		hint("let the file end in an object or an array of objects; null and [] stand for no manifests")
 }
 
 // confinedImporter reads imports from the tree alone. Its errors name paths and never hold content.

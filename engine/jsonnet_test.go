@@ -51,6 +51,24 @@ func TestJsonnetFaultsNameFileAndLine(t *testing.T) {
 	}
 }
 
+func TestJsonnetThatIsNoObjectIsAnError(t *testing.T) {
+	object := "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}}"
+	for text, says := range map[string]string{
+		"42": "evaluates to a number", "'yaml: text'": "evaluates to a string", "true": "evaluates to a boolean",
+		"[" + object + ", 1]": "an array with a number in it", "[[" + object + "]]": "an array with an array in it", "['x']": "an array with a string in it",
+	} {
+		fault := mustFail(t, codeParse, "directory", params{"root": snapshot(t, map[string]string{"app/main.jsonnet": text}), "path": "app"})
+		if fault.File != "app/main.jsonnet" || !strings.Contains(fault.Message, says) || !strings.Contains(fault.Hint, "an object or an array of objects") {
+			t.Errorf("%s: %+v", text, *fault)
+		}
+	}
+	for _, text := range []string{"null", "[]", "[null]"} {
+		if out := mustRender(t, "jsonnet", params{"root": snapshot(t, map[string]string{"main.jsonnet": text}), "path": "main.jsonnet"}); len(names(out)) != 0 {
+			t.Error(text, out.text)
+		}
+	}
+}
+
 func TestE3ImportsStayInTheRepository(t *testing.T) {
 	secret, content := secretFile(t)
 	for name, text := range map[string]string{

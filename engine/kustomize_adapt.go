@@ -38,6 +38,7 @@ func (k *kustomizeFS) kustomization(at string, data []byte) ([]byte, error) {
 		return nil, k.adaptFailed(err, file)
 	}
 	k.expect(here, &parsed)
+	k.watch(here, &parsed, data)
 	if !changed {
 		return data, nil
 	}
@@ -133,6 +134,36 @@ func (k *kustomizeFS) expect(here folder, parsed *types.Kustomization) {
 		}
 		return ref.path
 	})
+}
+
+// watch remembers which entries of the kustomization name a place outside of its tree: what is refused when Kustomize
+// opens it is then named as it is written.
+func (k *kustomizeFS) watch(here folder, parsed *types.Kustomization, data []byte) {
+	visitReferences(parsed, func(ref reference) string {
+		at := path.Join(here.absolute(), ref.path)
+		if path.IsAbs(ref.path) {
+			at = path.Clean(ref.path)
+		}
+		if _, _, inside := k.trees.locate(at); inside || strings.Contains(ref.path, "\n") {
+			return ref.path
+		}
+		fault := leaves(ref.path).in(here.in.shown(path.Join(here.dir, here.name)), lineOf(data, ref.path))
+		fault.Message = ref.field + ": " + fault.Message
+		if k.leaving == nil {
+			k.leaving = map[string]*Fault{}
+		}
+		k.leaving[at] = fault
+		return ref.path
+	})
+}
+
+// lineOf is the first line that has text in it, 0 if none has.
+func lineOf(data []byte, text string) int {
+	before, _, found := bytes.Cut(data, []byte(text))
+	if !found {
+		return 0
+	}
+	return 1 + bytes.Count(before, []byte("\n"))
 }
 
 // kustomizationFault finds the line of the field that Kustomize does not know.

@@ -235,7 +235,7 @@ func TestFaultsInWhatWasFetchedNameItsAddress(t *testing.T) {
 		"broken":           {map[string]string{"sub/kustomization.yaml": "resources: [\n"}, at + "//sub/kustomization.yaml", "not valid YAML"},
 		"unknown field":    {map[string]string{"sub/kustomization.yaml": "resource: []\n"}, at + "//sub/kustomization.yaml", "resource"},
 		"missing file":     {map[string]string{"sub/kustomization.yaml": "resources: [gone.yaml]\n"}, "o/kustomization.yaml", at},
-		"leaving":          {map[string]string{"sub/kustomization.yaml": "resources: [../../x]\n"}, "", "leaves the repository"},
+		"leaving":          {map[string]string{"sub/kustomization.yaml": "resources: [../../x]\n"}, at + "//sub/kustomization.yaml", `resources: path "../../x" leaves the repository`},
 		"link out":         {map[string]string{"sub/kustomization.yaml": "resources: [x.yaml]\n", "sub/x.yaml": "-> /etc/passwd"}, at + "//sub/x.yaml", "leaves the repository"},
 		"outside of root":  {map[string]string{"sub/kustomization.yaml": "resources: [../x.yaml]\n", "x.yaml": cm("x")}, at + "//x.yaml", "security; file '" + at + "//x.yaml' is not in or below '" + at + "//sub'"},
 	} {

@@ -30,6 +30,7 @@ type kustomizeFS struct {
 	linked   map[string]string // kustomizations that are links: where they lead -> where they are
 
 	functions []function
+	leaving   map[string]*Fault // absolute path outside of all trees -> the entry that names it
 
 	fault      *Fault // the first refusal: Kustomize may hide it behind another error
 	lost       *Fault // the last thing that was looked for in vain
@@ -54,6 +55,9 @@ func (k *kustomizeFS) locate(p string) (*mount, string, error) {
 	}
 	m, rel, inside := k.trees.locate(p)
 	if !inside {
+		if fault := k.leaving[path.Clean(p)]; fault != nil {
+			return nil, "", k.refuse(fault)
+		}
 		return nil, "", k.refuse(leaves(k.trees.clean(p)))
 	}
 	return m, rel, nil

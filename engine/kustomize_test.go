@@ -243,6 +243,21 @@ func TestP6KustomizeReadsNothingOutsideOfTheRepository(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatLeavesTheRepositoryIsNamedAsItIsWritten(t *testing.T) {
+	for text, says := range map[string]string{
+		"resources:\n- ../../../etc\n":                                   `resources: path "../../../etc" leaves`,
+		"resources:\n- /etc/passwd\n":                                    `resources: path "/etc/passwd" leaves`,
+		"components:\n- ../../..\n":                                      `components: path "../../.." leaves`,
+		"configMapGenerator:\n- {name: c, files: [k=../../../x.conf]}\n": `configMapGenerator: path "../../../x.conf" leaves`,
+	} {
+		root := snapshot(t, map[string]string{"a/o/kustomization.yaml": "resources: [../b]\n", "a/b/kustomization.yaml": text})
+		fault := mustFail(t, codePath, "kustomize", params{"root": root, "path": "a/o"})
+		if fault.File != "a/b/kustomization.yaml" || fault.Line != 2 || !strings.Contains(fault.Message, says) {
+			t.Errorf("%+v", *fault)
+		}
+	}
+}
+
 func TestP6TheEnvironmentIsNoSource(t *testing.T) {
 	root := snapshot(t, map[string]string{"kustomization.yaml": "configMapGenerator:\n- name: a\n  envs: [e]\n", "e": "HOME\n"})
 	t.Setenv("HOME", "")
