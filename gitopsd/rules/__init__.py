@@ -1,0 +1,1 @@
+"""Rules that are data: health tables, and users' expressions."""
