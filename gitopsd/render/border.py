@@ -96,7 +96,10 @@ class Border:
             lookup=job.lookup,
         )
         choice, reads = await self._discovered(choice, request)
-        result = await self._call(choice.renderer.name, choice.renderer.render, request, reads)
+        try:
+            result = await self._call(choice.renderer.name, choice.renderer.render, request, reads)
+        except RenderError as error:
+            raise choice.chosen.placed(error, job.origin) from error.__cause__
         return await self._checked(choice.renderer.name, result, reads)
 
     def _choose(self, job: Job) -> Choice:

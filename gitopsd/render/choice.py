@@ -30,15 +30,24 @@ BY_DISCOVERY: Final = "plugin"
 class Choice:
     """The renderer and its options, the source's folder after links, and what was looked at to find them.
 
-    `explicit` is the renderer that was asked for by name, "" for none, `BY_DISCOVERY` for any that discovers the
-    folder: then `renderer` is what the folder gets if none does.
+    `explicit` is the renderer that is asked for by name, "" for none, `BY_DISCOVERY` for any that discovers the
+    folder: then `renderer` is what the folder gets if none does. `chosen` is what is written, overrides in git merged.
     """
 
     renderer: Renderer
     path: str
     reads: tuple[Read, ...]
-    options: JsonObject
-    explicit: str = ""
+    chosen: Chosen
+
+    @property
+    def options(self) -> JsonObject:
+        """The renderer's block."""
+        return self.chosen.options
+
+    @property
+    def explicit(self) -> str:
+        """The renderer that is asked for."""
+        return self.chosen.explicit
 
 
 class Chooser:
@@ -76,11 +85,24 @@ class Chooser:
         chosen = overridden(root, folder.path, app, written, reads)
         explicit = chosen.explicit
         if explicit and explicit != BY_DISCOVERY:
-            return Choice(self.named(explicit), folder.path, tuple(reads), chosen.options, explicit)
+            return Choice(self._asked_for(chosen, origin, reads), folder.path, tuple(reads), chosen)
         for renderer in self._renderers.values():
             if any(_is_file(root, folder.path, marker, reads) for marker in renderer.markers):
-                return Choice(renderer, folder.path, tuple(reads), chosen.options, explicit)
-        return Choice(self.named(FALLBACK), folder.path, tuple(reads), chosen.options, explicit)
+                return Choice(renderer, folder.path, tuple(reads), chosen)
+        return Choice(self.named(FALLBACK), folder.path, tuple(reads), chosen)
+
+    def _asked_for(self, chosen: Chosen, origin: str, reads: list[Read]) -> Renderer:
+        try:
+            return self.named(chosen.explicit)
+        except RenderError as error:
+            file = chosen.files.get("source.plugin.name", "")
+            raise TracedRenderError(
+                error.what,
+                where=file,
+                why=f"the file of {origin} names it" if file else "",
+                hint=error.hint,
+                reads=tuple(reads),
+            ) from None
 
     @property
     def discovering(self) -> tuple[Discovering, ...]:

@@ -7,10 +7,12 @@ https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from gitopsd.core.errors import RenderError
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
 from gitopsd.core.manifest import Read, ReadKind
 from gitopsd.plugin.failure import TracedRenderError
@@ -19,14 +21,34 @@ from gitopsd.plugin.yamltext import decode_text, parse_yaml
 
 _BLOCKS: Final = ("helm", "kustomize", "directory", "plugin")
 _LARGEST: Final = 1 << 20
+_KEY: Final = re.compile(r"\bsource(?:\.[^\s.,:\[\]]+|\[[^\]]*\])+")
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a source asks for: a renderer's name ("" if it names none) and that renderer's options."""
+    """What a source asks for: a renderer's name ("" if it names none) and that renderer's options.
+
+    `files` says of each key that was merged in (`source.helm.releaseName`) in which file of the repository it stands.
+    """
 
     explicit: str
     options: JsonObject
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def placed(self, error: RenderError, origin: str) -> RenderError:
+        """The same error; if it is about a key that a file of the repository set, that file is where it happened.
+
+        `origin` (`URL at COMMIT`) says of which repository and commit.
+        """
+        found = _KEY.search(error.what)
+        if found is None or error.where:
+            return error
+        about = found.group().replace("[", ".").replace("]", "") + "."
+        file = next((file for key, file in self.files.items() if about.startswith(f"{key}.")), "")
+        if file:
+            error.where = file
+            error.why = error.why or f"the file of {origin} sets it"
+        return error
 
 
 def overridden(root: str, folder: str, app: str, written: Chosen, reads: list[Read]) -> Chosen:
@@ -64,9 +86,11 @@ def _merged(chosen: Chosen, patch: JsonObject, path: str, reads: list[Read]) -> 
     named = chosen.explicit if chosen.explicit in _BLOCKS or not chosen.explicit else "plugin"
     blocks: JsonObject = {named: chosen.options} if named else {}
     after = merge_patch(blocks, patch)
-    left = (
-        {name: block for name, block in after.items() if isinstance(block, Mapping)} if isinstance(after, dict) else {}
-    )
+    left: dict[str, JsonObject] = {}
+    for name, block in after.items() if isinstance(after, dict) else ():
+        if not isinstance(block, Mapping):
+            raise _wrong(path, reads, f"expected a mapping under {name}")
+        left[name] = block
     if len(left) > 1:
         raise _wrong(path, reads, f"with it the source asks for {' and '.join(sorted(left))} at once")
     for name, block in left.items():
@@ -74,8 +98,17 @@ def _merged(chosen: Chosen, patch: JsonObject, path: str, reads: list[Read]) -> 
         if name == "plugin":
             said = block.get("name")
             explicit = said if isinstance(said, str) and said else explicit
-        return Chosen(explicit, dict(block))
+        return Chosen(explicit, dict(block), {**chosen.files, **dict.fromkeys(_keys(patch, "source"), path)})
     return Chosen("", {})
+
+
+def _keys(patch: JsonValue, name: str) -> Iterator[str]:
+    """The full names of all keys that a patch sets, and not only leads through."""
+    if not isinstance(patch, Mapping):
+        yield name
+        return
+    for key, value in patch.items():
+        yield from _keys(value, f"{name}.{key}")
 
 
 def merge_patch(target: JsonValue, patch: JsonValue) -> JsonValue:

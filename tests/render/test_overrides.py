@@ -79,3 +79,31 @@ def test_P1_a_link_out_of_the_repository_is_no_override(tmp_path: Path) -> None:
 )
 def test_merge_patch(target: JsonObject, patch: JsonObject, result: JsonObject) -> None:
     assert merge_patch(target, patch) == result
+
+
+@pytest.mark.parametrize("text", ["helm: 5", "helm: [a]"])
+def test_a_block_that_is_no_mapping_is_refused_and_never_taken_for_none(tmp_path: Path, text: str) -> None:
+    reads = written(tmp_path, **{"": text})
+    with pytest.raises(RenderError, match="expected a mapping under helm"):
+        overridden(str(tmp_path), ".", "shop", Chosen("helm", {"releaseName": "a"}), reads)
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [
+        ("source.helm.valueFile is not an option of this renderer", ".argocd-source.yaml"),
+        ("source.helm.parameters[0].nme is not an option of this renderer", ".argocd-source-shop.yaml"),
+        ("source.helm.labels[a.example.org/b]: expected a string, got a number", ".argocd-source-shop.yaml"),
+        ("source.helm.skipCrds: expected true or false, got a string", ""),
+        ("source.helm.valueFiles: expected a list, got a string", ""),
+        ("source.helm: something else", ""),
+        ("the chart is broken", ""),
+    ],
+)
+def test_an_error_about_a_key_names_the_file_that_set_it(tmp_path: Path, what: str, where: str) -> None:
+    own = "helm: {parameters: [{nme: a}], labels: {a.example.org/b: 1}}"
+    reads = written(tmp_path, **{"": "helm: {valueFile: [x], parameters: []}", "-shop": own})
+    found = overridden(str(tmp_path), ".", "shop", Chosen("helm", {"skipCrds": "yes", "valueFiles": "x"}), reads)
+    error = found.placed(RenderError(what), "https://git.example.org/a.git at 12345678")
+    assert (error.what, error.where) == (what, where)
+    assert error.why == ("the file of https://git.example.org/a.git at 12345678 sets it" if where else "")

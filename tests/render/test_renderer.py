@@ -400,3 +400,22 @@ def _read_state(files: Mapping[str, str], recurse: bool) -> str:
     names = sorted({name if recurse else name.partition("/")[0] for name in inside})
     contents = [inside[name] for name in sorted(inside) if name.endswith(".yaml") and (recurse or "/" not in name)]
     return repr((names, contents))
+
+
+@pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-guestbook.yaml"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("directory: {recursive: true}", "source.directory.recursive is not an option"),
+        ("plugin: {name: nobody}", "no renderer is named 'nobody'"),
+    ],
+)
+async def test_a_wrong_key_of_an_override_names_the_file_the_repository_and_the_commit(
+    trees: Trees, clock: SteppedClock, name: str, text: str, says: str
+) -> None:
+    commit = trees.add({"app/a.yaml": config_map("a"), f"app/{name}": text})
+    async with world(trees, clock) as here:
+        with pytest.raises(RenderError) as caught:
+            await here.render(commit)
+    assert str(caught.value).startswith(f"app/{name}: {says}")
+    assert f"{REPO} at {commit[:8]}" in caught.value.why
