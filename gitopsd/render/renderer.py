@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-import orjson
 import structlog
 
-from gitopsd.core.app import AppSpec, Source
-from gitopsd.core.errors import PluginError, RenderError, SourceError, shown_url
+from gitopsd.core.app import AppSpec
+from gitopsd.core.errors import PluginError, RenderError, SourceError
 from gitopsd.core.manifest import Manifest, Read, ReadKind, Rendered
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.renderer import Renderer
@@ -19,15 +17,16 @@ from gitopsd.plugin.supply import Need
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.ports.sources import Sources
-from gitopsd.render.border import Border, Job, Outcome
+from gitopsd.render.ask import Ask, Asks
+from gitopsd.render.border import Border, Outcome
 from gitopsd.render.cache import RenderCache
 from gitopsd.render.entry import Entry
-from gitopsd.render.environment import build_environment, lasting, names_the_commit
+from gitopsd.render.environment import names_the_commit
 from gitopsd.render.evidence import Changes, Evidence, Fingerprints, Identify, Moment, gather, place_of
 from gitopsd.render.failures import Failures
 from gitopsd.render.keepback import mask_error, masked_warnings
 from gitopsd.render.limits import Limits
-from gitopsd.render.seeds import Seed, Seeds
+from gitopsd.render.seeds import Seeds
 from gitopsd.render.supplies import Asker, RecordingSupply, Supplied, Supplies
 from gitopsd.render.supplies import place_of as supplied_from
 
@@ -36,74 +35,6 @@ _TOLD_WARNINGS: Final = 20
 _log = structlog.get_logger("gitopsd.render")
 
 OnRender = Callable[[str, float, bool, bool], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Root:
-    """A snapshot that a render may read: its own, or that of a `ref` source."""
-
-    origin: str
-    commit: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """One source of one application at one commit; `refs` are the `ref` sources that its options name."""
-
-    spec: AppSpec
-    source: Source
-    commit: str
-    target: RenderTarget
-    refs: Mapping[str, _Root]
-
-    def environment(self) -> Mapping[str, str]:
-        return build_environment(self.spec, self.source, self.commit, self.target)
-
-    def key(self, identity: str) -> str:
-        """For what a render is made: everything but the commits and the cluster, which its evidence knows."""
-        source = self.source
-        refs = sorted((name, root.origin) for name, root in self.refs.items())
-        asked = (
-            identity,
-            source.origin,
-            source.path,
-            source.renderer,
-            source.options,
-            lasting(self.environment()),
-            refs,
-        )
-        return hashlib.blake2b(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
-
-    def target_digest(self) -> str:
-        asked = (self.target.kube_version, sorted(self.target.api_versions))
-        return hashlib.blake2b(orjson.dumps(asked), digest_size=16).hexdigest()
-
-    def roots(self) -> Mapping[str, _Root]:
-        """The own root under the name "", then the others."""
-        return {"": _Root(self.source.origin, self.commit), **self.refs}
-
-    def moment_name(self) -> str:
-        """All commits that play a part, in the order of `roots`."""
-        return "+".join(root.commit for root in self.roots().values())
-
-    def job(self, snapshots: Mapping[str, str], supplies: Supplies, seed: Seed, *, lookup: bool) -> Job:
-        """`snapshots`: the folder of each root."""
-        refs = {name: folder for name, folder in snapshots.items() if name}
-        return Job(
-            root=snapshots[""],
-            path=self.source.path,
-            origin=f"{shown_url(self.source.repo_url)} at {self.commit[:8]}",
-            app=self.spec.name,
-            namespace=self.spec.destination.namespace,
-            explicit=self.source.renderer or ("helm" if self.source.chart else ""),
-            options=self.source.options,
-            kube_version=self.target.kube_version,
-            api_versions=self.target.api_versions,
-            environment=self.environment(),
-            supply=RecordingSupply(supplies, Asker(self.spec, snapshots), refs),
-            seed=seed,
-            lookup=lookup,
-        )
 
 
 class RenderRoom:
@@ -131,7 +62,7 @@ class RenderRoom:
         self._sources = sources
         self._cache = cache
         self._clock = clock
-        self._identity = f"{identity} lookup" if lookup else identity
+        self._asks = Asks(f"{identity} lookup" if lookup else identity)
         self._on_render = on_render
         self._failures = Failures(clock.monotonic)
         self._supplies = supplies or Supplies(sources, clock)
@@ -142,16 +73,7 @@ class RenderRoom:
         self, spec: AppSpec, commits: Sequence[str], target: RenderTarget, *, use_cache: bool = True, known: str = ""
     ) -> Rendered:
         """See `ports.Renderer.render`; also raises `PluginError`."""
-        refs = {
-            f"${source.ref}": _Root(source.origin, commit)
-            for source, commit in zip(spec.sources, commits, strict=True)
-            if source.ref
-        }
-        parts = [
-            await self._entry(_Ask(spec, source, commit, target, _named(refs, source)), use_cache=use_cache)
-            for source, commit in zip(spec.sources, commits, strict=True)
-            if source.renders
-        ]
+        parts = [await self._entry(ask, use_cache=use_cache) for ask in self._asks.of(spec, commits, target)]
         cached = all(made is None for _, made in parts)
         content = " ".join(entry.name for entry, _ in parts)
         unchanged = cached and content == known
@@ -171,11 +93,10 @@ class RenderRoom:
         """Origin → revisions that renders were given from elsewhere, for `Sources.keep`."""
         return self._supplies.used()
 
-    async def _entry(self, ask: _Ask, *, use_cache: bool) -> tuple[Entry, Outcome | None]:
+    async def _entry(self, ask: Ask, *, use_cache: bool) -> tuple[Entry, Outcome | None]:
         """The source's entry, and the outcome if it was rendered just now."""
         began = self._clock.monotonic()
-        key = ask.key(self._identity)
-        moment = self._moment(ask)
+        key, moment = ask.key, self._moment(ask)
         try:
             if use_cache:
                 entry = await self._cache.find(key, moment)
@@ -189,10 +110,10 @@ class RenderRoom:
         return await self._made(ask, key, moment, began, anew=not use_cache)
 
     async def _made(
-        self, ask: _Ask, key: str, moment: Moment, began: float, *, anew: bool
+        self, ask: Ask, key: str, moment: Moment, began: float, *, anew: bool
     ) -> tuple[Entry, Outcome | None]:
         snapshots: dict[str, str] = {}
-        for name, root in ask.roots().items():
+        for name, root in ask.roots.items():
             snapshots[name] = (await self._sources.snapshot(root.origin, root.commit)).root
         job = ask.job(snapshots, self._supplies, self._seeds.of(ask.spec.name), lookup=self._lookup)
         supply = job.supply
@@ -228,13 +149,13 @@ class RenderRoom:
         self._report(outcome.renderer, began, cached=False)
         return entry, outcome
 
-    def _moment(self, ask: _Ask) -> Moment:
+    def _moment(self, ask: Ask) -> Moment:
         return Moment(
             ask.moment_name(), ask.target_digest(), self._fingerprints(ask), self._changes(ask), self._identify(ask)
         )
 
-    def _fingerprints(self, ask: _Ask) -> Fingerprints:
-        roots = ask.roots()
+    def _fingerprints(self, ask: Ask) -> Fingerprints:
+        roots = ask.roots
 
         async def look(reads: Sequence[Read]) -> Sequence[str]:
             found: dict[Read, str] = {}
@@ -249,8 +170,8 @@ class RenderRoom:
 
         return look
 
-    def _changes(self, ask: _Ask) -> Changes:
-        roots = ask.roots()
+    def _changes(self, ask: Ask) -> Changes:
+        roots = ask.roots
 
         async def look(before: str) -> frozenset[str] | None:
             commits = before.split("+")
@@ -271,7 +192,7 @@ class RenderRoom:
 
         return look
 
-    def _identify(self, ask: _Ask) -> Identify:
+    def _identify(self, ask: Ask) -> Identify:
         async def look(need: Need) -> str:
             return await self._supplies.identity(need, Asker(ask.spec, {}))
 
@@ -298,14 +219,6 @@ def _places(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[tuple[str
 def _manifests(parts: Iterable[tuple[Entry, Outcome | None]]) -> Iterator[Manifest]:
     for entry, made in parts:
         yield from entry.manifests() if made is None else made.manifests
-
-
-def _named(refs: Mapping[str, _Root], source: Source) -> Mapping[str, _Root]:
-    """The `ref` sources that the source's options speak of."""
-    if not refs:
-        return refs
-    written = orjson.dumps(source.options).decode()
-    return {name: root for name, root in refs.items() if f"{name}/" in written}
 
 
 async def _evidence(
