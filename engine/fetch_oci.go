@@ -137,8 +137,11 @@ func (a *artifact) find(ctx context.Context, wanted wantedRevision) (version, fo
 	if tag == "" && newest && a.has("latest") {
 		tag = "latest"
 	}
-	if tag == "" {
-		return "", "", fetchFailed(failMissing, "no tag of %d fits %q", len(a.tags), clip(wanted.Revision, 100))
+	switch {
+	case tag == "" && len(a.tags) == 0:
+		return "", "", fetchFailed(failMissing, "the repository has no tags")
+	case tag == "":
+		return "", "", fetchFailed(failMissing, "none of its tags (%d) fits %q", len(a.tags), clip(wanted.Revision, 100))
 	}
 	found, err = a.digestOf(ctx, tag)
 	return tag, found, err

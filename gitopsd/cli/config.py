@@ -49,8 +49,8 @@ def check(
         return ExitCode.OK
     for warning in found.warnings:
         warn(warning)
-    counts = ", ".join(f"{count} {noun}" for noun, count in _counts(found).items())
-    lines([f"{path}: valid: {counts}" + (f"; {len(found.warnings)} warnings" if found.warnings else "")])
+    counts = ", ".join(counted(count, nouns) for nouns, count in _counts(found).items())
+    lines([f"{path}: valid: {counts}" + (f"; {counted(len(found.warnings), 'warnings')}" if found.warnings else "")])
     return ExitCode.OK
 
 
@@ -85,4 +85,11 @@ def _show_errors(errors: ConfigErrors, output: Format | None) -> None:
         return
     for each in errors.errors:
         complain(each.what, where=each.where, why=each.why, hint=each.hint)
-    note(f"{len(errors.errors)} error{'s' if len(errors.errors) != 1 else ''}")
+    note(counted(len(errors.errors), "errors"))
+
+
+def counted(count: int, nouns: str) -> str:
+    """`1 repository`, `2 repositories`; `nouns` is the plural of a word that forms it by -s or -ies."""
+    if count != 1:
+        return f"{count} {nouns}"
+    return f"1 {nouns.removesuffix('ies')}y" if nouns.endswith("ies") else f"1 {nouns.removesuffix('s')}"

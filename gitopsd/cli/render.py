@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitopsd.ports.renderer import RenderTarget
 
 _LONGEST_RELEASE = 53
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:")
 
 
 def render(
@@ -101,6 +102,7 @@ def render(
         chosen = name or _name_of(asked.chart or path)
         manifests, warnings = _fetched(asked, chosen, namespace, config, _target(kube_version, apis))
     elif path:
+        _refuse_url(path)
         options = helm_options(values or [], parameters or [], decrypt)
         where = _where(config, _target(kube_version, apis))
         result = _folder(path, name or _name_of(path), namespace, options, where)
@@ -111,7 +113,8 @@ def render(
         warn(warning)
     if not manifests:
         note(
-            "nothing to apply: no manifest came out (a plain folder's subfolders are read only with directory.recurse)"
+            "nothing to apply: no manifest came out (a plain folder's subfolders are read only with directory.recurse;"
+            " a plugin's manifests are what its command prints)"
         )
     _print(manifests, output)
 
@@ -194,6 +197,17 @@ def _refuse_with_app(options: dict[str, object]) -> None:
             f"{' and '.join(given)} cannot be given with --app",
             why="the configuration says what it is rendered with",
             hint="change the application in the configuration, or render its folder",
+        )
+
+
+def _refuse_url(path: str) -> None:
+    from gitopsd.core.errors import shown_url
+
+    if _URL.match(path) and not os.path.exists(path):
+        raise BadInputError(
+            f"{shown_url(path)} is a URL, not a folder",
+            hint="a chart of a Helm repository: `gitopsd render CHART --repo URL`; of a git repository render a clone,"
+            " or with --app an application of the configuration",
         )
 
 

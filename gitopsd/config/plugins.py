@@ -94,11 +94,11 @@ class PluginReader:
             return ()
         if not glob.has_magic(pattern):
             return (absolute,)
-        pattern = os.path.join(glob.escape(self.references.folder), pattern)
-        self.globs.append(os.path.abspath(pattern))
-        found = matches(os.path.abspath(pattern))[:MAX_FILES]
+        absolute = os.path.abspath(os.path.join(glob.escape(self.references.folder), pattern))
+        self.globs.append(absolute)
+        found = matches(absolute)[:MAX_FILES]
         if not found:
-            self.problems.warn(self.document.position(path), f"{shown_path(path)} matches no file")
+            self.problems.warn(self.document.position(path), f"{shown_path(path)}: {pattern} matches no file")
         return found
 
     def _documents(self, file: str, path: KeyPath) -> Sequence[Document]:

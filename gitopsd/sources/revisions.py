@@ -31,7 +31,7 @@ class Revisions:
             return meant
         found = await self._newest_tag(meant.versions, tag_prefix, refs)
         if found is None:
-            raise self._empty_range(revision, tag_prefix)
+            raise self._empty_range(revision, tag_prefix, refs.commits)
         return found
 
     async def _newest_tag(self, versions: VersionRange, tag_prefix: str, refs: Refs) -> Named | None:
@@ -59,7 +59,14 @@ class Revisions:
         what = f"{printable(revision)} moved while it was fetched"
         return SourceError(what, where=self._shown, hint="wait: it is tried again", retryable=True)
 
-    def _empty_range(self, revision: str, tag_prefix: str) -> SourceError:
+    def _empty_range(self, revision: str, tag_prefix: str, commits: Mapping[str, str]) -> SourceError:
+        if not any(ref.startswith("refs/tags/") for ref in commits):
+            return SourceError(
+                "the repository has no tags",
+                where=self._shown,
+                why=f"{printable(revision)} is a range of versions, and looked for among tags",
+                hint="push a tag with a version, or name a branch or a commit",
+            )
         among = f" that begins with {printable(tag_prefix)}" if tag_prefix else ""
         return SourceError(
             f"no tag{among} is in the range {printable(revision)}",

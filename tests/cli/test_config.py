@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
+from gitopsd.cli.config import counted
 from gitopsd.config.schema import json_schema
 from tests.cli.conftest import Cli
 
@@ -27,8 +29,21 @@ def test_a_good_file_is_counted_and_its_warnings_are_shown(cli: Cli) -> None:
     Path("c.yaml").write_text(GOOD, encoding="utf-8")
     ran = cli("config", "check", "c.yaml")
     assert ran.code == 0
-    assert ran.out.startswith("c.yaml: valid: 1 applications, 1 clusters, 0 repositories, 1 files; ")
+    assert ran.out.startswith("c.yaml: valid: 1 application, 1 cluster, 0 repositories, 1 file; ")
     assert ran.err.startswith("Warning: c.yaml:1:")
+
+
+@pytest.mark.parametrize(
+    ("count", "nouns", "text"),
+    [
+        (0, "clusters", "0 clusters"),
+        (1, "clusters", "1 cluster"),
+        (2, "files", "2 files"),
+        (1, "repositories", "1 repository"),
+    ],
+)
+def test_one_is_no_plural(count: int, nouns: str, text: str) -> None:
+    assert counted(count, nouns) == text
 
 
 def test_every_error_is_shown_with_its_place_and_what_to_try(cli: Cli) -> None:

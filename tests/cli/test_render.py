@@ -61,6 +61,16 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert ran.err == "Error: 'nowhere' is not a folder\n  Try: name the folder that holds the manifests\n"
 
 
+@pytest.mark.parametrize("url", ["https://me:secret@git.example.org/shop.git", "git@git.example.org:shop.git"])
+def test_a_url_is_no_folder_and_what_to_do_instead_is_said(tmp_path: Path, url: str) -> None:
+    ran = render(tmp_path, url)
+    assert (ran.code, ran.out) == (2, "")
+    assert "git.example.org" in ran.err
+    assert "is a URL, not a folder" in ran.err
+    assert "--repo URL" in ran.err
+    assert "secret" not in ran.err
+
+
 def test_what_is_printed_is_what_the_files_say(tmp_path: Path) -> None:
     written(tmp_path / "app", {"a.yaml": AWKWARD, "b.yaml": AWKWARD.replace("awkward", "other")})
     ran = render(tmp_path, "app")

@@ -138,7 +138,7 @@ def test_a_glob_takes_many_files_with_many_documents_and_is_watched(tmp_path: Pa
 def test_a_glob_that_matches_nothing_and_credentials_that_are_not_given_are_warnings(tmp_path: Path) -> None:
     config = declared(tmp_path, f"  - file: none/*.yaml\n  - {{name: a, provideGitCreds: true, {GENERATE}}}\n")
     assert [warning.partition(": ")[2] for warning in config.warnings] == [
-        "plugins[0].file matches no file",
+        "plugins[0].file: none/*.yaml matches no file",
         "provideGitCreds has no effect: commands get no credentials of repositories",
     ]
 

@@ -281,3 +281,15 @@ async def test_what_nobody_asked_for_since_the_last_look_up_is_not_looked_up_aga
     registry.seen.clear()
     assert set((await sources.refs(origin, fresh=True)).commits) == {"refs/tags/two"}
     assert not any("/one" in request.path for request in registry.seen)
+
+
+async def test_a_range_that_no_tag_fits_is_told_from_a_repository_without_tags(
+    stack: AsyncExitStack, tmp_path: Path, registry: Registry
+) -> None:
+    registry.push_files("team/app", "main", {"a.yaml": "a: 1\n"})
+    registry.push_files("team/bare", "main", {"a.yaml": "a: 1\n"})
+    registry.untag("team/bare", "main")
+    sources = await opened(stack, tmp_path)
+
+    assert 'none of its tags (1) fits "^3"' in str(await failure(sources.commit(registry.url("team/app"), "^3")))
+    assert "the repository has no tags" in str(await failure(sources.commit(registry.url("team/bare"), "^3")))

@@ -71,3 +71,11 @@ async def test_a_range_without_a_tag_says_what_would_help(sources: GitSources, r
     assert "pre-releases" in caught.value.why
     with pytest.raises(SourceError, match="no tag that begins with app- is in the range"):
         await sources.commit(repo.url, "1.x", "app-")
+
+
+async def test_a_range_in_a_repository_without_tags_says_so(sources: GitSources, repo: GitRepo) -> None:
+    repo.commit({"a": "1"})
+    with pytest.raises(SourceError) as caught:
+        await sources.commit(repo.url, "^1")
+    assert caught.value.what == "the repository has no tags"
+    assert "^1 is a range" in caught.value.why
