@@ -196,6 +196,13 @@ class Sources(Protocol):
         """The commit as a folder, made if it is not there yet."""
         ...
 
+    def form(self, repo_url: str) -> str:
+        """How commits become folders now, as a short text: one commit gives the same folder as long as it is equal.
+
+        It changes with settings of the repository such as `submodules` and `enableLfs`; "" is the plain form.
+        """
+        ...
+
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """Forget snapshots of commits that are not `wanted` (repository → commits) and mirrors of repositories that are
         not.

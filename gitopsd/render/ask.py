@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,11 @@ class Root:
     commit: str
 
 
+def moment_of(commit: str, form: str) -> str:
+    """A commit in the form in which it becomes a folder; in the plain form it is the commit alone."""
+    return f"{commit}|{form}" if form else commit
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """`key` says for what is rendered: everything but the commits and the cluster, which the result's evidence knows.
@@ -54,9 +59,9 @@ class Ask:
         """Equal for clusters that are the same to a renderer."""
         return _digest_of(self.target)
 
-    def moment_name(self) -> str:
-        """All commits that play a part, in the order of `roots`."""
-        return "+".join([root.commit for root in self.roots.values()])
+    def moment_name(self, form: Callable[[str], str]) -> str:
+        """All commits that play a part, each with the form (`Sources.form`) of its folder, in the order of `roots`."""
+        return "+".join([moment_of(root.commit, form(root.origin)) for root in self.roots.values()])
 
     def job(self, snapshots: Mapping[str, str], supplies: Supplies, seed: Seed, *, lookup: bool) -> Job:
         """`snapshots`: the folder of each root."""

@@ -150,9 +150,8 @@ class RenderRoom:
         return entry, outcome
 
     def _moment(self, ask: Ask) -> Moment:
-        return Moment(
-            ask.moment_name(), ask.target_digest(), self._fingerprints(ask), self._changes(ask), self._identify(ask)
-        )
+        name = ask.moment_name(self._sources.form)
+        return Moment(name, ask.target_digest(), self._fingerprints(ask), self._changes(ask, name), self._identify(ask))
 
     def _fingerprints(self, ask: Ask) -> Fingerprints:
         roots = ask.roots
@@ -170,17 +169,18 @@ class RenderRoom:
 
         return look
 
-    def _changes(self, ask: Ask) -> Changes:
+    def _changes(self, ask: Ask, moment: str) -> Changes:
         roots = ask.roots
 
         async def look(before: str) -> frozenset[str] | None:
-            commits = before.split("+")
-            if len(commits) != len(roots):
+            commits = [place.partition("|") for place in before.split("+")]
+            forms = [place.partition("|")[2] for place in moment.split("+")]
+            if len(commits) != len(roots) or forms != [form for _, _, form in commits]:
                 return None
             found: set[str] = set()
-            for (name, root), old in zip(roots.items(), commits, strict=True):
+            for (name, root), (commit, _, _) in zip(roots.items(), commits, strict=True):
                 try:
-                    changed = await self._sources.changes(root.origin, old, root.commit)
+                    changed = await self._sources.changes(root.origin, commit, root.commit)
                 except SourceError:
                     return None  # the fingerprints will tell, or say why not
                 if changed is None:

@@ -98,10 +98,10 @@ class Supplies:
             case NeedKind.HTTP:
                 origin, commit = await self._resolved(need, asker)
                 snapshot = await self._sources.snapshot(origin, commit)
-                return Given(content=await self._only_file(snapshot.root)), commit
+                return Given(content=await self._only_file(snapshot.root)), self._name(origin, commit)
             case NeedKind.CHART | NeedKind.GIT:
                 origin, commit = await self._resolved(need, asker)
-                return Given(root=(await self._sources.snapshot(origin, commit)).root), commit
+                return Given(root=(await self._sources.snapshot(origin, commit)).root), self._name(origin, commit)
 
     async def identity(self, need: Need, asker: Asker) -> str:
         """What the need stands for now; "" where that cannot be told. Encrypted files are told by their bytes, which
@@ -114,7 +114,7 @@ class Supplies:
                 case NeedKind.LOOKUP:
                     return _digest(await self._looked(need, asker))
                 case NeedKind.HTTP | NeedKind.CHART | NeedKind.GIT:
-                    return (await self._resolved(need, asker))[1]
+                    return self._name(*await self._resolved(need, asker))
         except SpecError:
             return _REFUSED
         except GitopsdError:
@@ -138,6 +138,10 @@ class Supplies:
         commit = await self._sources.commit(origin, need.version or HEAD)
         self._used[origin, commit] = self._clock.monotonic()
         return origin, commit
+
+    def _name(self, origin: str, commit: str) -> str:
+        """What was given: the same revision in another form has other files."""
+        return commit + self._sources.form(origin)
 
     async def _decrypted(self, need: Need, asker: Asker) -> tuple[Given, str]:
         root = await self._root_of(need, asker)

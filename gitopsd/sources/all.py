@@ -45,6 +45,10 @@ class AllSources:
         """See the port."""
         return await self._of(repo_url).snapshot(repo_url, commit)
 
+    def form(self, repo_url: str) -> str:
+        """See the port."""
+        return self._of(repo_url).form(repo_url)
+
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port."""
         git = {origin: commits for origin, commits in wanted.items() if _is_git(origin)}

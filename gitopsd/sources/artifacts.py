@@ -109,6 +109,10 @@ class ArtifactSources(anyio.AsyncContextManagerMixin):
         address = check_origin(repo_url)
         return Snapshot(await self._artifact(repo_url).snapshot(commit), address.origin, commit)
 
+    def form(self, repo_url: str) -> str:  # noqa: ARG002 - the port has it
+        """See the port. There is only one."""
+        return ""
+
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port. What is being made stays until the next time."""
         commits = {key: kept for url, kept in wanted.items() if (key := _key(url))}

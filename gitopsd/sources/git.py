@@ -107,6 +107,10 @@ class GitSources(anyio.AsyncContextManagerMixin):
         """See the port."""
         return await self._repository(repo_url).snapshot(commit)
 
+    def form(self, repo_url: str) -> str:
+        """See the port."""
+        return self._repository(repo_url).form
+
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port. What is being made or linked from stays until the next time."""
         commits = self._with_submodules({normalise(url): kept for url, kept in wanted.items()})

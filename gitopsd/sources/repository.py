@@ -88,6 +88,11 @@ class Repository:
         """The URL as it was asked for or configured."""
         return self._access.url
 
+    @property
+    def form(self) -> str:
+        """See the port."""
+        return self._way.suffix
+
     def reconfigure(self, access: RepositoryAccess) -> None:
         """Use other credentials from the next request on; mirror, refs and snapshots stay."""
         if access.url != self._access.url:

@@ -119,6 +119,10 @@ class FakeSources:
         _write(root, self._files(repo_url, commit))
         return Snapshot(str(root), repo_url, commit)
 
+    def form(self, repo_url: str) -> str:  # noqa: ARG002 - the port has it
+        """There is only one."""
+        return ""
+
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """Note what is wanted; nothing is forgotten."""
         self.wanted = dict(wanted)

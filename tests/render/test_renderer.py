@@ -419,3 +419,26 @@ async def test_a_wrong_key_of_an_override_names_the_file_the_repository_and_the_
             await here.render(commit)
     assert str(caught.value).startswith(f"app/{name}: {says}")
     assert f"{REPO} at {commit[:8]}" in caught.value.why
+
+
+async def test_a_commit_whose_folder_has_another_form_is_rendered_anew_and_found_again(
+    trees: Trees, clock: SteppedClock
+) -> None:
+    commit = trees.add({"app/a.yaml": config_map("a")})
+    async with world(trees, clock) as here:
+        assert await here.render(commit) == (["a"], False)
+        trees.forms = ".s"
+        assert await here.render(commit) == (["a"], False)
+        assert await here.render(commit) == (["a"], True)
+        trees.forms = ""
+        assert await here.render(commit) == (["a"], True)
+
+
+async def test_a_failure_of_one_form_is_not_that_of_another(trees: Trees, clock: SteppedClock) -> None:
+    commit = trees.add({"app/a.yaml": "kind: ["})
+    async with world(trees, clock) as here:
+        for form in ("", ".l", ".l"):
+            trees.forms = form
+            with pytest.raises(RenderError):
+                await here.render(commit)
+    assert len(trees.snapshots) == 2

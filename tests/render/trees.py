@@ -20,12 +20,16 @@ REPO = "https://git.example.org/team/app.git"
 
 @dataclass
 class Trees:
-    """`commits` maps a commit to its files; `snapshots` and `looks` count what was asked for."""
+    """`commits` maps a commit to its files; `snapshots` and `looks` count what was asked for.
+
+    `forms` is what `form` answers.
+    """
 
     folder: Path
     commits: dict[str, dict[str, str]] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
+    forms: str = ""
 
     def add(self, files: Mapping[str, str]) -> str:
         """Add a commit; equal files give an equal commit."""
@@ -42,7 +46,7 @@ class Trees:
     async def fingerprints(self, repo_url: str, commit: str, reads: Sequence[Read]) -> Sequence[str]:
         self.looks.append(commit)
         files = self._files(commit)
-        return [self._fingerprint(files, read) for read in reads]
+        return [found + self.forms if (found := self._fingerprint(files, read)) else "" for read in reads]
 
     async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
         return None
@@ -68,6 +72,9 @@ class Trees:
         with contextlib.suppress(OSError):  # another thread was first
             root.rename(final)
         return Snapshot(str(final), repo_url, commit)
+
+    def form(self, repo_url: str) -> str:
+        return self.forms
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         raise NotImplementedError

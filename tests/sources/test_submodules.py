@@ -325,3 +325,15 @@ def test_a_gitmodules_file_is_read_as_git_reads_it() -> None:
 
 async def test_E9_the_repositorys_own_host_is_allowed() -> None:
     await check_reach("http://127.0.0.1:8080/other", "http://127.0.0.1:8080/app")
+
+
+async def test_the_form_of_a_repositorys_folders_follows_its_settings(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo
+) -> None:
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path / "forms"))
+    forms = [sources.form(repo.url)]
+    for submodules, lfs in ((True, False), (False, True), (True, True), (False, False)):
+        sources.reconfigure([RepositoryAccess(repo.url, submodules=submodules, enable_lfs=lfs)])
+        forms.append(sources.form(repo.url))
+    assert len(set(forms)) == 4
+    assert forms[0] == forms[-1] == ""
