@@ -49,9 +49,8 @@ def _failed(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     from gitopsd.cli.failures import BadInputError
     from gitopsd.core.errors import ConfigError, GitopsdError
 
-    errors = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    if len(errors) == 1:
-        return _failed(errors[0], arguments)
+    if isinstance(error, BaseExceptionGroup):
+        return max(_failed(each, arguments) for each in error.exceptions)
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     if not isinstance(error, GitopsdError):

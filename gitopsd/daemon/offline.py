@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import tempfile
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,7 +21,7 @@ import structlog
 
 from gitopsd.config import Config, load
 from gitopsd.core.app import AppSpec, Destination, Source
-from gitopsd.core.errors import SpecError, shown_url
+from gitopsd.core.errors import GitopsdError, SpecError, shown_url
 from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Rendered
@@ -44,6 +46,8 @@ from gitopsd.sources.all import AllSources
 from gitopsd.sources.artifacts import ArtifactSources, fetch_command
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits
+
+Result = TypeVar("Result")
 
 _log = structlog.get_logger("gitopsd.daemon")
 
@@ -101,7 +105,7 @@ def render_path(
                 supplies=shop.supplies,
             )
 
-    return anyio.run(rendered)
+    return _ran(rendered)
 
 
 def render_app(where: Setting, name: str) -> Rendered:
@@ -110,13 +114,13 @@ def render_app(where: Setting, name: str) -> Rendered:
     Asks its repositories, and no cluster. Blocks. Raises `SpecError` for a name that is not there and for an
     application that uses what gitopsd cannot honour, `SourceError`, `RenderError` and `PluginError`.
     """
-    return anyio.run(_rendered, where, _found(where.config, name))
+    return _ran(partial(_rendered, where, _found(where.config, name)))
 
 
 def render_source(where: Setting, source: Source, *, name: str, namespace: str = "") -> Rendered:
     """The manifests of a source that is fetched, as an application `name` would have them; raises as `render_app`."""
     spec = AppSpec(AppName(name), (source,), Destination(namespace=namespace))
-    return anyio.run(_rendered, where, spec)
+    return _ran(partial(_rendered, where, spec))
 
 
 async def _rendered(where: Setting, spec: AppSpec) -> Rendered:
@@ -180,7 +184,40 @@ def decrypt_values(where: Setting, file: str, content: bytes) -> bytes:
         async with _sops(where) as sops:
             return await sops.decrypt(spec, content, file, "yaml")
 
-    return anyio.run(decrypted)
+    return _ran(decrypted)
+
+
+def _ran(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Run `work` in a loop of its own. A task group hands errors on in groups: here they come out as they were raised.
+
+    Where several things failed at once the first error of ours is raised, and the others go with it as notes.
+    """
+    try:
+        return anyio.run(work)
+    except BaseExceptionGroup as group:
+        own, others = _leaves(group)
+        if others or not own:
+            raise
+        first, *rest = own
+        for each in rest:
+            first.add_note(str(each))
+        raise first from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> tuple[list[GitopsdError], list[BaseException]]:
+    """The errors of ours in a group and the groups in it, and all others."""
+    own: list[GitopsdError] = []
+    others: list[BaseException] = []
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            inner = _leaves(each)
+            own += inner[0]
+            others += inner[1]
+        elif isinstance(each, GitopsdError):
+            own.append(each)
+        else:
+            others.append(each)
+    return own, others
 
 
 def _sops(where: Setting) -> Sops:

@@ -16,6 +16,7 @@ import pytest
 
 from gitopsd.cli.guard import guarded
 from gitopsd.core.appstatus import SyncCode
+from gitopsd.core.errors import RenderError, SourceError
 from gitopsd.core.health.status import degraded
 from tests.cli.conftest import GITOPSD, Cli, Served
 
@@ -104,6 +105,25 @@ def test_a_fault_of_ours_is_one_line_and_a_way_to_see_more(
     assert told[1].startswith("  Try: `gitopsd --debug health -f 'a b.yaml'` shows where")
     assert guarded(["--debug", "health", "-f", "a.yaml"]) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_of_failures_that_come_in_groups_each_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [SourceError("no way in", hint="knock"), ExceptionGroup("inner", [RenderError("no way out")])]
+
+    def broken(_file: object, *_: object) -> str:
+        raise ExceptionGroup("outer", failures)
+
+    monkeypatch.setattr("builtins.open", broken)
+    failures: list[Exception] = [*ours]
+    assert guarded(["health", "-f", "a.yaml"]) == 1
+    assert capsys.readouterr().err == "Error: no way in\n  Try: knock\nError: no way out\n"
+    failures = [*ours, ZeroDivisionError("how odd")]
+    assert guarded(["health", "-f", "a.yaml"]) == 70
+    told = capsys.readouterr().err
+    assert "Error: no way in\n" in told
+    assert "internal error: ZeroDivisionError: how odd" in told
 
 
 @pytest.mark.parametrize(
