@@ -12,6 +12,7 @@ from gitopsd.config.known_clusters import KnownClusters
 from gitopsd.config.locations import Locations
 from gitopsd.config.models.application import Entry, Metadata, Spec
 from gitopsd.config.models.application import SyncPolicy as SyncPolicyModel
+from gitopsd.config.resources import ignore_rules
 from gitopsd.config.sync_options import KNOWN
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.core.app import AppSpec, Automated, Destination, RetryPolicy, SyncPolicy, TrackingMethod
@@ -41,7 +42,13 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
     sources = app_sources(spec, place, around.locations, unsupported)
     destination = _destination(spec, place, around.clusters)
     sync_policy = _sync_policy(spec.sync_policy, place, unsupported)
-    if spec.ignore_differences:
+    ignored = ignore_rules(
+        spec.ignore_differences,
+        ("ignoreDifferences",),
+        place.position,
+        lambda path, what, why: place.refuse(path, f"{place.shown(path)} {what}", why=why),
+    )
+    if ignored:
         unsupported.append("ignoreDifferences is not supported yet")
     return AppSpec(
         name=AppName(metadata.name),
@@ -54,6 +61,7 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
         sync_policy=sync_policy,
         tracking=around.tracking,
         position=place.document.position((*place.metadata, "name")),
+        ignore_differences=ignored,
         unsupported=tuple(unsupported),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -26,6 +26,7 @@ from gitopsd.config.models.settings import listen_address
 from gitopsd.config.plugins import PluginReader
 from gitopsd.config.references import References
 from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
+from gitopsd.config.resources import resource_settings
 from gitopsd.config.sops import sops_access, warn_of_plain_http
 from gitopsd.config.validation import shown_path, validate
 from gitopsd.config.values import (
@@ -41,6 +42,7 @@ from gitopsd.config.values import (
 )
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.app import AppSpec, TrackingMethod
+from gitopsd.core.customization import ResourceSettings, Tracking
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import sequence
 from gitopsd.core.repo_url import normalise
@@ -100,7 +102,25 @@ class _Loading:
         if not self._keep_going:
             self._problems.raise_if_any()
         warn_of_plain_http(settings.sops, document, self._problems)
-        return self._assembled(settings, found, plugins, applications, (*includes.globs, *reader.globs))
+        resources = self._resources(settings, document)
+        if not self._keep_going:
+            self._problems.raise_if_any()
+        globs = (*includes.globs, *reader.globs)
+        return replace(self._assembled(settings, found, plugins, applications, globs), resources=resources)
+
+    def _resources(self, settings: Main, document: Document) -> ResourceSettings:
+        reconcile = settings.reconcile
+        tracking = Tracking(
+            TrackingMethod(reconcile.resource_tracking_method), reconcile.instance_label_key, reconcile.installation_id
+        )
+
+        def refuse(path: KeyPath, what: str, why: str) -> None:
+            whole = ("resources", *path)
+            self._problems.add(document.position(whole), f"{shown_path(whole)} {what}", why=why)
+
+        return resource_settings(
+            settings.resources, tracking, lambda path: document.position(("resources", *path)), refuse
+        )
 
     def _main_document(self) -> Document:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gitopsd.config.files import Stamp
 from gitopsd.core.app import AppSpec
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ConfigError
 from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
@@ -127,6 +128,7 @@ class Config:
     repositories_from: tuple[RepositorySecrets, ...] = ()
     plugins: tuple[CommandPlugin, ...] = ()
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
+    resources: ResourceSettings = field(default_factory=ResourceSettings)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.core.ids import NOWHERE, AppName, Position
+from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.origin import chart_origin
 
@@ -91,6 +92,7 @@ class TrackingMethod(enum.StrEnum):
 
     ANNOTATION = "annotation"
     ANNOTATION_AND_LABEL = "annotation+label"
+    LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +134,6 @@ class AppSpec:
     finalizers: tuple[str, ...] = ()
     sync_policy: SyncPolicy = MANUAL
     tracking: TrackingMethod = TrackingMethod.ANNOTATION
+    ignore_differences: tuple[IgnoreRule, ...] = ()
     position: Position = NOWHERE
     unsupported: tuple[str, ...] = ()

@@ -550,7 +550,7 @@ def test_what_cannot_be_honoured_yet_is_a_warning_of_the_check(tmp_path: Path) -
         tmp_path,
         f"{LOCAL}applications:\n"
         f"  - {{name: a, {SOURCE}, destination: {{name: local}}, project: payments,\n"
-        "     ignoreDifferences: [{kind: Job}]}\n",
+        "     ignoreDifferences: [{kind: Job, jsonPointers: [/a]}]}\n",
     )
     place = f"{tmp_path}/gitopsd.yaml:3:12: a is shown and left as it is: "
     assert config.warnings == (

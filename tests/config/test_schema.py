@@ -44,7 +44,21 @@ def test_the_example_names_every_key_of_our_own() -> None:
     example = (ROOT / "config" / "gitopsd.example.yaml").read_text()
     schema = json_schema()
     own = ["Server", "State", "Reconcile", "Backoff", "Cluster", "Repository", "CredentialTemplate", "RepositoriesFrom"]
-    own += ["Git", "Render", "Sops", "AgeKey", "PgpKey", "Kms", "Log"]
+    own += [
+        "Resources",
+        "KindFilter",
+        "IgnoredFields",
+        "HealthRule",
+        "HealthTimeout",
+        "KnownTypeField",
+        "Git",
+        "Render",
+        "Sops",
+        "AgeKey",
+        "PgpKey",
+        "Kms",
+        "Log",
+    ]
     keys = {key for name, shape in shapes(schema) if name in {"Main", *own} for key in mapping(shape, "properties")}
     assert {name for name, _ in shapes(schema)} >= {"Main", *own}
     assert [key for key in sorted(keys) if not re.search(rf"(^|[ {{#-]){key}:", example, re.MULTILINE)] == []

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from gitopsd.config.models.resources import IgnoredFields
 from gitopsd.config.models.source import Source
 from gitopsd.config.models.strict import Seconds, StrictModel, StringMap
 
@@ -70,18 +71,6 @@ class SyncPolicy(StrictModel):
     )
 
 
-class IgnoreDifference(StrictModel):
-    """Fields that are not compared."""
-
-    group: str = Field("", description="API group, or *.")
-    kind: str = Field(description="Kind, or *.")
-    name: str = Field("", description="Name of the object.")
-    namespace: str = Field("", description="Namespace of the object.")
-    json_pointers: list[str] = Field(default_factory=list, description="Fields as JSON pointers.")
-    jq_path_expressions: list[str] = Field(default_factory=list, description="Fields as jq paths.")
-    managed_fields_managers: list[str] = Field(default_factory=list, description="Fields that these managers own.")
-
-
 class Info(StrictModel):
     """A line shown with the application."""
 
@@ -131,9 +120,7 @@ class Spec(StrictModel):
     sources: list[Source] = Field(default_factory=list, description="Several sources, taken instead of `source`.")
     destination: Destination = Field(description="Where it is deployed to.")
     sync_policy: SyncPolicy = Field(default_factory=SyncPolicy, description="When and how it is synced.")
-    ignore_differences: list[IgnoreDifference] = Field(
-        default_factory=list, description="Fields that are not compared."
-    )
+    ignore_differences: list[IgnoredFields] = Field(default_factory=list, description="Fields that are not compared.")
     info: list[Info] = Field(default_factory=list, description="Lines shown with the application.")
     revision_history_limit: int | None = Field(
         None, ge=0, le=10_000, description="How many past syncs are kept. Default: 10"

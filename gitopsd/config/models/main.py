@@ -8,6 +8,7 @@ from gitopsd.config.models.application import Entry
 from gitopsd.config.models.cluster import Cluster
 from gitopsd.config.models.plugins import CommandPlugin
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
+from gitopsd.config.models.resources import Resources
 from gitopsd.config.models.settings import Artifacts, Git, HelmSettings, Log, Reconcile, Render, Server, State
 from gitopsd.config.models.sops import Sops
 from gitopsd.config.models.strict import StrictModel
@@ -20,6 +21,9 @@ class Main(StrictModel):
     state: State = Field(default_factory=State, description="Where the daemon keeps its state.")
     reconcile: Reconcile = Field(
         default_factory=Reconcile, description="When applications are compared with git, and how many at once."
+    )
+    resources: Resources = Field(
+        default_factory=Resources, description="How kinds are compared, judged, watched and marked."
     )
     clusters: list[Cluster] = Field(default_factory=list, description="The clusters that applications are deployed to.")
     repositories: list[Repository] = Field(

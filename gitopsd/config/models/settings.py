@@ -84,10 +84,19 @@ class Reconcile(StrictModel):
         default_factory=Backoff,
         description="Waits between repeated heals of the same application, when something keeps changing it back.",
     )
-    resource_tracking_method: Literal["annotation", "annotation+label"] = Field(
+    resource_tracking_method: Literal["annotation", "annotation+label", "label"] = Field(
         "annotation",
-        description="How objects are marked as an application's: the annotation argocd.argoproj.io/tracking-id, or the "
-        "label app.kubernetes.io/instance as well.",
+        description="How objects are marked as an application's: the annotation argocd.argoproj.io/tracking-id, that "
+        "and the label `instanceLabelKey`, or the label alone.",
+    )
+    instance_label_key: str = Field(
+        "app.kubernetes.io/instance", description="The label that holds the application's name."
+    )
+    installation_id: str = Field(
+        "",
+        alias="installationID",
+        description="Tells the objects of several installations apart that manage one cluster: objects are marked with "
+        "argocd.argoproj.io/installation-id, and those of another installation are not touched.",
     )
 
 

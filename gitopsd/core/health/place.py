@@ -22,7 +22,7 @@ def parse_place(text: str) -> Place:
     at = 0
     while at < len(text):
         found = _STEP.match(text, at)
-        if found is None or (at == 0) == text.startswith(".", at):
+        if found is None or text[at] not in (".[" if at else "[" + text[at].lstrip(".")):
             raise ValueError(f'{text!r} is no path like status.phase or metadata.labels["a.b/c"]')
         name = found["name"] if found["name"] is not None else found["quoted"]
         steps.append(name if name is not None else int(found["index"]))

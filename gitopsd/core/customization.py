@@ -1,0 +1,116 @@
+"""What the administrator says of kinds: how they are compared, judged, watched and marked.
+
+Argo CD's `resource.customizations`, `resource.exclusions` and their like
+(https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/), as values.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from gitopsd.core.annotations import INSTANCE_LABEL
+from gitopsd.core.app import TrackingMethod
+from gitopsd.core.fieldpath import FieldPath
+from gitopsd.core.ids import GroupKind
+from gitopsd.core.ignore import IgnoreRule, KindPattern
+
+
+class IgnoredStatus(enum.StrEnum):
+    """Of which kinds `status` in git is not compared (Argo CD's `ignoreResourceStatusField`)."""
+
+    ALL = "all"
+    CRD = "crd"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class KindFilter:
+    """Kinds of clusters, each by globs; an empty tuple is any."""
+
+    groups: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+
+    def fits(self, kind: GroupKind, cluster: str) -> bool:
+        """Whether it means `kind` on the cluster at the URL (or of the name) `cluster`."""
+        return _any(self.groups, kind.group) and _any(self.kinds, kind.kind) and _any(self.clusters, cluster)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownField:
+    """A field of a custom kind with a Kubernetes type: `core/Quantity` and `meta/v1/Duration` are compared by what they
+    mean, `core/v1/PodSpec` and the like by the fields of that type that are quantities.
+    """
+
+    kind: GroupKind
+    path: FieldPath
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRule:
+    """A rule of the user's: `language` is `lua` (Argo CD's health.lua), `cel` or `table`. `where`: the file or key."""
+
+    kinds: KindPattern
+    language: str
+    source: str
+    open_libs: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthTimeout:
+    """Objects of these kinds that are Progressing for longer than `seconds` are Degraded."""
+
+    kinds: KindPattern
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """How live objects say whose they are (Argo CD: resourceTrackingMethod, instanceLabelKey, installationID)."""
+
+    method: TrackingMethod = TrackingMethod.ANNOTATION
+    label: str = INSTANCE_LABEL
+    installation: str = ""
+
+
+ALWAYS_EXCLUDED: Final = (
+    KindFilter(groups=("events.k8s.io", "metrics.k8s.io")),
+    KindFilter(groups=("",), kinds=("Event",)),
+    KindFilter(groups=("coordination.k8s.io",), kinds=("Lease",)),
+)
+"""Kinds that nobody manages from git and that change all the time (as in Argo CD)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSettings:
+    """All of it. `health_tables` are paths of files."""
+
+    ignore_differences: tuple[IgnoreRule, ...] = ()
+    ignore_updates: tuple[IgnoreRule, ...] = ()
+    ignore_differences_on_updates: bool = True
+    ignore_aggregated_roles: bool = False
+    ignore_status: IgnoredStatus = IgnoredStatus.ALL
+    exclusions: tuple[KindFilter, ...] = ALWAYS_EXCLUDED
+    inclusions: tuple[KindFilter, ...] = ()
+    known_fields: tuple[KnownField, ...] = ()
+    health: tuple[HealthRule, ...] = ()
+    health_tables: tuple[str, ...] = ()
+    health_folders: tuple[str, ...] = ()
+    health_timeouts: tuple[HealthTimeout, ...] = ()
+    mask_annotations: frozenset[str] = field(default_factory=frozenset)
+    tracking: Tracking = field(default_factory=Tracking)
+
+    def excluded(self, kind: GroupKind, cluster: str) -> bool:
+        """Whether objects of `kind` on `cluster` are neither watched, compared nor shown."""
+        if any(item.fits(kind, cluster) for item in self.exclusions):
+            return True
+        return bool(self.inclusions) and not any(item.fits(kind, cluster) for item in self.inclusions)
+
+
+def _any(patterns: tuple[str, ...], text: str) -> bool:
+    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
