@@ -30,8 +30,9 @@ class Repositories(AsyncContextManagerMixin):
 
     `read` reads a cluster's Secrets and raises `ClusterError`, or `SpecError` for a cluster that is not there.
     `use` gets the accesses whenever they are others than before, and raises `SourceError` for what it cannot take.
-    `on_change` hears of it afterwards, and whether projects may use others than before. Where Secrets cannot be read,
-    what was read last goes on.
+    `on_change` hears of it afterwards, and whether that concerns applications with which all is well: their project may
+    use other repositories than before, or a commit has other files. Where Secrets cannot be read, what was read last
+    goes on.
     """
 
     def __init__(
@@ -140,12 +141,14 @@ class Repositories(AsyncContextManagerMixin):
             return
         self._use(accesses)
         self.accesses = accesses
-        self.on_change(_projects(before) != _projects(after))
+        self.on_change(_meaning(before) != _meaning(after))
 
 
-def _projects(accesses: Accesses) -> frozenset[tuple[object, str]]:
-    return frozenset((place, access.project) for place, access in accesses.repositories if access.project)
+def _meaning(accesses: Accesses) -> frozenset[tuple[object, str, bool, bool]]:
+    """What entries say beside how to get in: for which project, and what a commit's folder has in it."""
+    found = ((place, each.project, each.submodules, each.enable_lfs) for place, each in accesses.repositories)
+    return frozenset(each for each in found if any(each[1:]))
 
 
-def _nobody_hears(_projects_changed: bool) -> None:
+def _nobody_hears(_concerns_all: bool) -> None:
     """Nobody works with the accesses yet."""

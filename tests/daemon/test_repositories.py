@@ -124,6 +124,16 @@ async def test_a_change_of_projects_is_told_as_one(running: Repositories, cluste
     assert not running.refusal(URL, "payments")
 
 
+@pytest.mark.parametrize("setting", ["submodules", "enableLfs"])
+async def test_a_setting_that_gives_a_commit_other_files_concerns_all(
+    running: Repositories, cluster: Cluster, tmp_path: Path, setting: str
+) -> None:
+    own = f"repositories: [{{url: '{URL}', username: u, password: own, {setting}: %s}}]\n"
+    for value, told in (("false", False), ("true", True), ("false", True)):
+        running.reconfigure(config(tmp_path, own % value))
+        assert cluster.changes[-1] is told
+
+
 async def test_the_configuration_comes_before_secrets(running: Repositories, cluster: Cluster, tmp_path: Path) -> None:
     own = f"repositories: [{{url: '{URL}', username: u, password: own}}]\n"
     running.reconfigure(config(tmp_path, own))
