@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gitopsd.core.document import Document
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
 from gitopsd.core.live import Live, LiveObject, Prediction
@@ -32,7 +33,8 @@ class ObjectComparison:
     """One object: what is wanted, what is there, and the verdict.
 
     `changes` are the paths that an apply would change (`spec.replicas`), never values. `error` is why the API server
-    refused the dry-run. `judged` are the digest and resourceVersion that the verdict stands for.
+    refused the dry-run. `predicted` is what an apply would make of the object, where it is CHANGED. `judged` are the
+    digest and resourceVersion that the verdict stands for.
     """
 
     key: ObjectKey
@@ -41,6 +43,7 @@ class ObjectComparison:
     verdict: Verdict
     changes: tuple[str, ...] = ()
     error: str = ""
+    predicted: Document | None = None
 
     def judged(self) -> tuple[str, str]:
         """(desired digest, live resourceVersion), each "" where there is none."""
@@ -113,7 +116,7 @@ def _one(
 ) -> ObjectComparison:
     pair = (wanted.digest, there.resource_version if there else "")
     if before is not None and before.verdict is not Verdict.UNDECIDED and before.judged() == pair:
-        return ObjectComparison(wanted.key, wanted, there, before.verdict, before.changes, before.error)
+        return replace(before, desired=wanted, live=there)
     if there is None:
         return ObjectComparison(wanted.key, wanted, None, Verdict.MISSING)
     if prediction is not None and (prediction.desired_digest, prediction.resource_version) == pair:
@@ -128,8 +131,10 @@ def _judged(wanted: DesiredObject, there: LiveObject, prediction: Prediction) ->
         return ObjectComparison(wanted.key, wanted, there, Verdict.REFUSED, error=prediction.error)
     current = (prediction.current or there.document).body()
     changes = tuple(_changes(_content(current), _content(prediction.document.body())))
-    verdict = Verdict.CHANGED if changes else Verdict.SYNCED
-    return ObjectComparison(wanted.key, wanted, there, verdict, changes[:_SHOWN_CHANGES])
+    if not changes:
+        return ObjectComparison(wanted.key, wanted, there, Verdict.SYNCED)
+    shown = changes[:_SHOWN_CHANGES]
+    return ObjectComparison(wanted.key, wanted, there, Verdict.CHANGED, shown, predicted=prediction.document)
 
 
 def _content(body: JsonObject) -> JsonObject:

@@ -62,6 +62,17 @@ def test_a_dry_run_that_changes_something_names_the_paths_and_no_values() -> Non
     assert (item.verdict, item.changes) == (Verdict.CHANGED, ("spec.extra[1].a", "spec.replicas"))
 
 
+def test_what_the_dry_run_answered_is_kept_for_what_it_would_change_alone() -> None:
+    wanted = want(a_config_map())
+    there = drifted(one(wanted), {"data": {"colour": "red"}})
+    would_be = predicted(one(wanted), live_of(one(wanted)).document.body())
+    changed = compare(wanted, live(there), {there.key: would_be})
+    assert only(changed).predicted == would_be.document
+    assert only(compare(wanted, live(there), previous=changed)).predicted == would_be.document
+    same = only(compare(wanted, live(there), {there.key: predicted(one(wanted), there.document.body())}))
+    assert (same.verdict, same.predicted) == (Verdict.SYNCED, None)
+
+
 def test_a_dry_run_that_changes_nothing_but_bookkeeping_is_synced() -> None:
     wanted = want(a_config_map())
     there = drifted(one(wanted), {"data": {"colour": "green", "theirs": "1"}})
