@@ -7,7 +7,7 @@ import base64
 import httpx
 
 from gitopsd.testing.forge import Forge
-from gitopsd.testing.gitserver import GitServer
+from gitopsd.testing.gitserver import GitRepo, GitServer
 from tests.cluster_fixture import ApiServer
 from tests.e2e.conditions import healthy, quiet, says, synced
 from tests.e2e.manifests import config_map
@@ -100,3 +100,25 @@ async def test_a_github_app_of_a_template_opens_its_repositories(world: World) -
         async with world.daemon() as daemon:
             await daemon.until("app", synced, healthy, quiet)
             assert {item["credentials"] for item in await repositories(daemon)} >= {"GitHub App"}
+
+
+async def test_submodules_that_are_switched_on_come_without_a_commit(world: World) -> None:
+    module = GitRepo(world.folder / "module.git")
+    pinned = module.commit({"two.yaml": config_map("two")})
+    world.commit({"app/one.yaml": config_map("one")})
+    text = f'[submodule "m"]\n\tpath = app/m\n\turl = ../{module.path.name}\n'
+    world.repo.git(
+        "fast-import",
+        "--quiet",
+        stdin=(
+            "commit refs/heads/main\ncommitter t <t@example.org> 1767225600 +0000\ndata 1\nm\nfrom refs/heads/main^0\n"
+            f"M 100644 inline .gitmodules\ndata {len(text)}\n{text}\nM 160000 {pinned} app/m\n"
+        ).encode(),
+    )
+    world.application("app", source={"directory": {"recurse": True}})
+    async with world.daemon() as daemon:
+        assert len((await daemon.until("app", synced, healthy, quiet)).resources) == 1
+        world.config["repositories"][0]["submodules"] = True
+        world.write()
+        assert await daemon.reload()
+        await daemon.until("app", synced, healthy, quiet, lambda status: len(status.resources) == 2)

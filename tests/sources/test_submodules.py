@@ -337,3 +337,17 @@ async def test_the_form_of_a_repositorys_folders_follows_its_settings(
         forms.append(sources.form(repo.url))
     assert len(set(forms)) == 4
     assert forms[0] == forms[-1] == ""
+
+
+async def test_a_submodules_folder_reads_otherwise_when_it_is_filled(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, new: Repos
+) -> None:
+    module = new()
+    commit = _pin(repo, _gitmodules(("m", module.url)), ("m", module.git("rev-parse", "main")))
+    reads = [Read("m", ReadKind.DIR), Read("m/lib.yaml", ReadKind.FILE), Read(".gitmodules", ReadKind.FILE)]
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path / "filled"))
+    await sources.refs(repo.url, fresh=True)
+    empty = await sources.fingerprints(repo.url, commit, reads)
+    sources.reconfigure(_with(repo))
+    filled = await sources.fingerprints(repo.url, commit, reads)
+    assert [one == other for one, other in zip(empty, filled, strict=True)] == [False, False, True]

@@ -40,6 +40,8 @@ def _fingerprint(found: Trees, root: Entry, path: str, kind: str, *, inside_modu
     if entry is None:
         return ""
     through = ",".join(links) + "|" if links else ""
+    if entry.mode == trees.GITLINK and inside_modules:
+        return f"{through}module:{entry.oid}"  # without submodules its folder is empty
     if entry.mode == trees.TREE and kind == "dir":
         return f"{through}dir:{_listing(found, entry.oid)}"
     # Who looked for a file where now a folder stands sees the folder come and go, not what is in it.
