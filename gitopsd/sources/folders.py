@@ -133,16 +133,17 @@ class Folders:
         return frozenset(name.partition(".")[0] for kind in _KINDS for name in os.listdir(safe_join(self.root, kind)))
 
     def _remove(self, paths: Sequence[str]) -> None:
-        for path in paths:
-            gone = safe_join(self.root, "trash", f"{next(self._names)}")
-            try:
-                os.rename(path, gone)
-            except FileNotFoundError:
-                continue
+        # All from their places first: deleting one takes a while, and meanwhile somebody may make the next one anew.
+        for gone in [gone for path in paths if (gone := self._thrown_away(path))]:
             if os.path.isdir(gone):
                 shutil.rmtree(gone, ignore_errors=True)
             else:
                 os.unlink(gone)
+
+    def _thrown_away(self, path: str) -> str:
+        """Where in the trash it is now; "" if it was not there."""
+        gone = safe_join(self.root, "trash", f"{next(self._names)}")
+        return gone if _moved(path, gone) else ""
 
 
 def digest_of(key: str) -> str:

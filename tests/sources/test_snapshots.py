@@ -142,6 +142,27 @@ async def test_keep_knows_snapshots_of_an_earlier_run(tmp_path: Path, repo: GitR
         assert not other.exists()
 
 
+async def test_keep_takes_all_away_before_it_deletes_the_first_one(
+    sources: GitSources, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = [await _snapshot(sources, repo)]
+    repo.commit({"app/a.yaml": "a: 2\n"})
+    roots.append(await _snapshot(sources, repo))
+    left: list[list[bool]] = []
+    delete = shutil.rmtree
+
+    def looked(path: str, *, ignore_errors: bool) -> None:
+        left.append([root.exists() for root in roots])
+        delete(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", looked)
+    await sources.keep({repo.url: frozenset()})
+
+    assert left[0] == [False, False]
+    assert not any(root.exists() for root in roots)
+    assert await _snapshot(sources, repo) == roots[1]
+
+
 async def test_keep_leaves_alone_what_is_being_made(tmp_path: Path, stack: AsyncExitStack, repo: GitRepo) -> None:
     sources = await stack.enter_async_context(GitSources(folder=tmp_path))
     commit = await sources.commit(repo.url, "main")
