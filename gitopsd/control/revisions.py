@@ -4,7 +4,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import RECONCILE_ERROR, backoff_seconds
+from gitopsd.core.touched import touched
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.sources import Refs, Sources
 
@@ -36,9 +37,10 @@ class Resolution:
 
 @dataclass(slots=True)
 class _Repository:
-    """One origin and who uses it: (target revision, tag prefix) → applications."""
+    """One origin and who uses it: (target revision, tag prefix) → applications, and these → their sources' paths."""
 
     users: dict[tuple[str, str], set[AppName]] = field(default_factory=dict)
+    folders: dict[AppName, frozenset[str]] = field(default_factory=dict)
     known: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     refs: Refs | None = None
     requested: set[AppName] = field(default_factory=set)
@@ -109,6 +111,10 @@ class Revisions:
         if spec is None:
             self.also(app, frozenset())
         self._enter(app, wanted)
+        sources = spec.sources if spec else ()
+        for url in {source.origin for source in sources}:
+            paths = frozenset(source.path for source in sources if source.origin == url)
+            self._repositories[url].folders[app] = paths
         for place in _places(before) - wanted - self._elsewhere.get(app, frozenset()):
             self._leave(app, place)
         self._own[app] = wanted
@@ -185,6 +191,7 @@ class Revisions:
             repository.users.pop(revision, None)
             repository.known.pop(revision, None)
         if not any(app in using for using in repository.users.values()):
+            repository.folders.pop(app, None)
             self._forget_request(app, url)
         if not repository.users:
             del self._repositories[url]
@@ -201,16 +208,40 @@ class Revisions:
             while True:
                 repository.news = anyio.Event()
                 asked, repository.requested = repository.requested, set()
+                before = dict(repository.known)
                 fresh = fresh or bool(asked or repository.failures)
+                concerned: Collection[AppName] = ()
                 try:
                     woken = await self._look_up(url, repository, fresh=fresh)
+                    concerned = await self._concerned(url, repository, before, woken - asked)
                 # A bug that one repository's answer meets must not end the look-ups of the others (Z2).
                 except Exception as error:  # noqa: BLE001
                     woken = self._failed(repository, f"internal error: {type(error).__name__}; the log has the details")
                     for app in sorted(set().union(*repository.users.values()))[:1]:
                         self._on_bug(app, error)
-                await self._tell([app for app in asked if self._is_done(app, url)], woken - asked)
+                first = [app for app in asked if self._is_done(app, url)]
+                # Somebody waits for those that asked; those that git touched have more to do than to look.
+                await self._tell(first, concerned, (woken - asked).difference(concerned))
                 fresh = await self._wait(repository)
+
+    async def _concerned(
+        self, url: str, repository: _Repository, before: Mapping[tuple[str, str], Resolution], woken: set[AppName]
+    ) -> Sequence[AppName]:
+        """Those of `woken` whose own folders the new commits touched: they need not queue behind all the others."""
+        found: set[AppName] = set()
+        with anyio.move_on_after(_HEAD_START_SECONDS):
+            for revision, resolution in tuple(repository.known.items()):
+                old, new = before.get(revision, Resolution()).commit, resolution.commit
+                mine = woken & repository.users.get(revision, set())
+                if not mine or not old or not new or old == new:
+                    continue
+                try:
+                    changed = await self._sources.changes(url, old, new)
+                except GitopsdError:
+                    continue  # it is an order only; whoever renders will meet the error, and say it
+                folders = {app: repository.folders.get(app, frozenset[str]()) for app in mine}
+                found.update(touched(changed or (), folders))
+        return sorted(found)
 
     def _is_done(self, app: AppName, url: str) -> bool:
         """Whether the look-up of `url` was the last one that a refresh of `app` waited for."""
@@ -221,15 +252,14 @@ class Revisions:
         self._asked.pop(app, None)
         return True
 
-    async def _tell(self, asked: Collection[AppName], others: Collection[AppName]) -> None:
-        """Somebody waits for those that were asked for: the others begin when these are done, or soon anyway."""
-        for app in asked:
-            self._changed(app)
-        if asked and others:
-            with anyio.move_on_after(_HEAD_START_SECONDS):
-                await self._passed(asked)
-        for app in others:
-            self._changed(app)
+    async def _tell(self, *groups: Collection[AppName]) -> None:
+        """Each group begins when the one before it is done, or soon anyway."""
+        for index, group in enumerate(groups):
+            for app in group:
+                self._changed(app)
+            if group and any(groups[index + 1 :]):
+                with anyio.move_on_after(_HEAD_START_SECONDS):
+                    await self._passed(group)
 
     async def _wait(self, repository: _Repository) -> bool:
         """Sleep until the next look-up is due (True) or somebody asks for one (False)."""

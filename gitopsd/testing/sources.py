@@ -51,6 +51,7 @@ class FakeSources:
         self._repositories: dict[str, FakeRepository] = {}
         self._seen: dict[str, Refs] = {}
         self._errors: dict[str, SourceError | RuntimeError] = {}
+        self._untold: set[str] = set()
         self.gate = Gate()
         self.looked_up: list[str] = []
         self.wanted: Mapping[str, frozenset[str]] = {}
@@ -64,6 +65,10 @@ class FakeSources:
         self._errors[url] = error or SourceError(
             "cannot be reached", where=url, hint="check the network", retryable=True
         )
+
+    def fail_changes(self, url: str) -> None:
+        """Nobody can say any more at which paths two commits of `url` differ."""
+        self._untold.add(url)
 
     def heal(self, url: str) -> None:
         """Answer again."""
@@ -107,6 +112,8 @@ class FakeSources:
     async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
         """The paths at which two commits differ."""
         await self.gate.passing(repo_url)
+        if repo_url in self._untold:
+            raise SourceError("the commits cannot be compared", where=repo_url, hint="fetch again", retryable=True)
         old, new = (_nodes(self._files(repo_url, commit)) for commit in (before, after))
         return frozenset(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
 

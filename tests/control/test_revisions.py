@@ -221,6 +221,27 @@ async def test_who_is_waited_for_has_a_head_start_over_the_others(running: Runni
     assert sorted(running.woken) == ["a", "b", "c"]
 
 
+async def test_who_a_commit_touched_has_a_head_start_over_the_others(running: Running) -> None:
+    for name in ("a", "b", "c"):
+        await running.use(an_app(name, repo=ONE, path=f"apps/{name}"))
+    running.woken.clear()
+    running.sources.repository(ONE).commit({"apps/b/new.yaml": "1"})
+    await running.settle(100)
+    assert running.woken == ["b"]
+    await running.work_ends()
+    assert sorted(running.woken) == ["a", "b", "c"]
+
+
+async def test_whose_folders_cannot_be_told_from_the_commit_are_woken_together(running: Running) -> None:
+    for name in ("a", "b"):
+        await running.use(an_app(name, repo=ONE, path=f"apps/{name}"))
+    running.woken.clear()
+    running.sources.fail_changes(ONE)
+    running.sources.repository(ONE).commit({"apps/b/new.yaml": "1"})
+    await running.settle(100)
+    assert sorted(running.woken) == ["a", "b"]
+
+
 async def test_the_head_start_ends_even_if_the_work_hangs(running: Running) -> None:
     for name in ("a", "b"):
         await running.use(app(name))
