@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TypedDict, Unpack
 
 from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.models.repository import RepositoryReach
 from gitopsd.config.validation import shown_path
+from gitopsd.core.known_hosts import BadKnownHostsError, check_known_hosts
 from gitopsd.core.origin import OriginKind
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_no_proxy, parse_proxy
 from gitopsd.core.repo_url import BadUrlError
@@ -49,9 +51,9 @@ def access_of(model: RepositoryReach, url: str, **extras: Unpack[RepositoryExtra
     """The value of a checked entry. What did not fit is left out of it: `check_reach` noted that."""
     return RepositoryAccess(
         url=url,
-        username=model.username or "",
-        password=model.password,
-        bearer_token=model.bearer_token,
+        username=(model.username or "").rstrip("\r\n"),
+        password=_one_line(model.password),
+        bearer_token=_one_line(model.bearer_token),
         ssh_private_key=_ended(model.ssh_private_key),
         ssh_known_hosts=model.ssh_known_hosts or "",
         ca=model.ca or "",
@@ -82,6 +84,7 @@ def check_reach(model: RepositoryReach, scheme: str, document: Document, path: K
             _note(document, (*path, key), problems, "does not stand alone", f"expected {other} beside it")
     _check_one_way(given, document, path, problems)
     _check_proxy(model, document, path, problems)
+    _check_trust(model, document, path, problems)
     _check_base_url(model, document, path, problems)
     if scheme == "http" and (model.password or model.bearer_token or model.github_app_private_key):
         problems.warn(
@@ -130,6 +133,24 @@ def _check_proxy(model: RepositoryReach, document: Document, path: KeyPath, prob
         problems.add(document.position(place), f"{shown_path(place)} cannot be used", why=str(problem))
 
 
+def _check_trust(model: RepositoryReach, document: Document, path: KeyPath, problems: Problems) -> None:
+    try:
+        check_known_hosts(model.ssh_known_hosts or "")
+    except BadKnownHostsError as problem:
+        place = (*path, "sshKnownHosts")
+        problems.add(document.position(place), f"{shown_path(place)} cannot be used", why=str(problem))
+    try:
+        if model.ca is not None:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=model.ca)
+    except (ssl.SSLError, ValueError):
+        place = (*path, "ca")
+        problems.add(
+            document.position(place),
+            f"{shown_path(place)} cannot be used",
+            why="it holds no certificates, or broken ones",
+        )
+
+
 def _check_base_url(model: RepositoryReach, document: Document, path: KeyPath, problems: Problems) -> None:
     url = model.github_app_enterprise_base_url
     if url is None:
@@ -174,6 +195,11 @@ def _no_proxy(model: RepositoryReach) -> tuple[str, ...]:
         return parse_no_proxy(model.no_proxy or "")
     except BadProxyError:
         return ()
+
+
+def _one_line(secret: Secret | None) -> Secret | None:
+    """A password or token without the newline that `echo` put at the end of a variable: none goes into a header."""
+    return Secret(secret.reveal().rstrip("\r\n")) if secret else None
 
 
 def _ended(key: Secret | None) -> Secret | None:

@@ -204,7 +204,10 @@ class WorkerPool(anyio.AsyncContextManagerMixin):
             answer = await worker.call(hello, self._limits.start_seconds)
             ready = boolean(answer, "ready")
         except Failure as failure:
-            raise Failure(failure.kind, f"the git worker did not start: {await self._last_words(worker)}") from None
+            words = await self._last_words(worker)
+            if trust and "certificates" in words:
+                raise Failure(FailureKind.TLS, "what is to be trusted (`ca`) holds no certificates") from None
+            raise Failure(failure.kind, f"the git worker did not start: {words}") from None
         finally:
             if not ready:
                 await self._end(worker)

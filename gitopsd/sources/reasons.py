@@ -45,6 +45,14 @@ _REASONS: Final[Mapping[FailureKind, Reason]] = {
         "compare the fingerprint with the server's, then add the key to `sshKnownHosts` (ssh-keyscan prints it)",
         retryable=False,
     ),
+    FailureKind.OTHER_HOST_KEY: Reason(
+        "the ssh host key was refused: it is another than the known one",
+        "somebody may stand between: ask who runs the server, and replace the key in `sshKnownHosts` only if they did",
+        retryable=False,
+    ),
+    FailureKind.KNOWN_HOSTS: Reason(
+        "the known hosts cannot be used", "correct `sshKnownHosts` (ssh-keyscan prints its lines)", retryable=False
+    ),
     FailureKind.PROXY: Reason(
         "the proxy does not let git through",
         "check `proxy` and `noProxy` under `repositories`; it is tried again",
@@ -76,6 +84,16 @@ _REASONS: Final[Mapping[FailureKind, Reason]] = {
     ),
     FailureKind.MISSING: Reason(
         "the repository does not hold an object that it should", "check the repository with git fsck", retryable=True
+    ),
+    FailureKind.MISSING_LFS: Reason(
+        "git LFS does not hold an object that it should",
+        "push it from a clone that has it: git lfs push --all origin",
+        retryable=True,
+    ),
+    FailureKind.NO_LFS: Reason(
+        "git LFS cannot be asked",
+        "use the repository's https URL and let the account read LFS objects, or leave `enableLfs` out",
+        retryable=False,
     ),
     FailureKind.GONE: Reason(
         "the repository does not hold this commit any more",

@@ -24,6 +24,7 @@ from gitopsd.core.secret import Secret
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sources import RepositoryAccess
 from tests.config.writing import LOCAL, application, loaded
+from tests.sources.certificates import Authority
 
 SOURCE = "source: {repoURL: https://git.example.org/a.git}"
 PEM = "-----BEGIN CERTIFICATE-----"
@@ -196,21 +197,23 @@ applications:
 
 
 def test_credentials_of_repositories(tmp_path: Path) -> None:
+    ca = Authority("one").pem
     config = loaded(
         tmp_path,
         """
 repositories:
-  - {url: https://git.example.org/a.git, bearerToken: "a$$b${T}", ca: -----BEGIN CERTIFICATE-----, insecure: yes}
+  - {url: https://git.example.org/a.git, bearerToken: "a$$b${T}", ca: {file: ca}, insecure: yes}
   - {url: git@git.example.org:b, sshPrivateKey: {file: key}, sshKnownHosts: {file: hosts}, insecureIgnoreHostKey: on}
   - {url: http://git.example.org/c.git, username: u, password: p}
   - {url: ./d.git}
 """,
         {"T": "t"},
+        ca=ca,
         key=f"{PEM}\nline 2\n",
         hosts="git.example.org ssh-ed25519 AAAA\n",
     )
     assert config.repositories == (
-        RepositoryAccess("https://git.example.org/a.git", bearer_token=Secret("a$bt"), ca=PEM, insecure=True),
+        RepositoryAccess("https://git.example.org/a.git", bearer_token=Secret("a$bt"), ca=ca.rstrip(), insecure=True),
         RepositoryAccess(
             "git@git.example.org:b",
             ssh_private_key=Secret(f"{PEM}\nline 2\n"),

@@ -208,3 +208,25 @@ def test_secrets_of_a_cluster_are_named_by_cluster_and_namespace(tmp_path: Path)
 )
 def test_a_cluster_that_is_not_there_is_refused(tmp_path: Path, text: str, why: str) -> None:
     assert why in refused(tmp_path, f"repositoriesFrom:\n  - {{{text}}}\n")
+
+
+@pytest.mark.parametrize("hosts", ["hello world", "@revoked h ssh-ed25519 AAAA", "h ssh-ed25519 not-base64!"])
+def test_known_hosts_that_are_none_are_refused_with_their_line(tmp_path: Path, hosts: str) -> None:
+    main = f"repositories:\n  - url: git@h:a\n    sshKnownHosts: |\n      # hosts\n      {hosts}\n"
+    said = refused(tmp_path, main)
+    assert "repositories[0].sshKnownHosts cannot be used" in said
+    assert "line 2" in said
+    assert "AAAA" not in said
+
+
+def test_a_ca_that_holds_no_certificates_is_refused(tmp_path: Path) -> None:
+    for name in ("crt", "key"):
+        said = refused(tmp_path, f"repositories: [{{url: https://h/a, ca: {{file: {name}}}}}]\n")
+        assert "repositories[0].ca cannot be used: it holds no certificates" in said
+
+
+def test_a_variable_s_newline_at_the_end_is_no_part_of_a_password_or_token(tmp_path: Path) -> None:
+    environ = {"U": "ci\n", "T": "token\r\n"}
+    access = entry(tmp_path, "url: https://h/a, username: '${U}', password: '${T}'", environ)
+    assert (access.username, access.password) == ("ci", Secret("token"))
+    assert entry(tmp_path, "url: https://h/a, bearerToken: '${T}'", environ).bearer_token == Secret("token")

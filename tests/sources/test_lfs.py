@@ -137,6 +137,7 @@ async def test_an_object_that_is_gone_is_named_and_works_when_it_comes(
     with pytest.raises(SourceError) as caught:
         await _root(sources, hosted.access.url)
     assert f"LFS object {oid[:12]}: Object does not exist" in caught.value.why
+    assert "git lfs push" in caught.value.hint
     hosted.store.add(LARGE)
     assert (await _root(sources, hosted.access.url) / "big").read_bytes() == LARGE
 
@@ -194,6 +195,8 @@ async def test_a_server_without_lfs_and_a_url_that_is_not_http_say_so(
     with pytest.raises(SourceError) as caught:
         await _root(sources, local.url)
     assert "over https alone" in caught.value.why
+    assert caught.value.what == "git LFS cannot be asked"
+    assert "https URL" in caught.value.hint
 
 
 async def test_objects_count_towards_the_limits(tmp_path: Path, stack: AsyncExitStack, hosted: Hosted) -> None:

@@ -19,6 +19,8 @@ from gitopsd.core.secret import Secret
 from gitopsd.ports.sources import RepositoryAccess
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
+from gitopsd.sources.wire import FailureKind
+from gitopsd.sources.worker.tame import failure_of
 from gitopsd.testing.gitserver import GitRepo, GitServer, SshServer, advertisement, new_key
 from tests.sources.certificates import Authority
 from tests.sources.watching import files_with, text
@@ -318,6 +320,50 @@ async def test_G1_a_host_key_that_is_not_the_known_one_is_refused(
         await sources.refs(access.url, fresh=True)
     assert sshd.fingerprint in caught.value.why
     assert not caught.value.retryable
+    assert ("another than the known one" in caught.value.what) == (why == "changed")
+    assert ("somebody may stand between" in caught.value.hint) == (why == "changed")
+
+
+@needs_sshd
+async def test_G1_a_host_that_has_no_key_of_the_known_kind_is_refused_in_words(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, sshd: SshServer, keys: Path
+) -> None:
+    known = f"[127.0.0.1]:{sshd.port} {(keys / 'rsa.pub').read_text()}"
+    access = _access(sshd, keys, repo, known=known)
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, repositories=[access]))
+    with pytest.raises(SourceError, match="ssh host key was refused") as caught:
+        await sources.refs(access.url, fresh=True)
+    assert "no key of a kind that it is known by" in caught.value.why
+
+
+@needs_sshd
+async def test_a_repository_that_is_not_there_over_ssh_is_not_found(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, sshd: SshServer, keys: Path
+) -> None:
+    there = _access(sshd, keys, repo)
+    access = RepositoryAccess(
+        sshd.url(repo.path.with_name("nowhere.git")),
+        ssh_private_key=there.ssh_private_key,
+        ssh_known_hosts=there.ssh_known_hosts,
+    )
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, repositories=[access]))
+    with pytest.raises(SourceError, match="repository not found"):
+        await sources.refs(access.url, fresh=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("ERROR: Repository not found.", FailureKind.NOT_FOUND),
+        ("ERROR: The project you were looking for could not be found", FailureKind.NOT_FOUND),
+        ("ERROR: Permission to team/app.git denied to deploy-key", FailureKind.FORBIDDEN),
+        ("fatal: detected dubious ownership", FailureKind.PROTOCOL),
+    ],
+)
+def test_what_a_forge_says_over_ssh_is_not_taken_for_our_own_disk(said: str, kind: FailureKind) -> None:
+    error = pygit2.GitError(said)
+    error.error_class = 23  # type: ignore[attr-defined]  # git2/errors.h: GIT_ERROR_SSH, as pygit2 sets it
+    assert failure_of(error, {}).kind is kind
 
 
 @needs_sshd
@@ -363,6 +409,27 @@ async def test_G1_markers_in_known_hosts_are_refused_not_ignored(tmp_path: Path,
     with pytest.raises(SourceError) as caught:
         await sources.refs(access.url, fresh=True)
     assert "@revoked" in caught.value.why
+    assert "sshKnownHosts" in caught.value.hint
+
+
+async def test_known_hosts_that_are_none_are_said_to_be_wrong(tmp_path: Path, stack: AsyncExitStack) -> None:
+    access = RepositoryAccess("ssh://git@127.0.0.1:1/a.git", ssh_known_hosts="# hosts\n\nhello canary")
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, repositories=[access]))
+    with pytest.raises(SourceError, match="the known hosts cannot be used") as caught:
+        await sources.refs(access.url, fresh=True)
+    assert "line 3 " in caught.value.why
+    assert "canary" not in str(caught.value)
+
+
+async def test_a_ca_that_holds_no_certificates_is_said_to_be_wrong(
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo
+) -> None:
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    access = RepositoryAccess("https://127.0.0.1:1/a.git", ca=broken)
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path, repositories=[access]))
+    with pytest.raises(SourceError, match="TLS certificate was refused") as caught:
+        await sources.refs(access.url, fresh=True)
+    assert "holds no certificates" in caught.value.why
 
 
 async def test_an_empty_advertisement_is_an_empty_repository(sources: GitSources, server: GitServer) -> None:

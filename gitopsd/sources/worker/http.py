@@ -223,6 +223,11 @@ def _insecure(error: ssl.SSLError) -> Failure:
     if reason.endswith(_CERTIFICATE_ALERTS):
         why = _CERTIFICATE_WANTED if "REQUIRED" in reason else _CERTIFICATE_REFUSED
         return Failure(FailureKind.AUTH, f"the server {why}")
+    if reason.endswith("ALERT_HANDSHAKE_FAILURE"):
+        # TLS 1.2 has no word of its own for it (RFC 5246, 7.4.6).
+        return Failure(
+            FailureKind.AUTH, f"the server refused the TLS handshake: it may be that it {_CERTIFICATE_WANTED}"
+        )
     return Failure(FailureKind.TLS, reason.lower().replace("_", " "))
 
 

@@ -56,7 +56,7 @@ def objects(request: JsonObject) -> Mapping[str, JsonValue]:
         raise Failure(FailureKind.LIMIT, f"the commit's LFS objects are larger than {most // 1_000_000} MB")
     if not text(access, "url").startswith(("https://", "http://")):
         why = "the repository has files in git LFS, which is asked over https alone; its URL is of another kind"
-        raise Failure(FailureKind.PROTOCOL, why)
+        raise Failure(FailureKind.NO_LFS, why)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     todo = iter(sorted(wanted.items()))
     while part := dict(itertools.islice(todo, _BATCH)):
@@ -80,7 +80,7 @@ def _actions(access: JsonObject, wanted: Mapping[str, int]) -> Iterator[_Action]
             raise Failure(FailureKind.REDIRECT, "the server redirected the request for LFS objects")
         if response.status in {404, 501}:
             raise Failure(
-                FailureKind.NOT_FOUND, f"the server answered {response.status}: it has no git LFS, or not for us"
+                FailureKind.NO_LFS, f"the server answered {response.status}: it has no git LFS, or not for us"
             )
         if response.status != 200:
             raise web.refused(response.status, access)
@@ -93,7 +93,7 @@ def _actions(access: JsonObject, wanted: Mapping[str, int]) -> Iterator[_Action]
         told.add(oid)
         if integer(item, "error", "code"):
             why = scrub(text(item, "error", "message"), secrets_of({"access": access}))
-            raise Failure(FailureKind.MISSING, f"LFS object {oid[:12]}: {why or 'the server does not have it'}")
+            raise Failure(FailureKind.MISSING_LFS, f"LFS object {oid[:12]}: {why or 'the server does not have it'}")
         href = urljoin(url, text(item, "actions", "download", "href"))
         yield _Action(oid, wanted[oid], href, string_map(item, "actions", "download", "header"))
     for oid in wanted.keys() - told:

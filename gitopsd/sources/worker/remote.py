@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import CredentialType
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, integer, mapping, sequence, text
+from gitopsd.core.known_hosts import BadKnownHostsError, check_known_hosts, known_fingerprints
 from gitopsd.core.repo_url import parse
 from gitopsd.sources.names import safe_join
 from gitopsd.sources.wire import Failure, FailureKind
@@ -67,8 +68,19 @@ class Callbacks(pygit2.RemoteCallbacks):
             return True
         if self.url.scheme != "ssh":
             raise Failure(FailureKind.TLS, "the server's certificate is not trusted, or is not for this host")
+        raise self._stranger()
+
+    def _stranger(self) -> Failure:
+        """A host that nobody told of, or (G1) one that has not the key that it is known by."""
         shown = f" {self.fingerprint}" if self.fingerprint else ""
-        raise Failure(FailureKind.HOST_KEY, f"the server's key{shown} is not among the known hosts")
+        # At the door of a tunnel, the host's lines stand under the door's name.
+        door = integer(self.access, "door")
+        host, port = ("127.0.0.1", door) if door else (self.url.host, self.url.port or 22)
+        known = known_fingerprints(text(self.access, "known_hosts"), host, port)
+        if not known:
+            return Failure(FailureKind.HOST_KEY, f"the server's key{shown} is not among the known hosts")
+        why = f"the server has the key{shown} and is known by {' and '.join(known[:3])}"
+        return Failure(FailureKind.OTHER_HOST_KEY, why)
 
     def transfer_progress(self, stats: Any) -> None:
         """Stop when the pack grows beyond the limit (D9), or when the daemon is gone."""
@@ -187,8 +199,10 @@ class _KnownHosts:
         self.lines = text(access, "known_hosts")
 
     def __enter__(self) -> None:
-        if any(line.lstrip().startswith("@") for line in self.lines.splitlines()):
-            raise Failure(FailureKind.REFUSED, "markers (@cert-authority, @revoked) in known hosts are not understood")
+        try:
+            check_known_hosts(self.lines)
+        except BadKnownHostsError as error:
+            raise Failure(FailureKind.KNOWN_HOSTS, str(error)) from None
         path = tame.known_hosts_file()
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:

@@ -18,7 +18,7 @@ _MIB = 1024 * 1024
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 # git2/errors.h: which part of libgit2 complained.
 _NO_MEMORY, _OS, _REFERENCE, _ZLIB, _REPOSITORY, _CONFIG, _ODB = 1, 2, 4, 5, 6, 7, 9
-_OBJECT, _TREE, _INDEXER, _SSL = 11, 14, 15, 16
+_OBJECT, _TREE, _INDEXER, _SSL, _SSH = 11, 14, 15, 16, 23
 _OF_THE_MIRROR = frozenset({_OS, _REFERENCE, _ZLIB, _REPOSITORY, _CONFIG, _ODB, _OBJECT, _TREE, _INDEXER})
 _OUT_OF_MEMORY = "the memory limit of a git worker was reached"
 _TOO_LARGE = "a file grew beyond the size limit"
@@ -43,7 +43,23 @@ _SIGNS = (
     ("data from socket", FailureKind.UNREACHABLE, _CUT),
     ("eof", FailureKind.UNREACHABLE, _CUT),
     ("unexpected disconnect", FailureKind.UNREACHABLE, _CUT),
+    (
+        "exchange encryption keys",
+        FailureKind.HOST_KEY,
+        "the server has no key of a kind that it is known by, or no cipher that is safe",
+    ),
     ("target oid for the reference", FailureKind.PROTOCOL, "the server did not send the commits that it was asked for"),
+)
+# What programs behind an ssh server say in place of an answer: git's own, and those of forges.
+_SAID_OVER_SSH = (
+    ("not appear to be a git repository", FailureKind.NOT_FOUND),
+    ("not found", FailureKind.NOT_FOUND),
+    ("not be found", FailureKind.NOT_FOUND),
+    ("not exist", FailureKind.NOT_FOUND),
+    ("permission", FailureKind.FORBIDDEN),
+    ("denied", FailureKind.FORBIDDEN),
+    ("not allowed", FailureKind.FORBIDDEN),
+    ("unauthorized", FailureKind.FORBIDDEN),
 )
 _SECRETS = ("password", "token", "ssh_key", "client_key", "proxy_password", "app_key")
 
@@ -130,6 +146,10 @@ def _failure_of_the_system(number: int) -> Failure:
 
 def _failure_of_libgit2(error_class: int, words: str) -> Failure:
     lowered = words.lower()
+    if error_class == _SSH:
+        for sign, kind in _SAID_OVER_SSH:
+            if sign in lowered:
+                return Failure(kind, words)
     for sign, kind, why in _SIGNS:
         if sign in lowered:
             return Failure(kind, why or words)
