@@ -116,6 +116,7 @@ async def test_submodules_that_are_switched_on_come_without_a_commit(world: Worl
         ).encode(),
     )
     world.application("app", source={"directory": {"recurse": True}})
+    world.config["repositories"].append({"url": str(module.path)})
     async with world.daemon() as daemon:
         assert len((await daemon.until("app", synced, healthy, quiet)).resources) == 1
         world.config["repositories"][0]["submodules"] = True
