@@ -162,7 +162,9 @@ class _Reading:
         return "://" not in url or url.startswith("ssh://")
 
     def _get(self, key: str) -> str:
-        return self.data.get(key, "").strip() if key != "password" else self.data.get(key, "")
+        """A value without the white space around it; of a password only the newline goes that `echo` put at its end."""
+        value = self.data.get(key, "")
+        return value.rstrip("\r\n") if key == "password" else value.strip()
 
     def _secret(self, key: str) -> Secret | None:
         return Secret(self._get(key)) if self._get(key) else None

@@ -36,6 +36,11 @@ def read(*secrets: Mapping[str, object]) -> RepositorySecretsFound:
     return decoded(secrets, TRUST, "production")  # type: ignore[arg-type]  # written as plain dicts
 
 
+def test_a_newline_at_the_end_is_no_part_of_a_secret() -> None:
+    (access,) = read(secret("a", url="https://h/a\n", username="ci\n", password=" p \r\n")).repositories
+    assert (access.url, access.username, access.password) == ("https://h/a", "ci", Secret(" p "))
+
+
 def test_every_key_that_argo_cd_writes_is_read() -> None:
     found = read(
         secret(
