@@ -12,12 +12,20 @@ import anyio
 
 from gitopsd.control.application import Application
 from gitopsd.control.queue import Level
-from gitopsd.control.sync import run_stage, waiting_for, with_results
-from gitopsd.core.appstatus import AppStatus, overall_health, overall_sync, resource_statuses
+from gitopsd.control.sync import run_stage, waited_for, waiting_for, with_results
+from gitopsd.core.appstatus import (
+    AppStatus,
+    ResourceStatus,
+    overall_health,
+    overall_sync,
+    resource_statuses,
+    unjudged,
+)
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare, compare_namespace
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, Decision, decide, wipes_out
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
@@ -26,6 +34,7 @@ from gitopsd.core.plan import Plan, PlanOptions, plan
 from gitopsd.core.schedule import SELF_HEAL, Backoff
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.renderer import Renderer
 
 
@@ -34,7 +43,7 @@ class Adapters:
     """What a reconciliation needs of the world.
 
     `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
-    the passes that work on one cluster.
+    the passes that work on one cluster; `timing` says for how long verdicts on health stand.
     """
 
     renderer: Renderer
@@ -42,7 +51,9 @@ class Adapters:
     stopping: Callable[[], bool]
     rendering: anyio.CapacityLimiter
     turns: Callable[[str], anyio.CapacityLimiter]
+    judge: HealthJudge
     self_heal: Callable[[], Backoff] = lambda: SELF_HEAL
+    timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class View:
     comparison: Comparison
     conditions: tuple[Condition, ...]
     warnings: tuple[Condition, ...] = ()
+    resources: tuple[ResourceStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,11 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
         operation = begin(app, view, decision, adapters)
         if operation is not None:
             operation, view = await advance(app, cluster, operation, view, adapters)
-    return Outcome(_status(app, view, decision, operation, adapters), view.comparison, decision, operation)
+    previous = {item.key: item for item in app.status.resources}
+    verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
+    resources = resource_statuses(view.comparison, previous, verdicts, adapters.clock.now(), adapters.timing())
+    status = _status(app, replace(view, resources=resources), decision, operation, adapters)
+    return Outcome(status, view.comparison, decision, operation)
 
 
 async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
@@ -193,7 +209,8 @@ async def advance(
             operation = with_results(operation, results)
             view = await look(app, cluster, view.wanted, view.warnings)
             continue
-        waits, never = waiting_for(stage, view.live)
+        verdicts = await adapters.judge.assess(waited_for(stage, view.live))
+        waits, never = waiting_for(stage, view.live, verdicts, adapters.clock.now(), adapters.timing())
         if never:
             operation = replace(operation, phase=Phase.FAILED, message=never)
         elif waits:
@@ -285,9 +302,12 @@ def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tu
 
 
 def _status(
-    app: Application, view: View, decision: Decision, operation: Operation | None, adapters: Adapters
+    app: Application,
+    view: View,
+    decision: Decision,
+    operation: Operation | None,
+    adapters: Adapters,
 ) -> AppStatus:
-    resources = resource_statuses(view.comparison, {item.key: item for item in app.status.resources})
     last = operation or _abandoned(app.operation or app.status.operation, view, adapters)
     conditions = view.conditions
     failed = last is not None and last.phase in (Phase.FAILED, Phase.ERROR) and last.digest == view.wanted.digest
@@ -296,10 +316,10 @@ def _status(
     return AppStatus(
         name=app.spec.name,
         sync=overall_sync(view.comparison, view.wanted.problems),
-        health=overall_health(resources),
+        health=overall_health(view.resources),
         revisions=app.commits,
         conditions=conditions,
-        resources=resources,
+        resources=view.resources,
         hooks=view.wanted.hooks,
         renderers=app.renderers,
         operation=last,

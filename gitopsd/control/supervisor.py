@@ -18,18 +18,20 @@ from gitopsd.control.revisions import Refusal, Resolution, Revisions, nobody_ref
 from gitopsd.control.timers import Timers
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec
-from gitopsd.core.appstatus import AppStatus, SyncCode
+from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, next_attempt
 from gitopsd.core.errors import ClusterDown, GitopsdError, SpecError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
+from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.renderer import Renderer
 from gitopsd.ports.sources import Sources
 
@@ -48,6 +50,7 @@ class SupervisorSettings:
     jitter: float = 60.0
     concurrency: int = 16
     self_heal: Backoff = SELF_HEAL
+    timing: Timing = NO_TIMEOUTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class World:
     renderer: Renderer
     clusters: Clusters
     clock: Clock
+    judge: HealthJudge
     refusal: Refusal = nobody_refused
 
 
@@ -95,6 +99,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._turns: dict[str, anyio.CapacityLimiter] = {}
         self._concurrency = settings.concurrency
         self._self_heal = settings.self_heal
+        self._timing = settings.timing
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
         self._passes: dict[AppName, _Pass] = {}
@@ -108,7 +113,9 @@ class Supervisor(AsyncContextManagerMixin):
             stopping=lambda: self._stopping,
             rendering=anyio.CapacityLimiter(_RENDERS_UNDER_WAY),
             turns=self._turn,
+            judge=world.judge,
             self_heal=lambda: self._self_heal,
+            timing=lambda: self._timing,
         )
 
     @asynccontextmanager
@@ -160,6 +167,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._revisions.jitter = settings.jitter
         self._concurrency = settings.concurrency
         self._self_heal = settings.self_heal
+        self._timing = settings.timing
         for turns in self._turns.values():
             turns.total_tokens = settings.concurrency
 
@@ -360,6 +368,8 @@ class Supervisor(AsyncContextManagerMixin):
             self._queue.add(app.spec.name, Level.LIVE)
         if outcome.decision.act is Act.WAIT:
             self._timers.wake_after(app.spec.name, outcome.decision.seconds)
+        if again := judged_again_at(outcome.status.resources):
+            self._timers.wake_after(app.spec.name, max(0.0, (again - self._world.clock.now()).total_seconds()))
         self._publish(app, outcome.status)
         if operation is not None and operation.finished_at is not None:
             seconds = (operation.finished_at - operation.started_at).total_seconds()

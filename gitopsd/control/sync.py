@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import anyio
 
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import GitopsdError
-from gitopsd.core.health.assess import assess
-from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.health.timing import Timing, timed
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.live import Live
+from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.permit import permit_object
 from gitopsd.core.plan import ApplyStep, PruneStep, Stage
@@ -56,14 +57,24 @@ async def _step(
         results[step.key] = StepResult(ResultCode.SYNC_FAILED, str(error))
 
 
-def waiting_for(stage: Stage, live: Live) -> tuple[str, str]:
-    """What the next stage still waits for: (sentence, "") or ("", why it will never come). Both empty: nothing."""
+def waited_for(stage: Stage, live: Live) -> tuple[LiveObject, ...]:
+    """The live objects whose health the next stage waits for."""
+    return tuple(there for key in stage.waits_for if (there := live.objects.get(key)) is not None)
+
+
+def waiting_for(
+    stage: Stage, live: Live, verdicts: Mapping[ObjectKey, Health | None], now: datetime, timing: Timing
+) -> tuple[str, str]:
+    """What the next stage still waits for: (sentence, "") or ("", why it will never come). Both empty: nothing.
+
+    `verdicts` are those on `waited_for`.
+    """
     waiting: list[str] = []
     for key in stage.waits_for:
         there = live.objects.get(key)
         if there is None:
             return "", f"{key} is missing while wave {stage.wave} waits for it; it might have been deleted"
-        health = assess(there.document.body())
+        health = timed(verdicts.get(key), there.document.body(), now, timing).health
         if health is None or health.status is HealthStatus.HEALTHY:
             continue
         if health.status is HealthStatus.DEGRADED:

@@ -10,11 +10,12 @@ from datetime import datetime
 from gitopsd.core.annotations import IGNORE_HEALTHCHECK
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
 from gitopsd.core.conditions import Condition
-from gitopsd.core.health.assess import assess
 from gitopsd.core.health.rollup import ResourceHealth, roll_up
 from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timed, Timing, earliest, timed
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import string_map
+from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Hook
 from gitopsd.core.operation import Operation
 
@@ -31,7 +32,7 @@ class SyncCode(enum.StrEnum):
 class ResourceStatus:
     """One object of an application. `health` is None for kinds of which nothing is known; `version`: resourceVersion.
 
-    `changes` are the paths at which it differs from git.
+    `changes` are the paths at which it differs from git. `since` and `until` are as in `core.health.timing.Timed`.
     """
 
     key: ObjectKey
@@ -44,6 +45,12 @@ class ResourceStatus:
     changes: tuple[str, ...] = ()
     message: str = ""
     version: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def stands(self, version: str, now: datetime) -> bool:
+        """Whether its health holds for the object at this resourceVersion."""
+        return self.version == version != "" and (self.until is None or now < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,30 @@ def unknown_status(name: AppName, conditions: Iterable[Condition] = ()) -> AppSt
     return AppStatus(name, SyncCode.UNKNOWN, Health(HealthStatus.UNKNOWN), conditions=tuple(conditions))
 
 
+def unjudged(
+    comparison: Comparison, previous: Mapping[ObjectKey, ResourceStatus], now: datetime
+) -> tuple[LiveObject, ...]:
+    """The live objects whose health `previous` does not tell: that changed since, or whose verdict was for a time."""
+    return tuple(item.live for item in comparison.objects.values() if item.live and not _stands(item, previous, now))
+
+
 def resource_statuses(
-    comparison: Comparison, previous: Mapping[ObjectKey, ResourceStatus]
+    comparison: Comparison,
+    previous: Mapping[ObjectKey, ResourceStatus],
+    verdicts: Mapping[ObjectKey, Health | None],
+    now: datetime,
+    timing: Timing = NO_TIMEOUTS,
 ) -> tuple[ResourceStatus, ...]:
-    """The status of each object; the health of an object whose resourceVersion did not change is not assessed again."""
-    return tuple(_resource(item, previous.get(item.key)) for item in comparison.objects.values())
+    """The status of each object; `verdicts` are those on the `unjudged` ones."""
+    return tuple(
+        _resource(item, _health(item, previous, verdicts.get(item.key), now, timing))
+        for item in comparison.objects.values()
+    )
+
+
+def judged_again_at(resources: Iterable[ResourceStatus]) -> datetime | None:
+    """When the first verdict ends that was for a time; None if there is none."""
+    return earliest(item.until for item in resources)
 
 
 def overall_health(resources: Iterable[ResourceStatus]) -> Health:
@@ -100,27 +126,49 @@ def overall_sync(comparison: Comparison, problems: Sequence[str] = ()) -> SyncCo
     return SyncCode.SYNCED if comparison.synced else SyncCode.OUT_OF_SYNC
 
 
-def _resource(item: ObjectComparison, before: ResourceStatus | None) -> ResourceStatus:
-    version = item.live.resource_version if item.live else ""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    version: str
+    timed: Timed
+    ignored: bool = False
+
+
+def _stands(item: ObjectComparison, previous: Mapping[ObjectKey, ResourceStatus], now: datetime) -> bool:
+    before = previous.get(item.key)
+    return before is not None and item.live is not None and before.stands(item.live.resource_version, now)
+
+
+def _health(
+    item: ObjectComparison,
+    previous: Mapping[ObjectKey, ResourceStatus],
+    verdict: Health | None,
+    now: datetime,
+    timing: Timing,
+) -> _Judged:
     if item.live is None:
-        health: Health | None = Health(HealthStatus.MISSING)
-        ignored = False
-    elif before is not None and before.version == version and version:
-        health, ignored = before.health, before.health_ignored
-    else:
-        body = item.live.document.body()
-        health = assess(body)
-        ignored = string_map(body, "metadata", "annotations").get(IGNORE_HEALTHCHECK) == "true"
+        return _Judged("", Timed(Health(HealthStatus.MISSING)))
+    before = previous.get(item.key)
+    if before is not None and before.stands(item.live.resource_version, now):
+        return _Judged(before.version, Timed(before.health, before.since, before.until), before.health_ignored)
+    body = item.live.document.body()
+    ignored = string_map(body, "metadata", "annotations").get(IGNORE_HEALTHCHECK) == "true"
+    since = before.since if before is not None else None
+    return _Judged(item.live.resource_version, timed(verdict, body, now, timing, since=since), ignored)
+
+
+def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
     gvk = item.desired.gvk if item.desired else item.live.gvk if item.live else GVK(item.key.group, "", item.key.kind)
     return ResourceStatus(
         key=item.key,
         gvk=gvk,
         sync=SyncCode.SYNCED if item.verdict is Verdict.SYNCED else SyncCode.OUT_OF_SYNC,
-        health=health,
+        health=judged.timed.health,
         wave=item.desired.wave if item.desired else 0,
         requires_pruning=item.verdict is Verdict.EXTRA,
-        health_ignored=ignored,
+        health_ignored=judged.ignored,
         changes=item.changes,
         message=item.error,
-        version=version,
+        version=judged.version,
+        since=judged.timed.since,
+        until=judged.timed.until,
     )

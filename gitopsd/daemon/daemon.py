@@ -26,6 +26,7 @@ from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
+from gitopsd.rules.plain import TableJudge
 from gitopsd.store.writer import StatusWriter
 
 _KEEP_SECONDS: Final = 300.0
@@ -94,7 +95,9 @@ class Daemon(AsyncContextManagerMixin):
         ):
             self._rooms = rooms
             self.bus.subscribe(writer.on_event)
-            world = World(rooms.sources, rooms.renderer, rooms.clusters, self.clock, rooms.repositories.refusal)
+            world = World(
+                rooms.sources, rooms.renderer, rooms.clusters, self.clock, TableJudge(), rooms.repositories.refusal
+            )
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
                     self._supervisor = supervisor

@@ -113,6 +113,8 @@ def _resource(item: ResourceStatus) -> Mapping[str, object]:
         "healthIgnored": item.health_ignored,
         "changes": item.changes,
         "message": item.message,
+        "since": _moment(item.since),
+        "until": _moment(item.until),
     }
     return fields | {name: held for name, held in seldom.items() if held}
 
@@ -174,6 +176,8 @@ def _read_resource(body: JsonObject) -> ResourceStatus:
         changes=_texts(body, "changes"),
         message=text(body, "message"),
         version=text(body, "version"),
+        since=_read_moment(body, "since"),
+        until=_read_moment(body, "until"),
     )
 
 

@@ -1,18 +1,22 @@
 """Many applications side by side: nobody's trouble is another's, nothing is done twice, and the end is orderly."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import ConditionType
+from gitopsd.core.customization import HealthTimeout
 from gitopsd.core.errors import SourceError
 from gitopsd.core.events import AppRemoved
-from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.health.status import Health, HealthStatus, progressing
+from gitopsd.core.health.timing import Timing
 from gitopsd.core.ids import AppName, GroupKind
+from gitopsd.core.ignore import KindPattern
 from gitopsd.core.operation import Phase
-from gitopsd.testing.builders import a_config_map, a_deployment, an_app
+from gitopsd.testing.builders import a_config_map, a_definition, a_deployment, an_app, an_instance
 from gitopsd.testing.virtual_time import turns
 from tests.control.world import GivenWorld, config_map_key, deployment_key
 
@@ -465,3 +469,35 @@ async def test_two_applications_side_by_side_share_one_look_up(world: GivenWorld
     async with world.running(an_app("one"), an_app("two")):
         assert {status.sync for status in world.statuses().values()} == {SyncCode.SYNCED}
         assert len(world.sources.looked_up) == 1
+
+
+async def test_a_new_custom_object_is_progressing_until_its_controller_had_a_moment(world: GivenWorld) -> None:
+    world.git(a_definition(), an_instance())
+    world.settings = replace(world.settings, timing=Timing(grace_seconds=5))
+    async with world.running(an_app()):
+        assert world.status().health.status is HealthStatus.PROGRESSING
+        await world.settle(10)
+        assert world.status().health.status is HealthStatus.HEALTHY
+
+
+async def test_what_is_progressing_for_too_long_becomes_degraded_by_itself(world: GivenWorld) -> None:
+    world.judge.given[GroupKind("", "ConfigMap")] = progressing("not yet")
+    world.git(a_config_map())
+    limit = HealthTimeout(KindPattern("", "*"), 60)
+    world.settings = replace(world.settings, timing=Timing(timeouts=(limit,)))
+    async with world.running(an_app()):
+        assert world.status().health.status is HealthStatus.PROGRESSING
+        await world.settle(61)
+        assert world.status().health.status is HealthStatus.DEGRADED
+        assert world.status().resources[0].health == Health(
+            HealthStatus.DEGRADED, "Progressing for more than 60 s: not yet"
+        )
+
+
+async def test_an_object_that_did_not_change_is_not_judged_again(world: GivenWorld) -> None:
+    world.git(a_config_map("one"), a_config_map("two"))
+    async with world.running(an_app()):
+        asked = world.judge.asked
+        world.supervisor.refresh(AppName("guestbook"))
+        await world.settle()
+        assert world.judge.asked == asked

@@ -17,6 +17,7 @@ from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.testing.builders import A_REPOSITORY
 from gitopsd.testing.clock import FakeClock
 from gitopsd.testing.cluster import FakeCluster, FakeClusters
+from gitopsd.testing.health import FakeJudge
 from gitopsd.testing.renderer import FakeRenderer
 from gitopsd.testing.sources import FakeSources
 
@@ -43,6 +44,7 @@ class GivenWorld:
         self.cluster = FakeCluster()
         self.other_cluster = FakeCluster("other")
         self.clock = FakeClock()
+        self.judge = FakeJudge()
         self.events: list[Event] = []
         self.bugs: list[tuple[AppName, Exception]] = []
         self.bus = Bus(lambda error: self.bugs.append((AppName("bus"), error)))
@@ -68,7 +70,9 @@ class GivenWorld:
     ) -> AsyncIterator["GivenWorld"]:
         """Run a supervisor over these applications."""
         self.cluster.restart_client()
-        world = World(self.sources, self.renderer, FakeClusters(self.cluster, self.other_cluster), self.clock)
+        world = World(
+            self.sources, self.renderer, FakeClusters(self.cluster, self.other_cluster), self.clock, self.judge
+        )
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:
             self._supervisor = supervisor

@@ -13,10 +13,12 @@ from gitopsd.core.appstatus import (
     overall_health,
     overall_sync,
     resource_statuses,
+    unjudged,
     unknown_status,
 )
 from gitopsd.core.compare import Comparison, Verdict, compare
 from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.health.assess import assess
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
@@ -24,12 +26,15 @@ from gitopsd.core.settled import GRACE_SECONDS, Settled, settled
 from gitopsd.testing.builders import a_config_map, a_deployment
 from tests.core.making import live, live_body, live_of, want
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WANTED = want(a_deployment(wave=3), a_config_map())
 THERE = [live_of(item) for item in WANTED.objects]
 
 
 def statuses(comparison: Comparison, previous: tuple[ResourceStatus, ...] = ()) -> dict[str, ResourceStatus]:
-    found = resource_statuses(comparison, {item.key: item for item in previous})
+    before = {item.key: item for item in previous}
+    verdicts = {live.key: assess(live.document.body()) for live in unjudged(comparison, before, NOW)}
+    found = resource_statuses(comparison, before, verdicts, NOW)
     return {item.key.name: item for item in found}
 
 
