@@ -505,7 +505,9 @@ async def test_a_token_is_made_anew_before_it_expires_and_when_it_was_revoked(
     assert forge.made == 3
 
 
-@pytest.mark.parametrize("fault", ["not installed", "other app", "broken key", "EC key", "down", "500", "429", "403"])
+@pytest.mark.parametrize(
+    "fault", ["not installed", "no API", "other app", "broken key", "EC key", "down", "500", "429", "403"]
+)
 async def test_an_app_that_gets_no_token_says_why_and_works_once_put_right(
     *,
     fault: str,
@@ -524,6 +526,8 @@ async def test_an_app_that_gets_no_token_says_why_and_works_once_put_right(
     match fault:
         case "not installed":
             forge.installations = {"others": 1}
+        case "no API":
+            wrong = GitHubApp(forge.app_id, Secret(key), "", forge.base_url.removesuffix("/api/v3"))
         case "other app":
             wrong = GitHubApp("1", Secret(key), "42", forge.base_url)
         case "broken key":
@@ -541,6 +545,7 @@ async def test_an_app_that_gets_no_token_says_why_and_works_once_put_right(
     error = await refusal(sources, url)
     words = {
         "not installed": f"the GitHub App is not installed for team/{repo.path.stem}",
+        "no API": "githubAppEnterpriseBaseUrl is not the API's",
         "other app": "GitHub answered 401 to the app: A JSON web token could not be decoded",
         "broken key": "githubAppPrivateKey is no private key in PEM",
         "EC key": "githubAppPrivateKey is no RSA key",

@@ -73,6 +73,8 @@ def _found(access: JsonObject, owner: str, repository: str) -> str:
         if failure.kind != FailureKind.NOT_FOUND:
             raise
         why = f"the GitHub App is not installed for {owner}/{repository}, or not given access to it"
+        if not text(access, "url").startswith("https://api.github.com"):
+            why += ", or githubAppEnterpriseBaseUrl is not the API's (https://HOST/api/v3)"
         raise Failure(FailureKind.NOT_FOUND, why) from None
     if not isinstance(number, int):
         raise Failure(FailureKind.PROTOCOL, "GitHub's answer holds no installation's id")
