@@ -19,6 +19,7 @@ from gitopsd.control.supervisor import Supervisor, SupervisorSettings, World
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError, StoreError
 from gitopsd.core.events import ConfigReloaded
+from gitopsd.core.health.timing import Timing
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.daemon.clock import SystemClock
@@ -116,6 +117,7 @@ class Daemon(AsyncContextManagerMixin):
                             self.ready,
                             self._route_bug,
                             rooms.repositories.statuses,
+                            world.judge,
                         )
                         self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self
@@ -235,6 +237,7 @@ def _settings(config: Config) -> SupervisorSettings:
         jitter=reconcile.jitter_seconds,
         concurrency=reconcile.concurrency,
         self_heal=Backoff(heal.seconds, heal.factor, heal.max_seconds),
+        timing=Timing(timeouts=config.resources.health_timeouts),
     )
 
 

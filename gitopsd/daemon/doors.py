@@ -18,6 +18,7 @@ from gitopsd.control.supervisor import Supervisor
 from gitopsd.core.errors import ConfigError
 from gitopsd.metrics import Recorder
 from gitopsd.ports.clock import Clock
+from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Behind:
     ready: Callable[[], tuple[bool, str]]
     on_bug: Callable[[str, Exception], None]
     repositories: Callable[[], Sequence[RepositoryStatus]]
+    judge: HealthJudge
 
 
 async def check_port(server: ServerSettings) -> None:
@@ -81,6 +83,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         refresh=behind.supervisor.refresh,
         reconciliations=reconciliations,
         children=behind.supervisor.children,
+        judge=behind.judge,
         metrics=behind.recorder.exposition,
         ready=behind.ready,
         version=__version__,

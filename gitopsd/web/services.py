@@ -10,6 +10,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.web.reconciliations import Reconciliations
 
@@ -29,6 +30,7 @@ class Services:
 
     - `applications`: what the supervisor has now, a copy that a thread may read; `application`: one of them, or None.
     - `children`: live objects below those that the application manages; none while its cluster is not known.
+    - `judge`: tells the health of live objects; awaited.
     - `metrics`: the Accept header in, content type and body out.
     - `ready`: whether the daemon does its work, and if not why.
     - `repositories`: those that are configured or were asked.
@@ -40,6 +42,7 @@ class Services:
     refresh: Refresh
     reconciliations: Reconciliations
     children: Callable[[AppName], Sequence[LiveObject]]
+    judge: HealthJudge
     metrics: Callable[[str], Awaitable[tuple[str, bytes]]]
     ready: Callable[[], tuple[bool, str]]
     version: str

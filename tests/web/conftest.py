@@ -15,6 +15,7 @@ from gitopsd.core.events import AppRemoved, Reconciled
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.ports.sources import RepositoryStatus
+from gitopsd.testing.health import FakeJudge
 from gitopsd.web import Door, Reconciliations, Services, create_app
 
 
@@ -86,6 +87,7 @@ class Daemon:
             refresh=self._refresh,
             reconciliations=self.reconciliations,
             children=lambda name: self.below.get(name, ()),
+            judge=FakeJudge(),
             metrics=self._metrics,
             ready=lambda: self.readiness,
             version="1.2.3",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import Field
@@ -11,6 +11,8 @@ from gitopsd.core.app import AppSpec, Destination, Source, SyncPolicy
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.errors import shown_url
+from gitopsd.core.health.status import Health
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
 from gitopsd.web.models.model import Model
@@ -151,8 +153,14 @@ class Application(Model):
     children: tuple[Child, ...]
 
     @classmethod
-    def of(cls, spec: AppSpec, status: AppStatus, children: Sequence[LiveObject]) -> Application:
-        """From the core's values; parses `children`."""
+    def of(
+        cls,
+        spec: AppSpec,
+        status: AppStatus,
+        children: Sequence[LiveObject],
+        verdicts: Mapping[ObjectKey, Health | None],
+    ) -> Application:
+        """From the core's values; `verdicts` are those on `children`."""
         return cls(
             summary=Summary.of(spec, status),
             sync_policy=SyncPolicyAnswer.of(spec.sync_policy),
@@ -163,7 +171,7 @@ class Application(Model):
             operation=OperationAnswer.of(status.operation) if status.operation else None,
             resources=tuple(Resource.of(item) for item in status.resources),
             hooks=tuple(HookAnswer.of(hook) for hook in status.hooks),
-            children=tuple(Child.of(live) for live in children),
+            children=tuple(Child.of(live, verdicts.get(live.key)) for live in children),
         )
 
 

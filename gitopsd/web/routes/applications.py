@@ -80,9 +80,10 @@ def add_application_routes(app: FastAPI, services: Services) -> None:
         """One application: spec, status, its objects and what is below them."""
         spec, status = _found(services, name)
         children = tuple(services.children(spec.name))
+        verdicts = await services.judge.assess(children)
 
         def write() -> bytes:
-            return encoded(Application.of(spec, status, children))
+            return encoded(Application.of(spec, status, children, verdicts))
 
         return answer(await anyio.to_thread.run_sync(write, limiter=encoders))
 
