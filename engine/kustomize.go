@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
@@ -82,20 +82,31 @@ type kustomizeBuild struct {
 	ownOrigin   bool // the kustomization itself asks for origin annotations
 }
 
+// kustomizeRun is how a build is done.
+type kustomizeRun struct {
+	exclusive bool // with Kustomize's global variables for itself
+	annotated bool // with Kustomize's origin annotations, which tell where each object came from
+}
+
 func (b *kustomizeBuild) manifests() ([]Manifest, error) {
-	resources, err := b.run(false)
-	if errors.Is(err, errNeedsExclusive) {
-		resources, err = b.run(true)
+	var way kustomizeRun
+	found, err := b.run(way)
+	for {
+		if errors.Is(err, errNeedsExclusive) && !way.exclusive {
+			way.exclusive = true
+		} else if errors.Is(err, errNeedsOrigins) && !way.annotated {
+			way.annotated = true
+		} else {
+			break
+		}
+		found, err = b.run(way)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Manifest, 0, resources.Size())
-	for index, resource := range resources.Resources() {
-		file, err := b.settleOrigin(resource)
-		if err != nil {
-			return nil, err
-		}
+	out := make([]Manifest, 0, len(found))
+	for index, each := range found {
+		file, resource := each.file, each.resource
 		object, err := resource.MarshalJSON()
 		if err != nil {
 			return nil, faultf(codeRender, "%s: %v", resource.OrgId(), err).in(file, 0)
@@ -105,6 +116,24 @@ func (b *kustomizeBuild) manifests() ([]Manifest, error) {
 			return nil, err
 		}
 		out = append(out, manifests...)
+	}
+	return out, nil
+}
+
+// result is an object that was built, and the file that it came from.
+type result struct {
+	resource *resource.Resource
+	file     string
+}
+
+func (b *kustomizeBuild) annotated(resources []*resource.Resource) ([]result, error) {
+	out := make([]result, len(resources))
+	for i, each := range resources {
+		file, err := b.settleOrigin(each)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = result{each, file}
 	}
 	return out, nil
 }
@@ -130,16 +159,20 @@ func (b *kustomizeBuild) settleOrigin(resource *resource.Resource) (string, erro
 	return file, err
 }
 
-// run builds once; errNeedsExclusive means that it must be repeated with exclusive set.
-func (b *kustomizeBuild) run(exclusive bool) (resmap.ResMap, error) {
+// run builds once; errNeedsExclusive and errNeedsOrigins mean that it must be repeated that way.
+func (b *kustomizeBuild) run(way kustomizeRun) ([]result, error) {
 	view := &kustomizeFS{
-		trees: b.trees, target: b.dir, edit: b.edit, warnings: &b.job.warnings,
-		parsed: map[string]bool{}, linked: map[string]string{}, exclusive: exclusive,
+		trees: b.trees, target: b.dir, warnings: &b.job.warnings,
+		edit:   func(k *types.Kustomization) (bool, error) { return b.edit(k, way.annotated) },
+		parsed: map[string]bool{}, linked: map[string]string{}, exclusive: way.exclusive,
+	}
+	if !way.annotated {
+		view.origins = newOrigins(b.trees)
 	}
 	if b.params.EnableHelm {
 		view.inflate = &inflation{job: b.job, params: b.params, trees: b.trees, rootOnly: b.restriction == types.LoadRestrictionsRootOnly}
 	}
-	if exclusive {
+	if way.exclusive {
 		schemaGate.Lock()
 		defer schemaGate.Unlock()
 		defer resetSchema()
@@ -149,18 +182,29 @@ func (b *kustomizeBuild) run(exclusive bool) (resmap.ResMap, error) {
 	}
 	options := krusty.MakeDefaultOptions() // no plugins, no functions, no Helm
 	options.Reorder = krusty.ReorderOptionUnspecified
+	if !way.annotated {
+		options.Reorder = krusty.ReorderOptionNone // the order tells the origins; sorted when those are known
+	}
 	options.LoadRestrictions = b.restriction
 	resources, err := krusty.MakeKustomizer(options).Run(view, path.Join(b.trees.snapshot().at, b.dir))
-	if view.needing {
+	switch {
+	case view.needing:
 		return nil, errNeeds
-	}
-	if view.customised && !exclusive {
+	case view.customised && !way.exclusive:
 		return nil, errNeedsExclusive
-	}
-	if err != nil {
+	case view.origins != nil && view.origins.broken:
+		return nil, errNeedsOrigins
+	case err != nil:
 		return nil, b.failed(err, view)
+	case way.annotated:
+		return b.annotated(resources.Resources())
 	}
-	return resources, nil
+	found := view.origins.of(folder{in: b.trees.snapshot(), dir: b.dir}, resources.Resources())
+	if found == nil {
+		return nil, errNeedsOrigins
+	}
+	sortResults(found)
+	return found, nil
 }
 
 // resetSchema undoes what a kustomization's openapi field left in Kustomize's global variables: naming a
@@ -171,24 +215,22 @@ func resetSchema() {
 	openapi.ResetOpenAPI()
 }
 
-// edit lays the options over the target and asks Kustomize to note each object's origin.
-func (b *kustomizeBuild) edit(k *types.Kustomization) error {
+// edit lays the options over the target and, where that is wanted, asks Kustomize to note each object's origin.
+func (b *kustomizeBuild) edit(k *types.Kustomization, annotated bool) (changed bool, err error) {
 	if err := b.params.Options.apply(k, b.dir, b.job.tree); err != nil {
-		return err
+		return false, err
 	}
 	probe := *k
 	probe.FixKustomization()
 	if err := probe.CheckEmpty(); err != nil {
-		return faultf(codeRender, "the kustomization is empty").hint("name at least one resource")
+		return false, faultf(codeRender, "the kustomization is empty").hint("name at least one resource")
 	}
-	for _, option := range k.BuildMetadata {
-		if option == types.OriginAnnotations {
-			b.ownOrigin = true
-			return nil
-		}
+	b.ownOrigin = slices.Contains(k.BuildMetadata, types.OriginAnnotations)
+	if annotated && !b.ownOrigin {
+		k.BuildMetadata = append(k.BuildMetadata, types.OriginAnnotations)
+		return true, nil
 	}
-	k.BuildMetadata = append(k.BuildMetadata, types.OriginAnnotations)
-	return nil
+	return !b.params.Options.empty(), nil
 }
 
 var inFile = regexp.MustCompile(`(?:from|File:|path|file) '?"?(/[A-Z2-7]{26}/[^'":\s]+)`)

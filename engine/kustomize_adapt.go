@@ -17,7 +17,7 @@ func (k *kustomizeFS) kustomization(at string, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	file, here := m.shown(rel), folder{m, path.Dir(rel), path.Base(rel)}
-	if data, err = k.checkedYAML(data, file); err != nil {
+	if data, _, err = k.checkedYAML(data, file); err != nil {
 		return nil, err
 	}
 	var parsed types.Kustomization
@@ -33,12 +33,19 @@ func (k *kustomizeFS) kustomization(at string, data []byte) ([]byte, error) {
 			return nil, errNeedsExclusive
 		}
 	}
+	if k.origins != nil && !k.origins.follows(&parsed) {
+		k.origins.broken = true
+		return nil, errNeedsOrigins
+	}
 	changed, err := k.adapt(&parsed, here)
 	if err != nil {
 		return nil, k.adaptFailed(err, file)
 	}
 	k.expect(here, &parsed)
 	k.watch(here, &parsed, data)
+	if k.origins != nil {
+		k.origins.load(here, &parsed)
+	}
 	if !changed {
 		return data, nil
 	}
@@ -52,10 +59,9 @@ func (k *kustomizeFS) kustomization(at string, data []byte) ([]byte, error) {
 // adapt lays the options over the target, and makes everything local that a kustomization names.
 func (k *kustomizeFS) adapt(parsed *types.Kustomization, here folder) (changed bool, err error) {
 	if k.isTarget(here) {
-		if err := k.edit(parsed); err != nil {
+		if changed, err = k.edit(parsed); err != nil {
 			return false, asFault(err, codeRequest)
 		}
-		changed = true
 	}
 	fetched, err := k.fetch(parsed, here)
 	if err != nil && !isNeed(err) {

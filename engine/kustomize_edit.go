@@ -29,6 +29,12 @@ type kustomizeOptions struct {
 	IgnoreMissingComponents bool              `json:"ignoreMissingComponents"`
 }
 
+// empty says whether apply changes nothing.
+func (o *kustomizeOptions) empty() bool {
+	lists := len(o.Images) + len(o.Replicas) + len(o.CommonLabels) + len(o.CommonAnnotations) + len(o.Patches) + len(o.Components)
+	return lists == 0 && o.NamePrefix == "" && o.NameSuffix == "" && o.Namespace == ""
+}
+
 // apply changes k as the commands `kustomize edit set|add …` would, in Argo CD's order.
 // dir is the kustomization's folder in tree.
 func (o *kustomizeOptions) apply(k *types.Kustomization, dir string, tree *Tree) error {

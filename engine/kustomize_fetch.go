@@ -199,7 +199,8 @@ func (k *kustomizeFS) peek(here folder) (*types.Kustomization, error) {
 			return nil, err
 		}
 		if k.isTarget(here) {
-			return &parsed, k.edit(&parsed)
+			_, err := k.edit(&parsed)
+			return &parsed, err
 		}
 		return &parsed, nil
 	}

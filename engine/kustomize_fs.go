@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -22,14 +23,15 @@ var errReadOnly = faultf(codeRefused, "rendering writes no files")
 // render to, and the application's options are laid over the first one.
 type kustomizeFS struct {
 	trees    *kustomizeTrees
-	target   string                           // folder of the kustomization to build
-	edit     func(*types.Kustomization) error // applied to the target's kustomization
-	inflate  *inflation                       // nil where Helm is not enabled
+	target   string                                               // folder of the kustomization to build
+	edit     func(*types.Kustomization) (changed bool, err error) // applied to the target's kustomization
+	inflate  *inflation                                           // nil where Helm is not enabled
 	warnings *Warnings
 	parsed   map[string]bool   // absolute paths after links of files that Kustomize reads as YAML
 	linked   map[string]string // kustomizations that are links: where they lead -> where they are
 
 	functions []function
+	origins   *origins          // nil where Kustomize annotates
 	leaving   map[string]*Fault // absolute path outside of all trees -> the entry that names it
 
 	fault      *Fault // the first refusal: Kustomize may hide it behind another error
@@ -39,7 +41,10 @@ type kustomizeFS struct {
 	exclusive  bool   // this run has Kustomize's global variables for itself
 }
 
-var errNeedsExclusive = errors.New("kustomization sets openapi")
+var (
+	errNeedsExclusive = errors.New("kustomization sets openapi")
+	errNeedsOrigins   = errors.New("kustomization may move its objects")
+)
 
 func (k *kustomizeFS) refuse(f *Fault) error {
 	if k.fault == nil {
@@ -129,7 +134,11 @@ func (k *kustomizeFS) ReadFile(p string) ([]byte, error) {
 		return k.kustomization(asked, data)
 	}
 	if k.parsed[path.Clean(p)] {
-		return k.checkedYAML(data, m.shown(rel))
+		data, documents, err := k.checkedYAML(data, m.shown(rel))
+		if err == nil && k.origins != nil {
+			k.origins.read(path.Clean(p), documents)
+		}
+		return data, err
 	}
 	if isYAMLName(rel) {
 		if fault := guardYAML(data, m.shown(rel)); fault != nil && fault.Code == codeLimit {
@@ -139,20 +148,20 @@ func (k *kustomizeFS) ReadFile(p string) ([]byte, error) {
 	return data, nil
 }
 
-// checkedYAML is for what Kustomize will parse.
-func (k *kustomizeFS) checkedYAML(data []byte, file string) ([]byte, error) {
+// checkedYAML is for what Kustomize will parse; it gives the text as UTF-8, and its documents.
+func (k *kustomizeFS) checkedYAML(data []byte, file string) ([]byte, []*yaml.Node, error) {
 	data, err := toUTF8(data, file)
 	if err != nil {
-		return nil, k.refuse(asFault(err, codeParse))
+		return nil, nil, k.refuse(asFault(err, codeParse))
 	}
 	nodes, fault := inspectYAML(data, file, true)
 	if fault != nil {
-		return nil, k.refuse(fault)
+		return nil, nil, k.refuse(fault)
 	}
 	if bytes.Contains(data, []byte(functionAnnotation)) {
 		k.functions = append(k.functions, functionsIn(nodes, file)...)
 	}
-	return data, nil
+	return data, nodes, nil
 }
 
 func isYAMLName(p string) bool {
