@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitopsd.cli.exitcode import ExitCode
-from gitopsd.cli.output import data, note, warn
+from gitopsd.cli.failures import BadInputError
+from gitopsd.cli.output import Format, data, note, warn
 from gitopsd.cli.params import Output
 from gitopsd.cli.table import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitopsd.core.health.status import Health
     from gitopsd.core.jsonvalue import JsonObject
 
@@ -28,20 +31,31 @@ def health(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if any object is Degraded, Missing or Unknown.")
     ] = False,
+    cases: Annotated[
+        bool,
+        typer.Option(
+            "--cases",
+            help="The objects are cases: compare with their annotations gitopsd.io/expected-health and "
+            "gitopsd.io/expected-message; exit with 1 if one differs.",
+        ),
+    ] = False,
     output: Output = None,
 ) -> int:
     """Judge the health of live objects in files.
 
     As the daemon judges it: `kubectl get deploy -o yaml | gitopsd health -f -`. Needs no daemon and no cluster.
-    Where nothing is known of a kind, its status is empty (null in JSON).
+    An object without a sign of health has an empty status (null in JSON).
     """
     from gitopsd.cli.objects import read_objects
     from gitopsd.core.health.assess import assess
+    from gitopsd.rules.bundled import bundled_table
 
     objects, warnings = read_objects(files, os.environ)
     for warning in warnings:
         warn(warning)
-    judged = [(found, assess(found)) for found in objects]
+    judged = [(found, assess(found, tables=bundled_table)) for found in objects]
+    if cases:
+        return _told_cases(judged, output)
     if output is not None:
         data([_answer(found, verdict) for found, verdict in judged], output)
     elif judged:
@@ -50,6 +64,27 @@ def health(
         note("no objects")
     bad = any(verdict is not None and verdict.status in _BAD for _, verdict in judged)
     return ExitCode.FAILED if exit_code and bad else ExitCode.OK
+
+
+def _told_cases(judged: Sequence[tuple[JsonObject, Health | None]], output: Format | None) -> int:
+    from gitopsd.cli.health_cases import case_of, counted
+
+    cases = [case for found, verdict in judged if (case := case_of(found, verdict)) is not None]
+    if not cases:
+        raise BadInputError(
+            "no object has the annotation gitopsd.io/expected-health", hint="say with it how each object should be"
+        )
+    rows = counted(cases)
+    if output is not None:
+        data([{"group": group, "cases": all_of_it, "asExpected": good} for group, all_of_it, good in rows], output)
+    else:
+        whole = ("all", str(len(cases)), str(sum(good for _, _, good in rows)))
+        shown = [(group or "core", str(all_of_it), str(good)) for group, all_of_it, good in rows]
+        table(("GROUP", "CASES", "AS EXPECTED"), [*shown, whole] if len(rows) > 1 else shown)
+    different = [case for case in cases if not case.holds]
+    for case in different:
+        warn(case.difference)
+    return ExitCode.FAILED if different else ExitCode.OK
 
 
 def _answer(found: JsonObject, verdict: Health | None) -> JsonObject:

@@ -132,3 +132,49 @@ def test_the_engine_reads_much_yaml_the_same_way(cli: Cli) -> None:
     ran = cli("health", "-f", "large.yaml")
     assert ran.code == 2
     assert "large.yaml:1" in ran.err
+
+
+def a_case(name: str, phase: str, expected: str, message: str = "") -> str:
+    more = f", gitopsd.io/expected-message: {message}" if message else ""
+    annotations = f"annotations: {{gitopsd.io/expected-health: {expected}{more}}}"
+    return pod(name, phase).replace("namespace: shop", annotations)
+
+
+def test_cases_that_hold_are_counted_by_group(cli: Cli) -> None:
+    none = "annotations: {gitopsd.io/expected-health: None}"
+    widget = f"{{apiVersion: example.org/v1, kind: Widget, metadata: {{name: a, {none}}}}}"
+    Path("a.yaml").write_text(
+        a_case("a", "Succeeded", "Healthy") + "---\n" + a_case("b", "Pending", "Progressing") + "---\n" + widget,
+        encoding="utf-8",
+    )
+    ran = cli("health", "--cases", "-f", "a.yaml")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split() for line in ran.out.splitlines()[1:]] == [
+        ["core", "2", "2"],
+        ["example.org", "1", "1"],
+        ["all", "3", "3"],
+    ]
+
+
+def test_a_case_that_does_not_hold_is_named(cli: Cli) -> None:
+    Path("a.yaml").write_text(a_case("a", "Pending", "Healthy"), encoding="utf-8")
+    ran = cli("health", "--cases", "-f", "a.yaml", "-o", "json")
+    assert ran.code == 1
+    assert json.loads(ran.out) == [{"group": "", "cases": 1, "asExpected": 0}]
+    assert "core Pod/a: expected Healthy, found Progressing" in ran.err
+
+
+def test_objects_that_are_no_cases_are_said_to_be_none(cli: Cli) -> None:
+    Path("a.yaml").write_text(pod("a", "Pending"), encoding="utf-8")
+    ran = cli("health", "--cases", "-f", "a.yaml")
+    assert ran.code == 2
+    assert "gitopsd.io/expected-health" in ran.err
+
+
+def test_a_kind_of_an_operator_is_judged_by_its_bundled_table(cli: Cli) -> None:
+    ready = "status: {conditions: [{type: Ready, status: 'False', reason: Expired, message: expired}]}"
+    Path("a.yaml").write_text(
+        f"apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {{name: a}}\n{ready}\n", encoding="utf-8"
+    )
+    found = json.loads(cli("health", "-f", "a.yaml", "-o", "json").out)
+    assert (found[0]["status"], found[0]["message"]) == ("Degraded", "expired")
