@@ -25,6 +25,7 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison,
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, Decision, decide, wipes_out
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
+from gitopsd.core.errors import ClusterError
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.live import Live
@@ -153,6 +154,8 @@ async def look(app: Application, cluster: Cluster, wanted: Desired, warnings: tu
     kinds = _kinds(app, every)
     app.kinds |= {gvk.group_kind for gvk in kinds}
     live = await cluster.observe(app.spec.name, [item.key for item in every], kinds)
+    for kind, reason in live.unreadable.items():
+        raise ClusterError(f"{kind} cannot be read", why=reason, retryable=True)
     ours = _without(live, namespace)
     comparison = compare(wanted, ours, previous=app.comparison)
     doubtful = [(item.desired, item.live) for item in comparison.undecided if item.desired]
@@ -262,7 +265,7 @@ def _without(live: Live, namespace: DesiredObject | None) -> Live:
     """The namespace of `CreateNamespace` belongs to no application, or to another one: it is never left over."""
     if namespace is None:
         return live
-    return Live({key: item for key, item in live.objects.items() if key != namespace.key})
+    return replace(live, objects={key: item for key, item in live.objects.items() if key != namespace.key})
 
 
 def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:

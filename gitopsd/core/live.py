@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitopsd.core.document import Document
-from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.ids import GVK, GroupKind, ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,13 @@ class LiveObject:
 class Live:
     """The live objects that matter to one application: those with the keys it wants, and those that are tracked as its
     own.
+
+    `unreadable` are wanted kinds of which nobody can say now what there is, and why: no permission to list them, a
+    conversion webhook or an aggregated API that does not answer.
     """
 
     objects: Mapping[ObjectKey, LiveObject]
+    unreadable: Mapping[GroupKind, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

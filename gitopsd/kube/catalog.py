@@ -7,9 +7,11 @@ from typing import Final
 
 import anyio
 
+from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, GroupKind
 from gitopsd.kube.discovery import discover, discover_group, discover_version
 from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.refusal import concerns_all
 from gitopsd.kube.resource import Resource
 from gitopsd.ports.clock import Clock
 
@@ -58,16 +60,35 @@ class Catalog:
         self._loaded_at: float | None = None
         self._asked: dict[tuple[str, str], float] = {}
         self._plurals: set[tuple[str, str]] = set()
+        self._silent: dict[str, ClusterError] = {}
         self.is_followed = False
 
     async def resource(self, gvk: GVK) -> Resource | None:
-        """The kind at this version. One that is not known is asked for again, at most every two seconds."""
+        """The kind at this version. One that is not known is asked for again, at most every two seconds.
+
+        None also for a kind of an API that does not answer; then `silence` says why.
+        """
         await self._load()
         found = self._resources.get(gvk)
         if found is None and self._may_ask(gvk):
             async with self._lock:
-                self._add(await discover_version(self._http, gvk.group, gvk.version))
+                self._add(await self._discovered(gvk))
             found = self._resources.get(gvk)
+        return found
+
+    def silence(self, group: str) -> ClusterError | None:
+        """Why a group did not tell its kinds when it was asked last; None if it did."""
+        return self._silent.get(group)
+
+    async def _discovered(self, gvk: GVK) -> list[Resource]:
+        try:
+            found = await discover_version(self._http, gvk.group, gvk.version)
+        except ClusterError as error:
+            if concerns_all(error) or error.status < 500:
+                raise
+            self._silent[gvk.group] = error
+            return []
+        self._silent.pop(gvk.group, None)
         return found
 
     async def preferred(self, kind: GroupKind) -> Resource | None:
@@ -91,6 +112,7 @@ class Catalog:
         """Ask for everything anew at the next occasion (the connection was lost: it may be another server now)."""
         self._loaded_at = None
         self._asked.clear()
+        self._silent.clear()
 
     def has_plural(self, plural: str, group: str) -> bool:
         """Whether a resource of this name is known."""
@@ -100,6 +122,7 @@ class Catalog:
         """Ask for one group anew; the kinds that came, went or changed."""
         async with self._lock:
             fresh = await discover_group(self._http, group)
+            self._silent.pop(group, None)
             before = {gvk: item for gvk, item in self._resources.items() if gvk.group == group}
             after = {item.gvk: item for item in fresh}
             if before == after:

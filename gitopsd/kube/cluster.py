@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -29,6 +29,7 @@ from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
 from gitopsd.kube.objects import live_object, look
 from gitopsd.kube.reader import Reader
+from gitopsd.kube.refusal import aggregated_api_down
 from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
 from gitopsd.kube.resource import Resource
 from gitopsd.kube.watches import Watches, with_children
@@ -149,7 +150,7 @@ class KubeCluster:
     async def observe(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
         """The live objects with `keys`, and all of `kinds` (and of kinds watched before) that are tracked as `app`'s.
 
-        Raises `ClusterError` naming the kind if one of them may not be listed.
+        Raises `ClusterError` for the trouble of the whole cluster; kinds with a trouble of their own are `unreadable`.
         """
         await anyio.lowlevel.checkpoint()
         self._apps.add(app)
@@ -157,10 +158,11 @@ class KubeCluster:
         self._watches.need(app, wanted)
         self._index.want(app, keys)
         await self._link.require()
-        await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
+        failed = await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
         if unread := self._index.unread(keys):
-            await self._reader.read(unread)
-        return Live(self._index.of(app, keys))
+            failed.update((await self._reader.read(unread)).failed)
+        unreadable = {kind: str(error) for kind, error in failed.items() if kind in wanted}
+        return Live(self._index.of(app, keys), unreadable)
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Watched objects whose owner references lead to one of `uids`, directly or through others."""
@@ -234,19 +236,31 @@ class KubeCluster:
 
     # ---- inside
 
-    async def _watch(self, versions: Mapping[GroupKind, GVK], wanted: Collection[GroupKind]) -> None:
+    async def _watch(
+        self, versions: Mapping[GroupKind, GVK], wanted: Iterable[GroupKind]
+    ) -> dict[GroupKind, ClusterError]:
+        """Have all of `wanted` watched, and what is below them; the kinds that cannot be, and why."""
         order = with_children(wanted)
+        failed: dict[GroupKind, ClusterError] = {}
         for kind in order:
             if self._watches.resource(kind) is None:
                 resource = await self._watchable(kind, versions.get(kind))
                 if resource is not None:
                     self._watches.start(resource)
-        await self._watches.settled(order, optional=set(order).difference(wanted))
+                if (silence := self._silence(kind, resource)) is not None:
+                    failed[kind] = silence
+        return {**failed, **await self._watches.settled(order)}
 
     async def _watchable(self, kind: GroupKind, gvk: GVK | None) -> Resource | None:
         """At the version that is asked for, so that it compares with what is applied; else at the preferred one."""
         resource = await self._resource(gvk) if gvk is not None else None
         return resource or await self._catalog.preferred(kind)
+
+    def _silence(self, kind: GroupKind, resource: Resource | None) -> ClusterError | None:
+        """Why the API behind a kind that is not watched does not answer; None if it does."""
+        if resource is None:
+            return self._catalog.silence(kind.group)
+        return None if resource.served else aggregated_api_down(self.name, resource.gvk)
 
     async def _resource(self, gvk: GVK) -> Resource | None:
         if gvk.group not in BUILT_IN:
@@ -338,7 +352,10 @@ class KubeCluster:
 
     async def _read_adopted(self, keys: set[ObjectKey]) -> None:
         try:
-            self._notify(await self._reader.read(keys))
+            read = await self._reader.read(keys)
+            self._notify(read.apps)
+            for error in read.failed.values():
+                _LOG.warning("children could not be read: %s", error)
         except ClusterError as error:
             _LOG.warning("children could not be read: %s", error)
         finally:

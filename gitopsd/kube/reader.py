@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -15,11 +16,19 @@ from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.objects import with_type
-from gitopsd.kube.refusal import Asked, refused
+from gitopsd.kube.refusal import Asked, concerns_all, refused
 from gitopsd.kube.resource import Resource, api_path
 
 _ONE_BY_ONE: Final = 10
 _PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The applications that what was read concerns, and the kinds that could not be read."""
+
+    apps: Apps
+    failed: Mapping[GroupKind, ClusterError]
 
 
 class Reader:
@@ -31,10 +40,10 @@ class Reader:
         self._resource_of = resource_of
         self._limiter = anyio.CapacityLimiter(8)
 
-    async def read(self, keys: Collection[ObjectKey]) -> Apps:
-        """Read `keys` (of watched kinds) into the index. Gives the applications concerned. Raises `ClusterError`."""
+    async def read(self, keys: Collection[ObjectKey]) -> Read:
+        """Read `keys` (of watched kinds) into the index. Raises `ClusterError` for the trouble of the whole cluster."""
         found: list[Apps] = []
-        failed: list[ClusterError] = []
+        failed: list[tuple[GroupKind, ClusterError]] = []
         places: dict[tuple[GroupKind, str], list[ObjectKey]] = defaultdict(list)
         for key in keys:
             places[key.group_kind, key.namespace].append(key)
@@ -48,9 +57,10 @@ class Reader:
                     continue
                 for key in wanted:
                     group.start_soon(self._get, resource, key, found, failed)
-        if failed:
-            raise failed[0]
-        return Apps().union(*found)
+        for _, error in failed:
+            if concerns_all(error):
+                raise error
+        return Read(Apps().union(*found), dict(failed))
 
     async def fetch(self, resource: Resource, key: ObjectKey) -> bytes:
         """The JSON of one object as it is now, past the index; empty if it is gone. Raises `ClusterError`."""
@@ -84,7 +94,9 @@ class Reader:
             )
         return answer.body.strip()
 
-    async def _get(self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[ClusterError]) -> None:
+    async def _get(
+        self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[tuple[GroupKind, ClusterError]]
+    ) -> None:
         try:
             async with self._limiter:
                 answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
@@ -92,9 +104,9 @@ class Reader:
                 raw = answer.body.strip()
                 found.append(self._index.fill(key, raw, orjson.loads(raw), resource.gvk))
             elif answer.status != 404:
-                failed.append(refused(Asked(self._http.cluster, "get", key.kind, key), answer))
+                failed.append((key.group_kind, refused(Asked(self._http.cluster, "get", key.kind, key), answer)))
         except ClusterError as error:
-            failed.append(error)
+            failed.append((key.group_kind, error))
 
     async def _list(
         self,
@@ -102,7 +114,7 @@ class Reader:
         namespace: str,
         wanted: Sequence[ObjectKey],
         found: list[Apps],
-        failed: list[ClusterError],
+        failed: list[tuple[GroupKind, ClusterError]],
     ) -> None:
         names = {key.name: key for key in wanted}
         gvk = resource.gvk
@@ -120,7 +132,7 @@ class Reader:
                 if not query["continue"]:
                     return
         except ClusterError as error:
-            failed.append(error)
+            failed.append((gvk.group_kind, error))
 
     async def _page(self, path: str, query: dict[str, str], kind: str) -> JsonObject:
         async with self._limiter:

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from gitopsd.core.errors import ClusterError
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.errors import ClusterDown, ClusterError
+from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.kube.answer import Answer
 
@@ -68,6 +68,24 @@ class Asked:
     def is_secret(self) -> bool:
         """Whether answers may hold a Secret's values."""
         return self.secret is not None or (self.key is not None and self.key.group_kind == ("", "Secret"))
+
+
+def concerns_all(error: ClusterError) -> bool:
+    """Whether this is the trouble of a whole cluster, not of one kind: no answer at all, credentials refused."""
+    return isinstance(error, ClusterDown) or error.status == 401
+
+
+def aggregated_api_down(cluster: str, gvk: GVK) -> ClusterError:
+    """The error for a kind that discovery lists as stale: an extension server serves it, which does not answer."""
+    return ClusterError(
+        f"{gvk.group_kind} cannot be read",
+        where=f"cluster {cluster}",
+        why=f"the aggregated API {gvk.api_version} does not answer",
+        hint=f"look at APIService {gvk.version}.{gvk.group} and at the Service behind it",
+        retryable=True,
+        status=503,
+        reason="ServiceUnavailable",
+    )
 
 
 def is_invalid(status: JsonObject) -> bool:

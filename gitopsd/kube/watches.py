@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from gitopsd.core.ids import GVK, AppName, GroupKind
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.kube.follow import Follower, Source
 from gitopsd.kube.index import Apps, Index
+from gitopsd.kube.refusal import concerns_all
 from gitopsd.kube.resource import Resource
 
 REPLICA_SET: Final = GroupKind("apps", "ReplicaSet")
@@ -152,11 +153,13 @@ class Watches:
         self._watches[kind] = running
         self._group.start_soon(self._run, kind, running)
 
-    async def settled(self, kinds: Iterable[GroupKind], *, optional: Collection[GroupKind] = ()) -> None:
-        """Wait until the lists of `kinds` are complete. Raises `ClusterError` for a kind that may not be listed.
+    async def settled(self, kinds: Iterable[GroupKind]) -> Mapping[GroupKind, ClusterError]:
+        """Wait until the lists of `kinds` are complete; those that cannot be kept up now, and why.
 
-        A kind that turns out not to be served any more has no objects; `optional` ones are allowed to fail.
+        A kind that turns out not to be served any more has no objects. Raises `ClusterError` for what is the trouble of
+        the whole cluster.
         """
+        failed: dict[GroupKind, ClusterError] = {}
         for kind in kinds:
             running = self._watches.get(kind)
             if running is None:
@@ -164,10 +167,13 @@ class Watches:
             try:
                 await running.follower.settled()
             except ClusterError as error:
+                if concerns_all(error):
+                    raise
                 if error.status == 404:
                     self.close(kind)
-                elif kind not in optional:
-                    raise
+                else:
+                    failed[kind] = error
+        return failed
 
     def forget(self, app: AppName, kinds: Iterable[GroupKind]) -> None:
         """`app` needs `kinds` no more, nor what only they have below them."""

@@ -20,6 +20,9 @@ class ClusterAccess:
 
     Exactly one of: `kubeconfig` (path; `context` picks one of its contexts, "" its current one), `in_cluster`, or
     `server` with `token`, `token_file` or `client_certificate` + `client_key` (PEM). `ca` is PEM.
+
+    `namespaces`: only these are looked at (() is all), and objects without a namespace only with `cluster_resources`:
+    for credentials that may not do more.
     """
 
     name: str
@@ -34,6 +37,8 @@ class ClusterAccess:
     ca: str = ""
     insecure: bool = False
     tls_server_name: str = ""
+    namespaces: tuple[str, ...] = ()
+    cluster_resources: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,9 @@ class Cluster(Protocol):
         """The live objects with `keys`, and all of `kinds` (and of kinds watched before) that are tracked as `app`'s.
 
         Starts a watch for each kind that has none and waits until it has listed; from then on the answer costs no
-        request. A kind that is not served has no objects. Raises `ClusterError` naming the kind if it may not be
-        listed.
+        request. A kind that is not served has no objects. A kind that cannot be read now (no permission, a webhook or
+        an aggregated API that does not answer) is `unreadable` and hurts no other; only what concerns the whole cluster
+        is raised.
         """
         ...
 

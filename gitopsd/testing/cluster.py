@@ -57,7 +57,7 @@ class FakeCluster:
         self._listeners: dict[object, Listener] = {}
         self._needs: dict[AppName, set[GroupKind]] = {}
         self._wants: dict[AppName, set[ObjectKey]] = {}
-        self._forbidden: set[GroupKind] = set()
+        self._unreadable: dict[GroupKind, str] = {}
         self._errors: dict[str, list[ClusterError]] = {}
         self._down = ""
         for namespace in ("default", "kube-system"):
@@ -133,11 +133,24 @@ class FakeCluster:
 
     def forbid(self, kind: GroupKind) -> None:
         """gitopsd may not list this kind."""
-        self._forbidden.add(kind)
+        error = ClusterError(
+            f"{kind} may not be listed",
+            where=f"cluster {self.name}",
+            hint="add a rule to its role",
+            status=403,
+            reason="Forbidden",
+        )
+        self.make_unreadable(kind, str(error))
+
+    def make_unreadable(self, kind: GroupKind, reason: str) -> None:
+        """Nobody can say what there is of this kind; who needs it hears of that."""
+        self._unreadable[kind] = reason
+        self._tell({app for app, needed in self._needs.items() if kind in needed})
 
     def allow(self, kind: GroupKind) -> None:
-        """It may again."""
-        self._forbidden.discard(kind)
+        """The kind can be read again; who needs it hears of that."""
+        if self._unreadable.pop(kind, None) is not None:
+            self._tell({app for app, needed in self._needs.items() if kind in needed})
 
     # What a test looks at
 
@@ -175,18 +188,12 @@ class FakeCluster:
         self._needs.setdefault(app, set()).update(asked)
         self._wants[app] = set(keys)
         await self._arrive("observe")
-        for kind in sorted(asked & self._forbidden):
-            raise ClusterError(
-                f"{kind} may not be listed",
-                where=f"cluster {self.name}",
-                hint="add a rule to its role",
-                status=403,
-                reason="Forbidden",
-            )
-        watched = set().union(*self._needs.values())
+        unreadable = {kind: self._unreadable[kind] for kind in sorted(asked & self._unreadable.keys())}
+        watched = set().union(*self._needs.values()).difference(unreadable)
         found = [self._server.live(key) for key in self._objects.bodies if key.group_kind in watched]
         wanted = self._wants[app]
-        return Live({one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)})
+        mine = {one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)}
+        return Live(mine, unreadable)
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Objects whose owner references lead to one of `uids`."""
