@@ -21,7 +21,7 @@ def later(seconds: float) -> datetime:
 
 def a_widget(age: float, **more: object) -> JsonObject:
     metadata = {"name": "a", "creationTimestamp": later(-age).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": metadata, **more}  # type: ignore[dict-item]  # JSON
+    return {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": metadata, **more}  # type: ignore[dict-item]  # the values that tests give are JSON
 
 
 def test_progressing_lasts_for_ever_where_no_timeout_says_otherwise() -> None:
