@@ -202,7 +202,7 @@ class EngineWorker:
     async def _write(self, outgoing: MemoryObjectReceiveStream[bytes]) -> None:
         try:
             async for frame in outgoing:
-                await self._stdin.send(frame)
+                await self._stdin.send(_with_waiting(frame, outgoing))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             self.usable = False
 
@@ -242,6 +242,18 @@ class EngineWorker:
             return f"it was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
         first = self._stderr.decode(errors="replace").strip().partition("\n")[0][:300]
         return f"it ended with exit code {code}" + (f" ({first})" if first else "")
+
+
+def _with_waiting(first: bytes, outgoing: MemoryObjectReceiveStream[bytes]) -> bytes:
+    """`first` and the frames that wait behind it, up to a chunk: a system call costs more than a small frame."""
+    frames, size = [first], len(first)
+    while size < _CHUNK:
+        try:
+            frames.append(outgoing.receive_nowait())
+        except (anyio.WouldBlock, anyio.EndOfStream):
+            break
+        size += len(frames[-1])
+    return b"".join(frames) if len(frames) > 1 else first
 
 
 def _milliseconds(seconds: float) -> int:
