@@ -135,6 +135,7 @@ class _Reading:
             no_proxy=parse_no_proxy(self._get("noProxy")),
             depth=self._number("depth"),
             enable_lfs=self._flag("enableLfs"),
+            submodules=kind == OriginKind.GIT,  # Argo CD fetches them of every repository
             force_basic_auth=self._flag("forceHttpBasicAuth"),
             insecure_oci_force_http=self._flag("insecureOCIForceHttp"),
             written_at=self.where,

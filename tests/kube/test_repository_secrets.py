@@ -74,6 +74,7 @@ def test_every_key_that_argo_cd_writes_is_read() -> None:
             insecure=True,
             ca="PEM of git.example.org",
             enable_lfs=True,
+            submodules=True,
             force_basic_auth=True,
             proxy=Proxy("socks5", "p", 1080),
             no_proxy=(".example.net", "10.0.0.0/8"),
@@ -86,6 +87,7 @@ def test_every_key_that_argo_cd_writes_is_read() -> None:
 def test_ssh_has_argo_cds_known_hosts_and_no_certificates() -> None:
     (access,) = read(secret("ssh", url="git@git.example.org:a.git", sshPrivateKey="KEY")).repositories
     assert access == RepositoryAccess(
+        submodules=True,
         "git@git.example.org:a.git", ssh_private_key=Secret("KEY"), ssh_known_hosts=TRUST.known_hosts
     )
     (access,) = read(secret("ssh", url="ssh://git@h/a.git", insecure="true")).repositories
@@ -172,7 +174,7 @@ def test_values_of_a_wrong_kind_are_said_and_count_as_nothing() -> None:
     odd = secret("odd", url="https://h/a", insecure="CANARY", depth="CANARY", gcpServiceAccountKey="CANARY")
     odd["data"]["password"] = "no base64!"  # type: ignore[index]  # written as plain dicts
     found = read(odd)
-    assert found.repositories == (RepositoryAccess("https://h/a"),)
+    assert found.repositories == (RepositoryAccess("https://h/a", submodules=True),)
     assert len(found.warnings) == 3
     assert "CANARY" not in "".join(found.warnings)
 
