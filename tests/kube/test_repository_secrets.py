@@ -87,8 +87,10 @@ def test_every_key_that_argo_cd_writes_is_read() -> None:
 def test_ssh_has_argo_cds_known_hosts_and_no_certificates() -> None:
     (access,) = read(secret("ssh", url="git@git.example.org:a.git", sshPrivateKey="KEY")).repositories
     assert access == RepositoryAccess(
+        "git@git.example.org:a.git",
+        ssh_private_key=Secret("KEY"),
+        ssh_known_hosts=TRUST.known_hosts,
         submodules=True,
-        "git@git.example.org:a.git", ssh_private_key=Secret("KEY"), ssh_known_hosts=TRUST.known_hosts
     )
     (access,) = read(secret("ssh", url="ssh://git@h/a.git", insecure="true")).repositories
     assert (access.insecure, access.insecure_ignore_host_key) == (False, True)
