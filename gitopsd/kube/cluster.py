@@ -14,7 +14,7 @@ import anyio.lowlevel
 import orjson
 
 from gitopsd.core.document import Document
-from gitopsd.core.errors import ClusterDown, ClusterError
+from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.live import Live, LiveObject, Prediction
@@ -168,17 +168,19 @@ class KubeCluster:
         """Watched objects whose owner references lead to one of `uids`, directly or through others."""
         return self._index.children(uids)
 
-    async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+    async def predict(
+        self, objects: Sequence[tuple[DesiredObject, LiveObject | None]], *, impersonate: str = ""
+    ) -> Sequence[Prediction]:
         """A server-side dry-run apply of each object, in order. Raises `ClusterError` if none can be made."""
         await self._link.require()
         answers: list[Prediction | None] = [None] * len(objects)
-        failed: list[ClusterError] = []
+        failed: list[ClusterError | SpecError] = []
 
         async def one(place: int, desired: DesiredObject, live: LiveObject | None) -> None:
             try:
                 async with self._rehearsals:
-                    answers[place] = await self._predict(desired, live)
-            except ClusterError as error:
+                    answers[place] = await self._predict(desired, live, impersonate)
+            except (ClusterError, SpecError) as error:
                 failed.append(error)
                 group.cancel_scope.cancel()
 
@@ -189,7 +191,7 @@ class KubeCluster:
             raise failed[0]
         return [answer for answer in answers if answer is not None]
 
-    async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
+    async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
         """Server-side apply by force; the object as it is then, which `observe` knows too. Raises `ClusterError`."""
         await self._link.require()
         resource = await self._known(desired.gvk, desired.key)
@@ -197,7 +199,7 @@ class KubeCluster:
         applied: LiveObject | None = None
         body: JsonObject = {}
         try:
-            raw = await self._writer.apply(permit, resource, desired)
+            raw = await self._writer.apply(permit, resource, desired, impersonate=impersonate)
             body = orjson.loads(raw)
             applied = live_object(look(body, desired.gvk.group, desired.gvk.kind), desired.gvk, raw)
         finally:
@@ -207,10 +209,13 @@ class KubeCluster:
             self._definitions.touched(group, plural)
         return applied
 
-    async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
+    async def delete(
+        self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
+    ) -> None:
         """Delete exactly this object (uid precondition); one that is gone is no error. Raises `ClusterError`."""
         await self._link.require()
-        await self._writer.delete(permit, await self._known(live.gvk, live.key), live, propagation)
+        resource = await self._known(live.gvk, live.key)
+        await self._writer.delete(permit, resource, live, propagation, impersonate=impersonate)
 
     async def look_up(self, gvk: GVK, namespace: str, name: str) -> bytes:
         """The object, or with no `name` the list of all of them (in `namespace`, or everywhere), as JSON; `{}` for one
@@ -285,11 +290,11 @@ class KubeCluster:
             )
         return resource
 
-    async def _predict(self, desired: DesiredObject, live: LiveObject | None) -> Prediction:
+    async def _predict(self, desired: DesiredObject, live: LiveObject | None, impersonate: str) -> Prediction:
         version = live.resource_version if live is not None else ""
         try:
             resource = await self._known(desired.gvk, desired.key)
-            raw, current = await self._rehearse(resource, desired, live)
+            raw, current = await self._rehearse(resource, desired, live, impersonate)
         except ClusterDown:
             raise
         except ClusterError as error:
@@ -300,12 +305,12 @@ class KubeCluster:
         return Prediction(desired.digest, version, Document(raw, orjson.loads), current=before)
 
     async def _rehearse(
-        self, resource: Resource, desired: DesiredObject, live: LiveObject | None
+        self, resource: Resource, desired: DesiredObject, live: LiveObject | None, impersonate: str
     ) -> tuple[bytes, bytes]:
         """A dry-run, and what it stood on where that is not `live`: another version, or changed in the meantime."""
         raw = current = b""
         for _ in range(_REHEARSALS_OF_ONE):
-            raw = await self._writer.rehearse(resource, desired)
+            raw = await self._writer.rehearse(resource, desired, impersonate=impersonate)
             stood_on = _resource_version(raw)
             if live is None or (live.gvk == desired.gvk and live.resource_version == stood_on):
                 return raw, b""

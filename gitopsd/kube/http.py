@@ -54,6 +54,7 @@ class _Sent:
     kind: str
     timeout: aiohttp.ClientTimeout
 
+    impersonate: str = ""
 
 class KubeHttp:
     """The connection to one API server.
@@ -139,11 +140,14 @@ class KubeHttp:
         kind: str = "",
         timeout: float = 60.0,
     ) -> Answer:
+        impersonate: str = "",
         """Like `request`, tried again on 429 (after `Retry-After`), 5xx and broken connections, within bounds.
 
         Only for requests that may be sent twice: reads, server-side apply, deletes with a uid precondition.
         """
+        `impersonate`: the service account's user name as whom it is made; raises `SpecError` for any other text.
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
+        user = ServiceAccount.of_user(impersonate).user if impersonate else ""
         sent = _Sent(method, _target(path, query), body, content_type, accept, verb or method.lower(), kind, limits)
         attempts = Attempts(self._policy, self._clock, self._clock.monotonic())
         while True:
@@ -342,3 +346,5 @@ def _headers(sent: _Sent, credentials: Credentials) -> Mapping[str, str]:
     if credentials.authorization is not None:
         headers["Authorization"] = credentials.authorization.reveal()
     return headers
+    if sent.impersonate:
+        headers["Impersonate-User"] = sent.impersonate

@@ -43,7 +43,9 @@ class Writer:
         self._clock = clock
         self._on_warning = on_warning
 
-    async def apply(self, permit: Permit, resource: Resource, desired: DesiredObject) -> bytes:
+    async def apply(
+        self, permit: Permit, resource: Resource, desired: DesiredObject, *, impersonate: str = ""
+    ) -> bytes:
         """Server-side apply by force; the object's JSON as it is afterwards. Raises `ClusterError`."""
         attempts = Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
         while True:
@@ -56,6 +58,7 @@ class Writer:
                 query=_APPLY_QUERY,
                 body=desired.document.raw,
                 content_type=APPLY,
+                impersonate=impersonate,
             )
             delay = attempts.next_delay(answer.retry_after) if answer.status == 409 else None
             if delay is None:
@@ -66,7 +69,9 @@ class Writer:
         self._warn(desired.key, answer)
         return answer.body.strip()
 
-    async def delete(self, permit: Permit, resource: Resource, live: LiveObject, propagation: str) -> None:
+    async def delete(
+        self, permit: Permit, resource: Resource, live: LiveObject, propagation: str, *, impersonate: str = ""
+    ) -> None:
         """Delete the object with this uid. One that is gone, or replaced by another of its name, is no error."""
         if propagation not in _PROPAGATIONS:
             raise ClusterError(
@@ -87,11 +92,12 @@ class Writer:
             method="DELETE",
             path=resource.path(live.key),
             body=orjson.dumps(options),
+            impersonate=impersonate,
         )
         if not answer.ok and answer.status not in (404, 409):
             raise refused(Asked(self._http.cluster, "delete", live.key.kind, live.key), answer)
 
-    async def rehearse(self, resource: Resource, desired: DesiredObject) -> bytes:
+    async def rehearse(self, resource: Resource, desired: DesiredObject, *, impersonate: str = "") -> bytes:
         """The object's JSON as an apply would leave it. Raises `ClusterError`."""
         answer = await self._http.call(
             "PATCH",
@@ -101,6 +107,7 @@ class Writer:
             content_type=APPLY,
             verb="dry-run",
             kind=desired.key.kind,
+            impersonate=impersonate,
         )
         if not answer.ok:
             raise refused(_asked(self._http, "apply", desired), answer)
@@ -127,12 +134,22 @@ async def write(
     body: bytes,
     query: Mapping[str, str] | None = None,
     content_type: str = JSON,
+    impersonate: str = "",
 ) -> Answer:
     """Send a request that changes the object `key`. Raises `PermissionError` if the permit is for another object."""
     if permit.key != key:
         raise PermissionError(f"the permit of {permit.app} is for {permit.key}, not for {key}")
     verb = {"PATCH": "apply", "DELETE": "delete"}[method]
-    return await http.call(method, path, query=query, body=body, content_type=content_type, verb=verb, kind=key.kind)
+    return await http.call(
+        method,
+        path,
+        query=query,
+        body=body,
+        content_type=content_type,
+        verb=verb,
+        kind=key.kind,
+        impersonate=impersonate,
+    )
 
 
 def _asked(http: KubeHttp, verb: str, desired: DesiredObject) -> Asked:

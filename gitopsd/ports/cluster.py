@@ -67,6 +67,9 @@ class Cluster(Protocol):
 
     Retries of 429, 5xx and conflicts, with `Retry-After`, happen behind this door and are bounded; an error that comes
     out of it is worth a back-off of its own.
+
+    `impersonate` is the user name of a service account (`core.serviceaccount.ServiceAccount.user`) whose rights count
+    instead of gitopsd's own; any other text raises `SpecError` and nothing is sent (J14). "" are gitopsd's own rights.
     """
 
     @property
@@ -105,19 +108,23 @@ class Cluster(Protocol):
         """Watched objects whose owner references lead to one of `uids`, directly or through others."""
         ...
 
-    async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+    async def predict(
+        self, objects: Sequence[tuple[DesiredObject, LiveObject | None]], *, impersonate: str = ""
+    ) -> Sequence[Prediction]:
         """A server-side dry-run apply of each object, in order; an object that the API server refuses is an answer, not
         an error.
         """
         ...
 
-    async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
+    async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
         """Server-side apply with field manager `gitopsd` and force; the object as it is afterwards, which `observe` now
         knows too.
         """
         ...
 
-    async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
+    async def delete(
+        self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
+    ) -> None:
         """Delete exactly this object (uid precondition). An object that is gone already is no error."""
         ...
 

@@ -28,13 +28,14 @@ _VERSION: Final = "v1.36.3"
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One object that was written: `verb` is `apply` or `delete` (with its propagation)."""
+    """One object that was written: `verb` is `apply` or `delete` (with its propagation), `user` as whom it was done."""
 
     verb: str
     key: ObjectKey
     propagation: str = ""
 
 
+    user: str = ""
 class FakeCluster:
     """`ports.Cluster` in memory.
 
@@ -60,6 +61,7 @@ class FakeCluster:
         self._unreadable: dict[GroupKind, str] = {}
         self._errors: dict[str, list[ClusterError]] = {}
         self._down = ""
+        self.predicted_as: list[str] = []  # whom each call of `predict` impersonated
         for namespace in ("default", "kube-system"):
             self.create(a_namespace(namespace))
 
@@ -199,18 +201,20 @@ class FakeCluster:
         """Objects whose owner references lead to one of `uids`."""
         return self._server.children(uids)
 
-    async def predict(self, objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+    async def predict(
+        self, objects: Sequence[tuple[DesiredObject, LiveObject | None]], *, impersonate: str = ""
+    ) -> Sequence[Prediction]:
         """What an apply of each would give."""
         await self._arrive("predict")
         self.predicted += [desired.key for desired, _ in objects]
         return [self._server.predict(desired, live) for desired, live in objects]
 
-    async def apply(self, permit: Permit, desired: DesiredObject) -> LiveObject:
+    async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
         """Server-side apply by force."""
         _check(permit, desired.key)
         await self._arrive("apply", desired.key)
         self._server.admit(desired)
-        self.writes.append(Write("apply", desired.key))
+        self.writes.append(Write("apply", desired.key, user=user))
         before = self._concerned(desired.key)
         self._keep(desired.key, self._objects.applied(desired.key, desired.document.body(), desired.gvk), tell=False)
         live = self._server.live(desired.key)
@@ -219,14 +223,18 @@ class FakeCluster:
             self._control(desired.key)
         return live
 
-    async def delete(self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground") -> None:
+    async def delete(
+        self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
+    ) -> None:
         """Delete exactly this object."""
+        self.predicted_as.append(_user(impersonate))
         _check(permit, live.key)
         await self._arrive("delete", live.key)
         body = self._objects.bodies.get(live.key)
         if body is None or text(body, "metadata", "uid") != live.uid:
             return
-        self.writes.append(Write("delete", live.key, propagation))
+        self.writes.append(Write("delete", live.key, propagation, user))
+        user = _user(impersonate)
         if sequence(body, "metadata", "finalizers"):
             self.edit(live.key, lambda found: found["metadata"].update(deletionTimestamp="2030-01-01T00:00:00Z"))
         else:
@@ -243,6 +251,7 @@ class FakeCluster:
         await anyio.lowlevel.checkpoint()
         self.forgotten.append((app, frozenset(kinds)))
         self._needs.get(app, set()).difference_update(kinds)
+        user = _user(impersonate)
         self._wants[app] = {key for key in self._wants.get(app, ()) if key.group_kind not in kinds}
         if not self._needs.get(app):
             self._needs.pop(app, None)
@@ -337,3 +346,7 @@ def _uid(body: JsonObject) -> str:
 if TYPE_CHECKING:
     _cluster: Cluster = FakeCluster()
     _clusters: Clusters = FakeClusters(FakeCluster())
+def _user(impersonate: str) -> str:
+    return ServiceAccount.of_user(impersonate).user if impersonate else ""
+
+

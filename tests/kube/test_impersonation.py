@@ -1,0 +1,101 @@
+"""Requests that are made as a service account: its rights count, and the API server knows."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from gitopsd.core.errors import ClusterError, SpecError
+from gitopsd.core.ids import AppName
+from gitopsd.core.permit import permit_object
+from gitopsd.core.serviceaccount import ServiceAccount
+from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.cluster import KubeCluster
+from gitopsd.testing.builders import a_config_map, an_app
+from tests.cluster_fixture import ApiServer
+from tests.contracts.cluster_contract import CONFIG_MAP, desired
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+def account(api_server: ApiServer, namespace: str, name: str, *verbs: str) -> str:
+    """The user name of a service account that may do this to ConfigMaps of the namespace."""
+    path = f"{RBAC}/namespaces/{namespace}"
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}]
+    api_server.do("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
+    api_server.do("POST", f"{path}/roles", {"metadata": {"name": name}, "rules": rules})
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }
+    api_server.do("POST", f"{path}/rolebindings", binding)
+    return ServiceAccount(namespace, name).user
+
+
+def impersonated(api_server: ApiServer, user: str) -> list[tuple[str, bool, set[str]]]:
+    """What was asked as this user: verb, whether it was a dry-run, the groups that it was in."""
+    found = []
+    for entry in api_server.audit():
+        who = entry.get("impersonatedUser")
+        if isinstance(who, Mapping) and who["username"] == user:
+            found.append((str(entry["verb"]), "dryRun=All" in str(entry["requestURI"]), set(who["groups"])))
+    return found
+
+
+async def test_N1_writes_and_dry_runs_are_made_as_the_service_account(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str
+) -> None:
+    user = account(api_server, namespace, "deployer", "get", "create", "patch", "delete")
+    wanted = desired(a_config_map("mine", namespace=namespace), "shop")
+    (prediction,) = await cluster.predict([(wanted, None)], impersonate=user)
+    assert prediction.error == ""
+    permit = permit_object(an_app(), wanted.key)
+    live = await cluster.apply(permit, wanted, impersonate=user)
+    await cluster.delete(permit, live, impersonate=user)
+    asked = {(verb, dry_run) for verb, dry_run, _ in impersonated(api_server, user)}
+    assert asked == {("patch", True), ("patch", False), ("delete", False)}
+    groups = {"system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"}
+    assert all(found == groups for _, _, found in impersonated(api_server, user))
+
+
+async def test_N1_what_the_service_account_may_not_do_is_not_done(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str
+) -> None:
+    user = account(api_server, namespace, "reader", "get")
+    wanted = desired(a_config_map("mine", namespace=namespace), "shop")
+    permit = permit_object(an_app(), wanted.key)
+    with pytest.raises(ClusterError) as refused:
+        await cluster.apply(permit, wanted, impersonate=user)
+    assert (refused.value.status, user in str(refused.value)) == (403, True)
+    (prediction,) = await cluster.predict([(wanted, None)], impersonate=user)
+    assert user in prediction.error
+    live = await cluster.apply(permit, wanted)
+    with pytest.raises(ClusterError, match="reader"):
+        await cluster.delete(permit, live, impersonate=user)
+    assert (await cluster.observe(AppName("shop"), [wanted.key], [CONFIG_MAP])).objects
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "admin",
+        "system:admin",
+        "system:serviceaccount::",
+        "system:serviceaccount:a:",
+        "system:serviceaccount:a:b\r\nX: y",
+    ],
+)
+async def test_J14_nobody_else_can_be_impersonated_and_nothing_is_sent(
+    cluster: KubeCluster, namespace: str, user: str, requests: list[RequestMade]
+) -> None:
+    wanted = desired(a_config_map("mine", namespace=namespace), "shop")
+    permit = permit_object(an_app(), wanted.key)
+    live = await cluster.apply(permit, wanted)
+    before = [made for made in requests if made.verb in ("apply", "dry-run", "delete")]
+    with pytest.raises(SpecError):
+        await cluster.apply(permit, wanted, impersonate=user)
+    with pytest.raises(SpecError):
+        await cluster.predict([(wanted, None)], impersonate=user)
+    with pytest.raises(SpecError):
+        await cluster.delete(permit, live, impersonate=user)
+    assert [made for made in requests if made.verb in ("apply", "dry-run", "delete")] == before
