@@ -17,6 +17,7 @@ import aiohttp
 import anyio
 
 from gitopsd.core.errors import ClusterDown, ClusterError, shown_url
+from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.kube.answer import Answer, RequestMade
 from gitopsd.kube.credentials import Credentials, read_credentials
 from gitopsd.kube.lines import LineSplitter
@@ -53,8 +54,8 @@ class _Sent:
     verb: str
     kind: str
     timeout: aiohttp.ClientTimeout
-
     impersonate: str = ""
+
 
 class KubeHttp:
     """The connection to one API server.
@@ -139,16 +140,18 @@ class KubeHttp:
         verb: str = "",
         kind: str = "",
         timeout: float = 60.0,
-    ) -> Answer:
         impersonate: str = "",
+    ) -> Answer:
         """Like `request`, tried again on 429 (after `Retry-After`), 5xx and broken connections, within bounds.
 
         Only for requests that may be sent twice: reads, server-side apply, deletes with a uid precondition.
-        """
         `impersonate`: the service account's user name as whom it is made; raises `SpecError` for any other text.
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
+        """
         user = ServiceAccount.of_user(impersonate).user if impersonate else ""
-        sent = _Sent(method, _target(path, query), body, content_type, accept, verb or method.lower(), kind, limits)
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
+        sent = _Sent(
+            method, _target(path, query), body, content_type, accept, verb or method.lower(), kind, limits, user
+        )
         attempts = Attempts(self._policy, self._clock, self._clock.monotonic())
         while True:
             outcome = await self._tried(sent)
@@ -345,6 +348,6 @@ def _headers(sent: _Sent, credentials: Credentials) -> Mapping[str, str]:
         headers["Content-Type"] = sent.content_type
     if credentials.authorization is not None:
         headers["Authorization"] = credentials.authorization.reveal()
-    return headers
     if sent.impersonate:
         headers["Impersonate-User"] = sent.impersonate
+    return headers
