@@ -16,6 +16,7 @@ from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
 from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange
+from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.testing.apiserver import ApiServer
 from gitopsd.testing.builders import a_namespace
