@@ -34,9 +34,10 @@ class KindFilter:
     kinds: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
 
-    def fits(self, kind: GroupKind, cluster: str) -> bool:
-        """Whether it means `kind` on the cluster at the URL (or of the name) `cluster`."""
-        return _any(self.groups, kind.group) and _any(self.kinds, kind.kind) and _any(self.clusters, cluster)
+    def fits(self, kind: GroupKind, *cluster: str) -> bool:
+        """Whether it means `kind` on the cluster with these names (its URL, its name)."""
+        here = any(_any(self.clusters, name) for name in cluster)
+        return here and _any(self.groups, kind.group) and _any(self.kinds, kind.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,13 @@ class ResourceSettings:
     mask_annotations: frozenset[str] = field(default_factory=frozenset)
     tracking: Tracking = field(default_factory=Tracking)
 
-    def excluded(self, kind: GroupKind, cluster: str) -> bool:
-        """Whether objects of `kind` on `cluster` are neither watched, compared nor shown."""
-        if any(item.fits(kind, cluster) for item in self.exclusions):
+    def excluded(self, kind: GroupKind, *cluster: str) -> bool:
+        """Whether objects of `kind` on the cluster with these names (URL, name) are neither watched, compared nor
+        shown.
+        """
+        if any(item.fits(kind, *cluster) for item in self.exclusions):
             return True
-        return bool(self.inclusions) and not any(item.fits(kind, cluster) for item in self.inclusions)
+        return bool(self.inclusions) and not any(item.fits(kind, *cluster) for item in self.inclusions)
 
 
 def _any(patterns: tuple[str, ...], text: str) -> bool:

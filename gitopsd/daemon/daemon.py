@@ -169,6 +169,7 @@ class Daemon(AsyncContextManagerMixin):
         before = self.config
         rooms.repositories.reconfigure(config)
         rooms.sops.reconfigure(config.sops)
+        rooms.clusters.customize(config.resources)
         clusters_changed = config.clusters != before.clusters
         if clusters_changed:
             await rooms.clusters.reconfigure(config.clusters)

@@ -83,6 +83,7 @@ class OpenRooms(AsyncContextManagerMixin):
             KubeClusters(
                 config.clusters,
                 clock=self._clock,
+                resources=config.resources,
                 on_request=self._kube_request,
                 on_warning=_kube_warning,
                 on_connection=self._connection,

@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import orjson
 
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.document import Document
 from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
@@ -66,6 +67,7 @@ class KubeCluster:
         *,
         clock: Clock,
         settings: KubeSettings | None = None,
+        resources: ResourceSettings | None = None,
         on_request: Callable[[RequestMade], None] = lambda _: None,
         on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
         on_connection: Callable[[KubeCluster, Connection], None] = lambda _cluster, _connection: None,
@@ -74,6 +76,7 @@ class KubeCluster:
         self._tell_connection = on_connection
         self._clock = clock
         self._settings = settings or KubeSettings()
+        self._resources = resources or ResourceSettings()
         self._http = KubeHttp(
             access,
             clock=clock,
@@ -131,6 +134,20 @@ class KubeCluster:
         """The kinds that are watched now."""
         return self._watches.kinds()
 
+    def excluded(self, kind: GroupKind) -> bool:
+        """Whether the configuration leaves this kind out here."""
+        return self._resources.excluded(kind, self.server, self.name)
+
+    def configure(self, resources: ResourceSettings) -> None:
+        """Go by these settings from now on: watches that they forbid end, all applications look again."""
+        if resources == self._resources:
+            return
+        self._resources = resources
+        for kind in self._watches.kinds():
+            if self.excluded(kind):
+                self._watches.close(kind)
+        self._tell(frozenset(self._apps))
+
     async def repository_secrets(self, namespace: str) -> RepositorySecretsFound:
         """Argo CD's repositories and credential templates of a namespace. Raises `ClusterError`."""
         await self._link.require()
@@ -154,7 +171,8 @@ class KubeCluster:
         """
         await anyio.lowlevel.checkpoint()
         self._apps.add(app)
-        wanted = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
+        asked = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
+        wanted = [kind for kind in asked if not self.excluded(kind)]
         self._watches.need(app, wanted)
         self._index.want(app, keys)
         await self._link.require()
@@ -193,6 +211,7 @@ class KubeCluster:
 
     async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
         """Server-side apply by force; the object as it is then, which `observe` knows too. Raises `ClusterError`."""
+        self._check_included(desired.key)
         await self._link.require()
         resource = await self._known(desired.gvk, desired.key)
         self._index.hold(desired.key)
@@ -213,6 +232,7 @@ class KubeCluster:
         self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
     ) -> None:
         """Delete exactly this object (uid precondition); one that is gone is no error. Raises `ClusterError`."""
+        self._check_included(live.key)
         await self._link.require()
         resource = await self._known(live.gvk, live.key)
         await self._writer.delete(permit, resource, live, propagation, impersonate=impersonate)
@@ -241,11 +261,20 @@ class KubeCluster:
 
     # ---- inside
 
+    def _check_included(self, key: ObjectKey) -> None:
+        if self.excluded(key.group_kind):
+            raise ClusterError(
+                f"{key.group_kind} is excluded",
+                where=f"cluster {self.name}, {key}",
+                hint="take it out of git, or change resources.exclusions and resources.inclusions",
+                reason="Excluded",
+            )
+
     async def _watch(
         self, versions: Mapping[GroupKind, GVK], wanted: Iterable[GroupKind]
     ) -> dict[GroupKind, ClusterError]:
         """Have all of `wanted` watched, and what is below them; the kinds that cannot be, and why."""
-        order = with_children(wanted)
+        order = [kind for kind in with_children(wanted) if not self.excluded(kind)]
         failed: dict[GroupKind, ClusterError] = {}
         for kind in order:
             if self._watches.resource(kind) is None:

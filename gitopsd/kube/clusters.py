@@ -10,6 +10,7 @@ import anyio
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskStatus
 
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import SpecError
 from gitopsd.core.ids import ObjectKey
 from gitopsd.kube.answer import RequestMade
@@ -36,6 +37,7 @@ class KubeClusters(AsyncContextManagerMixin):
         *,
         clock: Clock,
         settings: KubeSettings | None = None,
+        resources: ResourceSettings | None = None,
         on_request: Callable[[RequestMade], None] = lambda _: None,
         on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
         on_connection: OnConnection = lambda _cluster, _connection: None,
@@ -43,6 +45,7 @@ class KubeClusters(AsyncContextManagerMixin):
         self._accesses = tuple(accesses)
         self._clock = clock
         self._settings = settings
+        self._resources = resources or ResourceSettings()
         self._on_request = on_request
         self._on_warning = on_warning
         self._on_connection = on_connection
@@ -62,6 +65,12 @@ class KubeClusters(AsyncContextManagerMixin):
     def all(self) -> tuple[KubeCluster, ...]:
         """The clusters, in the order of the configuration."""
         return tuple(self._open[access.name][0] for access in self._accesses)
+
+    def customize(self, resources: ResourceSettings) -> None:
+        """Have all clusters, also those that come later, go by these settings of kinds."""
+        self._resources = resources
+        for cluster, _ in self._open.values():
+            cluster.configure(resources)
 
     async def reconfigure(self, accesses: Sequence[ClusterAccess]) -> None:
         """Have exactly these clusters; those whose access did not change keep their connections and watches."""
@@ -83,6 +92,7 @@ class KubeClusters(AsyncContextManagerMixin):
             access,
             clock=self._clock,
             settings=self._settings,
+            resources=self._resources,
             on_request=self._on_request,
             on_warning=self._on_warning,
             on_connection=self._on_connection,

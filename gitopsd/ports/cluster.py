@@ -86,6 +86,10 @@ class Cluster(Protocol):
         """The state of the connection now; no request."""
         ...
 
+    def excluded(self, kind: GroupKind) -> bool:
+        """Whether the configuration leaves this kind out here: it is neither watched, compared nor applied."""
+        ...
+
     async def target(self) -> RenderTarget:
         """Version and served APIs, from discovery (cached)."""
         ...
@@ -98,9 +102,9 @@ class Cluster(Protocol):
         """The live objects with `keys`, and all of `kinds` (and of kinds watched before) that are tracked as `app`'s.
 
         Starts a watch for each kind that has none and waits until it has listed; from then on the answer costs no
-        request. A kind that is not served has no objects. A kind that cannot be read now (no permission, a webhook or
-        an aggregated API that does not answer) is `unreadable` and hurts no other; only what concerns the whole cluster
-        is raised.
+        request. A kind that is not served, or excluded, has no objects. A kind that cannot be read now (no permission,
+        a webhook or an aggregated API that does not answer) is `unreadable` and hurts no other; only what concerns the
+        whole cluster is raised.
         """
         ...
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.lowlevel
 
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
-from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange
 from gitopsd.core.serviceaccount import ServiceAccount
+from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.testing.apiserver import ApiServer
 from gitopsd.testing.builders import a_namespace
@@ -34,9 +35,9 @@ class Write:
     verb: str
     key: ObjectKey
     propagation: str = ""
-
-
     user: str = ""
+
+
 class FakeCluster:
     """`ports.Cluster` in memory.
 
@@ -45,13 +46,22 @@ class FakeCluster:
     definitions established as soon as they are applied; without, a test says when by `settle` and `establish`.
     """
 
-    def __init__(self, name: str = "local", *, controllers: bool = True, server: str = "") -> None:
+    def __init__(
+        self,
+        name: str = "local",
+        *,
+        controllers: bool = True,
+        server: str = "",
+        resources: ResourceSettings | None = None,
+    ) -> None:
         self.name = name
+        self.resources = resources or ResourceSettings()
         self.server = server or f"https://{name}.example.org:6443"
         self.controllers = controllers
         self.gate = Gate()
         self.writes: list[Write] = []
         self.predicted: list[ObjectKey] = []
+        self.predicted_as: list[str] = []  # whom each call of `predict` impersonated
         self.forgotten: list[tuple[AppName, frozenset[GroupKind]]] = []
         self._server = ApiServer(name)
         self._kinds = self._server.kinds
@@ -62,7 +72,6 @@ class FakeCluster:
         self._unreadable: dict[GroupKind, str] = {}
         self._errors: dict[str, list[ClusterError]] = {}
         self._down = ""
-        self.predicted_as: list[str] = []  # whom each call of `predict` impersonated
         for namespace in ("default", "kube-system"):
             self.create(a_namespace(namespace))
 
@@ -175,6 +184,10 @@ class FakeCluster:
         """Up, unless `go_down` was called."""
         return Connection(not self._down, "" if self._down else _VERSION, self._down)
 
+    def excluded(self, kind: GroupKind) -> bool:
+        """Whether `resources` leaves this kind out."""
+        return self.resources.excluded(kind, self.server, self.name)
+
     async def target(self) -> RenderTarget:
         """Version and served APIs."""
         await self._arrive("target")
@@ -188,12 +201,17 @@ class FakeCluster:
     async def observe(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
         """The objects with `keys`, and those of kinds that were ever observed that are tracked as `app`'s."""
         asked = {gvk.group_kind for gvk in kinds} | {key.group_kind for key in keys}
+        asked = {kind for kind in asked if not self.excluded(kind)}
         self._needs.setdefault(app, set()).update(asked)
         self._wants[app] = set(keys)
         await self._arrive("observe")
         unreadable = {kind: self._unreadable[kind] for kind in sorted(asked & self._unreadable.keys())}
         watched = set().union(*self._needs.values()).difference(unreadable)
-        found = [self._server.live(key) for key in self._objects.bodies if key.group_kind in watched]
+        found = [
+            self._server.live(key)
+            for key in self._objects.bodies
+            if key.group_kind in watched and not self.excluded(key.group_kind)
+        ]
         wanted = self._wants[app]
         mine = {one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)}
         return Live(mine, unreadable)
@@ -207,13 +225,17 @@ class FakeCluster:
     ) -> Sequence[Prediction]:
         """What an apply of each would give."""
         await self._arrive("predict")
+        self.predicted_as.append(_user(impersonate))
         self.predicted += [desired.key for desired, _ in objects]
         return [self._server.predict(desired, live) for desired, live in objects]
 
     async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
         """Server-side apply by force."""
         _check(permit, desired.key)
+        user = _user(impersonate)
         await self._arrive("apply", desired.key)
+        if self.excluded(desired.key.group_kind):
+            raise ClusterError(f"{desired.key.group_kind} is excluded", where=f"cluster {self.name}, {desired.key}")
         self._server.admit(desired)
         self.writes.append(Write("apply", desired.key, user=user))
         before = self._concerned(desired.key)
@@ -228,14 +250,13 @@ class FakeCluster:
         self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
     ) -> None:
         """Delete exactly this object."""
-        self.predicted_as.append(_user(impersonate))
         _check(permit, live.key)
+        user = _user(impersonate)
         await self._arrive("delete", live.key)
         body = self._objects.bodies.get(live.key)
         if body is None or text(body, "metadata", "uid") != live.uid:
             return
         self.writes.append(Write("delete", live.key, propagation, user))
-        user = _user(impersonate)
         if sequence(body, "metadata", "finalizers"):
             self.edit(live.key, lambda found: found["metadata"].update(deletionTimestamp="2030-01-01T00:00:00Z"))
         else:
@@ -252,7 +273,6 @@ class FakeCluster:
         await anyio.lowlevel.checkpoint()
         self.forgotten.append((app, frozenset(kinds)))
         self._needs.get(app, set()).difference_update(kinds)
-        user = _user(impersonate)
         self._wants[app] = {key for key in self._wants.get(app, ()) if key.group_kind not in kinds}
         if not self._needs.get(app):
             self._needs.pop(app, None)
@@ -340,6 +360,10 @@ def _check(permit: Permit, key: ObjectKey) -> None:
         raise PermissionError(f"the permit is for {permit.key}, not for {key}")
 
 
+def _user(impersonate: str) -> str:
+    return ServiceAccount.of_user(impersonate).user if impersonate else ""
+
+
 def _uid(body: JsonObject) -> str:
     return text(body, "metadata", "uid")
 
@@ -347,7 +371,3 @@ def _uid(body: JsonObject) -> str:
 if TYPE_CHECKING:
     _cluster: Cluster = FakeCluster()
     _clusters: Clusters = FakeClusters(FakeCluster())
-def _user(impersonate: str) -> str:
-    return ServiceAccount.of_user(impersonate).user if impersonate else ""
-
-
