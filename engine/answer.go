@@ -50,6 +50,19 @@ func success(id uint64, manifests []Manifest, reads []Read, warnings []string, r
 	return append(out, "}}"...)
 }
 
+// telling encodes a result without manifests.
+func telling(id uint64, result json.RawMessage, stuck bool) []byte {
+	worker := ""
+	if stuck {
+		worker = "stuck" // the caller should start a new process
+	}
+	return encode(struct {
+		ID     uint64          `json:"id"`
+		Result json.RawMessage `json:"result"`
+		Worker string          `json:"worker,omitempty"`
+	}{id, result, worker})
+}
+
 // wanting encodes what a render needs before it can go on.
 func wanting(id uint64, needs []Need, reads []Read) []byte {
 	return encode(struct {

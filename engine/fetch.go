@@ -98,7 +98,7 @@ func fetchMain(arguments []string, in io.Reader, out io.Writer) int {
 	}
 	keepOnly("SSL_CERT_FILE", "SSL_CERT_DIR")
 	_ = os.Chdir("/")
-	sealKernel(true)
+	sealKernel(true, true)
 	body, err := readFrame(in)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gitopsd-engine: input broke the protocol:", err)

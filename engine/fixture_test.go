@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 		probeSeal()
 		return
 	}
+	if os.Getenv(actAsEngine) == "probe-files" {
+		probeFiles()
+		return
+	}
 	if os.Getenv(actAsEngine) != "" {
 		main()
 		return

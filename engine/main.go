@@ -1,14 +1,16 @@
 // Command gitopsd-engine renders Helm charts, Kustomize overlays, Jsonnet and plain manifests for
-// gitopsd. It answers requests on standard input and output; PROTOCOL.md describes them.
+// gitopsd, and evaluates users' expressions. It answers requests on standard input and output; PROTOCOL.md describes them.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -32,6 +34,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "fetch" {
 		os.Exit(fetchMain(os.Args[2:], os.Stdin, os.Stdout))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "rules" {
+		os.Exit(rulesMain(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	flags := flag.NewFlagSet("gitopsd-engine", flag.ExitOnError)
 	memoryLimit := flags.Uint64("memory-limit", 0, "heap size in `BYTES` above which all requests fail and the process exits with code 3; 0 means none")
 	showVersion := flags.Bool("version", false, "print the version and exit")
@@ -41,7 +46,7 @@ func main() {
 		os.Exit(exitUsage)
 	}
 	if *showVersion {
-		fmt.Println(string(greeting(version, "")))
+		fmt.Println(string(greeting(version, "", methods())))
 		return
 	}
 	signal.Ignore(os.Interrupt, syscall.SIGHUP) // a terminal's signals are for the daemon; its end closes our input
@@ -51,7 +56,7 @@ func main() {
 		capMemory(*memoryLimit)
 	}
 	stderr := os.Stderr
-	sandbox := seal()
+	sandbox := seal(true)
 	worker := newWorker(os.Stdin, os.Stdout, version, methods())
 	go watchMemory(worker, *memoryLimit, func() {
 		worker.failAll(faultf(codeMemory, "rendering used more memory than the limit of %d bytes", *memoryLimit).
@@ -74,14 +79,14 @@ func methods() map[string]method {
 }
 
 // greeting is the first frame: what this engine is and what it can do.
-func greeting(version, sandbox string) []byte {
+func greeting(version, sandbox string, methods map[string]method) []byte {
 	return encode(struct {
 		Protocol  int               `json:"protocol"`
 		Version   string            `json:"version"`
 		Libraries map[string]string `json:"libraries"`
 		Methods   []string          `json:"methods"`
 		Sandbox   string            `json:"sandbox,omitempty"`
-	}{protocolVersion, version, libraries(), []string{"helm", "kustomize", "jsonnet", "directory", "decode"}, sandbox})
+	}{protocolVersion, version, libraries(), slices.Sorted(maps.Keys(methods)), sandbox})
 }
 
 // libraries reads the versions of what is linked from the build information.
@@ -93,6 +98,7 @@ func libraries() map[string]string {
 	}
 	names := map[string]string{
 		"helm.sh/helm/v4": "helm", "sigs.k8s.io/kustomize/api": "kustomize", "github.com/google/go-jsonnet": "jsonnet",
+		"github.com/yuin/gopher-lua": "lua", "cel.dev/cel-go": "cel", "github.com/itchyny/gojq": "jq",
 	}
 	for _, module := range info.Deps {
 		if name, ok := names[module.Path]; ok {

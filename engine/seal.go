@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// seal takes from the process what rendering must not have: environment, network, other programs,
-// standard error for libraries' chatter. What it returns says how far the kernel helps ("seccomp" or "none").
-func seal() string {
+// seal takes from the process what it must not have: environment, network, other programs, files where it renders
+// nothing, standard error for libraries' chatter. What it returns says how far the kernel helps ("seccomp" or "none").
+func seal(files bool) string {
 	os.Clearenv() // no PATH, no HOME: no git or helm program, no user's settings or plugins
 	_ = os.Chdir("/")
 	sealNetwork()
@@ -15,7 +15,7 @@ func seal() string {
 	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = null // Kustomize prints its deprecations there; the runtime's own panics go to descriptor 2
 	}
-	return sealKernel(false)
+	return sealKernel(false, files)
 }
 
 // sealNetwork makes each default HTTP client of the process refuse, Kustomize's among them.

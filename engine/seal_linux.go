@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sealKernel installs a seccomp filter on all threads: starting programs, tracing and, unless network is wanted,
-// opening sockets fail with EPERM from then on. Where the kernel does not allow filters, the other seals stand alone.
-func sealKernel(network bool) string {
+// sealKernel installs a seccomp filter on all threads: starting programs, tracing and, unless they are wanted, opening
+// sockets and files fail with EPERM from then on. Where the kernel does not allow filters, the other seals stand alone.
+func sealKernel(network, files bool) string {
 	arch, x32 := uint32(unix.AUDIT_ARCH_X86_64), uint32(0x40000000)
 	if runtime.GOARCH == "arm64" {
 		arch, x32 = unix.AUDIT_ARCH_AARCH64, 0xffffffff
@@ -24,6 +24,12 @@ func sealKernel(network bool) string {
 	}
 	if !network {
 		denied = append(denied, unix.SYS_SOCKET, unix.SYS_SOCKETPAIR, unix.SYS_CONNECT, unix.SYS_BIND)
+	}
+	if !files {
+		denied = append(denied, oldFileCalls...)
+		denied = append(denied, unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT,
+			unix.SYS_RENAMEAT2, unix.SYS_MKDIRAT, unix.SYS_LINKAT, unix.SYS_SYMLINKAT, unix.SYS_MKNODAT, unix.SYS_FCHMODAT,
+			unix.SYS_FCHOWNAT, unix.SYS_READLINKAT, unix.SYS_TRUNCATE)
 	}
 	program := filter(arch, x32, denied)
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {

@@ -3,4 +3,4 @@
 package main
 
 // sealKernel has no kernel filter to install on this system.
-func sealKernel(bool) string { return "none" }
+func sealKernel(_, _ bool) string { return "none" }

@@ -36,6 +36,9 @@ type Job struct {
 	tree     *Tree
 	supply   supply
 	random   []Drawn
+
+	told  json.RawMessage // what a method of the role `rules` answers in place of manifests
+	stuck bool            // something of it goes on after the answer
 }
 
 // method renders one request. Its error should be a *Fault; any other becomes "internal".
@@ -77,7 +80,7 @@ func (w *Worker) busy() bool {
 // Run greets and serves until the input ends (nil) or breaks the framing (an error).
 // Requests still in flight at the end are abandoned.
 func (w *Worker) Run(sandbox string) error {
-	w.send(greeting(w.version, sandbox))
+	w.send(greeting(w.version, sandbox, w.methods))
 	for {
 		body, err := readFrame(w.in)
 		if errors.Is(err, io.EOF) {
@@ -200,7 +203,11 @@ func answer(id uint64, job *Job, run method) (body []byte) {
 	if err != nil {
 		return failure(id, job.withReads(asFault(err, codeInternal)))
 	}
-	body = success(id, manifests, job.reads(), job.warnings.List(), job.random)
+	if job.told != nil {
+		body = telling(id, job.told, job.stuck)
+	} else {
+		body = success(id, manifests, job.reads(), job.warnings.List(), job.random)
+	}
 	if len(body) > maxAnswerBytes {
 		return failure(id, job.withReads(limitFault("size of an answer in bytes", maxAnswerBytes)))
 	}
@@ -253,6 +260,12 @@ func (j *Job) open(root string) error {
 	}
 	tree.reveal = j.supply.revealed(Need{})
 	j.tree = tree
+	return nil
+}
+
+// tell answers with value in place of manifests.
+func (j *Job) tell(value any) error {
+	j.told = encode(value)
 	return nil
 }
 

@@ -335,7 +335,7 @@ func TestOnlyConfinedReadsFiles(t *testing.T) {
 
 // probeSeal is a process that seals itself and then tries what an attacker would.
 func probeSeal() {
-	sandbox := seal()
+	sandbox := seal(true)
 	_, program := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
 	_, dial := net.Dial("tcp", "127.0.0.1:1")
 	_, get := http.Get("http://127.0.0.1:1/")
