@@ -15,7 +15,7 @@ from gitopsd.config.models.application import SyncPolicy as SyncPolicyModel
 from gitopsd.config.resources import ignore_rules
 from gitopsd.config.sync_options import KNOWN
 from gitopsd.config.validation import nearest, shown_path
-from gitopsd.core.app import AppSpec, Automated, Destination, RetryPolicy, SyncPolicy, TrackingMethod
+from gitopsd.core.app import AppSpec, Automated, Destination, RetryPolicy, SyncPolicy, Tracking
 from gitopsd.core.errors import shown_url
 from gitopsd.core.ids import AppName
 
@@ -30,7 +30,7 @@ class Surroundings:
 
     locations: Locations
     clusters: KnownClusters
-    tracking: TrackingMethod
+    tracking: Tracking
 
 
 def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: Surroundings) -> AppSpec:
@@ -48,8 +48,6 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
         place.position,
         lambda path, what, why: place.refuse(path, f"{place.shown(path)} {what}", why=why),
     )
-    if ignored:
-        unsupported.append("ignoreDifferences is not supported yet")
     return AppSpec(
         name=AppName(metadata.name),
         sources=sources,

@@ -41,8 +41,8 @@ from gitopsd.config.values import (
     ServerSettings,
 )
 from gitopsd.config.yamlfile import MAX_BYTES, parse
-from gitopsd.core.app import AppSpec, TrackingMethod
-from gitopsd.core.customization import ResourceSettings, Tracking
+from gitopsd.core.app import AppSpec, Tracking, TrackingMethod
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import sequence
 from gitopsd.core.repo_url import normalise
@@ -109,17 +109,12 @@ class _Loading:
         return replace(self._assembled(settings, found, plugins, applications, globs), resources=resources)
 
     def _resources(self, settings: Main, document: Document) -> ResourceSettings:
-        reconcile = settings.reconcile
-        tracking = Tracking(
-            TrackingMethod(reconcile.resource_tracking_method), reconcile.instance_label_key, reconcile.installation_id
-        )
-
         def refuse(path: KeyPath, what: str, why: str) -> None:
             whole = ("resources", *path)
             self._problems.add(document.position(whole), f"{shown_path(whole)} {what}", why=why)
 
         return resource_settings(
-            settings.resources, tracking, lambda path: document.position(("resources", *path)), refuse
+            settings.resources, _tracking(settings), lambda path: document.position(("resources", *path)), refuse
         )
 
     def _main_document(self) -> Document:
@@ -219,7 +214,7 @@ class _Loading:
         return Surroundings(
             locations=Locations(tuple(settings.git.local_roots), declared),
             clusters=found.known,
-            tracking=TrackingMethod(settings.reconcile.resource_tracking_method),
+            tracking=_tracking(settings),
         )
 
     def _applications(self, document: Document, includes: Includes, around: Surroundings) -> Iterator[AppSpec]:
@@ -315,6 +310,12 @@ class _Loading:
             digest=self._files.digest,
             stamps=self._files.stamps,
         )
+
+
+def _tracking(settings: Main) -> Tracking:
+    reconcile = settings.reconcile
+    method = TrackingMethod(reconcile.resource_tracking_method)
+    return Tracking(method, reconcile.instance_label_key, reconcile.installation_id)
 
 
 def _with_in_cluster(names: tuple[str, ...], servers: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from gitopsd.config.models.resources import IgnoredFields, KindFilter, Resources
+from gitopsd.core.app import Tracking
 from gitopsd.core.customization import (
     ALWAYS_EXCLUDED,
     HealthRule,
@@ -12,7 +13,6 @@ from gitopsd.core.customization import (
     IgnoredStatus,
     KnownField,
     ResourceSettings,
-    Tracking,
 )
 from gitopsd.core.customization import KindFilter as KindFilterValue
 from gitopsd.core.fieldpath import FieldPath, parse_path, parse_pointer

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gitopsd.core.annotations import INSTANCE_LABEL
 from gitopsd.core.ids import NOWHERE, AppName, Position
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.jsonvalue import JsonObject
@@ -96,6 +97,19 @@ class TrackingMethod(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """How live objects say whose they are (Argo CD: resourceTrackingMethod, instanceLabelKey, installationID)."""
+
+    method: TrackingMethod = TrackingMethod.ANNOTATION
+    label: str = INSTANCE_LABEL
+    installation: str = ""
+
+
+BY_ANNOTATION = Tracking()
+"""By Argo CD's annotation, in the only installation."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncPolicy:
     """`syncPolicy`: `automated` is None for applications that are only compared until somebody syncs them.
 
@@ -133,7 +147,7 @@ class AppSpec:
     annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
     finalizers: tuple[str, ...] = ()
     sync_policy: SyncPolicy = MANUAL
-    tracking: TrackingMethod = TrackingMethod.ANNOTATION
+    tracking: Tracking = BY_ANNOTATION
     ignore_differences: tuple[IgnoreRule, ...] = ()
     position: Position = NOWHERE
     unsupported: tuple[str, ...] = ()

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from gitopsd.core.annotations import INSTANCE_LABEL
-from gitopsd.core.app import TrackingMethod
+from gitopsd.core.app import BY_ANNOTATION, Tracking
 from gitopsd.core.fieldpath import FieldPath
 from gitopsd.core.ids import GroupKind
 from gitopsd.core.ignore import IgnoreRule, KindPattern
@@ -70,15 +69,6 @@ class HealthTimeout:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tracking:
-    """How live objects say whose they are (Argo CD: resourceTrackingMethod, instanceLabelKey, installationID)."""
-
-    method: TrackingMethod = TrackingMethod.ANNOTATION
-    label: str = INSTANCE_LABEL
-    installation: str = ""
-
-
 ALWAYS_EXCLUDED: Final = (
     KindFilter(groups=("events.k8s.io", "metrics.k8s.io")),
     KindFilter(groups=("",), kinds=("Event",)),
@@ -104,7 +94,7 @@ class ResourceSettings:
     health_folders: tuple[str, ...] = ()
     health_timeouts: tuple[HealthTimeout, ...] = ()
     mask_annotations: frozenset[str] = field(default_factory=frozenset)
-    tracking: Tracking = field(default_factory=Tracking)
+    tracking: Tracking = BY_ANNOTATION
 
     def excluded(self, kind: GroupKind, *cluster: str) -> bool:
         """Whether objects of `kind` on the cluster with these names (URL, name) are neither watched, compared nor

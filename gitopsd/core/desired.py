@@ -5,18 +5,22 @@ named.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from gitopsd.core import annotations as marks
-from gitopsd.core.app import AppSpec, TrackingMethod
+from gitopsd.core.app import AppSpec
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.manifest import Desired, DesiredObject, Hook, KindInfo, Manifest
+from gitopsd.core.tracking import tracked
 
 _SET_BY_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 _CLUSTER_ROLE = GroupKind("rbac.authorization.k8s.io", "ClusterRole")
+_SECRET = GroupKind("", "Secret")
 
 
 def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, KindInfo]) -> Desired:
@@ -49,17 +53,21 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
         if one.key in found:
             warnings.append(f"{one.key} appears more than once; the last one, {one.origin}, counts")
         found[one.key] = one
-    digest = hashlib.blake2b(f"{spec.destination}\n".encode(), digest_size=16)
-    for key in sorted(found):
-        digest.update(f"{key}\n{found[key].gvk.version}\n{found[key].digest}\n".encode())
     return Desired(
         objects=tuple(found.values()),
-        digest=digest.hexdigest(),
+        digest=_digest(spec, found.values()),
         hooks=tuple(hooks),
         defines=frozenset(defined),
         warnings=tuple(warnings),
         problems=tuple(problems),
     )
+
+
+def without_kinds(spec: AppSpec, wanted: Desired, kinds: Collection[GroupKind]) -> Desired:
+    """`wanted` without the objects of these kinds, which are named in its `excluded`."""
+    kept = tuple(item for item in wanted.objects if item.key.group_kind not in kinds)
+    left_out = tuple(item.key for item in wanted.objects if item.key.group_kind in kinds)
+    return replace(wanted, objects=kept, digest=_digest(spec, kept), excluded=left_out)
 
 
 def wanted_kinds(manifests: Iterable[Manifest]) -> frozenset[GVK]:
@@ -84,6 +92,13 @@ def managed_namespace(spec: AppSpec, wanted: Desired) -> DesiredObject | None:
         metadata["annotations"] = dict(policy.namespace_annotations)
     document = Document(canonical({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
     return DesiredObject(key, GVK("", "v1", "Namespace"), document, document.digest(), origin=spec.position)
+
+
+def _digest(spec: AppSpec, found: Iterable[DesiredObject]) -> str:
+    digest = hashlib.blake2b(f"{spec.destination}\n".encode(), digest_size=16)
+    for item in sorted(found, key=lambda item: item.key):
+        digest.update(f"{item.key}\n{item.gvk.version}\n{item.digest}\n".encode())
+    return digest.hexdigest()
 
 
 def _flattened(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
@@ -167,12 +182,7 @@ def _tracked(spec: AppSpec, body: JsonObject, key: ObjectKey) -> JsonObject:
     metadata.pop("namespace", None)
     if key.namespace:
         metadata["namespace"] = key.namespace
-    identity = marks.tracking_id(spec.name, key, spec.destination.namespace)
-    # Values that are no strings (`scrape: true`) stay, so that the API server names them, as it does to kubectl.
-    metadata["annotations"] = {**mapping(metadata, "annotations"), marks.TRACKING_ID: identity}
-    if spec.tracking is TrackingMethod.ANNOTATION_AND_LABEL:
-        metadata["labels"] = {**mapping(metadata, "labels"), marks.INSTANCE_LABEL: marks.instance_label(spec.name)}
-    return {**_without_aggregated_rules(body, key), "metadata": metadata}
+    return {**_folded(_without_aggregated_rules(body, key), key), "metadata": tracked(metadata, key, spec)}
 
 
 def _without_aggregated_rules(body: JsonObject, key: ObjectKey) -> JsonObject:
@@ -184,3 +194,22 @@ def _without_aggregated_rules(body: JsonObject, key: ObjectKey) -> JsonObject:
     if key.group_kind != _CLUSTER_ROLE or body.get("aggregationRule") is None:
         return body
     return {name: item for name, item in body.items() if name != "rules"}
+
+
+def _folded(body: JsonObject, key: ObjectKey) -> JsonObject:
+    """A Secret's `stringData` as `data`, which is what the API server makes of it. Applied as it is, its ownership
+    would be recorded for fields that no Secret has, and a key that leaves git would stay in the cluster.
+
+    Values that are no strings stay where they are, so that the API server names them.
+
+    Source: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/
+    """
+    written = body.get("stringData")
+    if key.group_kind != _SECRET or not isinstance(written, Mapping):
+        return body
+    data = body.get("data") or {}
+    if not isinstance(data, Mapping) or not all(isinstance(item, str) for item in written.values()):
+        return body
+    encoded = {name: b64encode(str(item).encode()).decode() for name, item in written.items()}
+    kept = {name: item for name, item in body.items() if name != "stringData"}
+    return {**kept, "data": {**data, **encoded}} if encoded else kept

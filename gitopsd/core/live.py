@@ -14,7 +14,8 @@ class LiveObject:
     """One object of a cluster. `owner` is the application that its tracking id names ("" if none).
 
     `copied` is True where the tracking id names another object than this one: somebody copied it, annotation and all.
-    Such an object is shown, and neither compared nor pruned (Argo CD: "non-self-referencing").
+    Such an object is shown, and neither compared nor pruned (Argo CD: "non-self-referencing"). `foreign` names the
+    application of another installation that tracks it ("" if none does): then it has no `owner`.
     """
 
     key: ObjectKey
@@ -26,6 +27,7 @@ class LiveObject:
     copied: bool = False
     owner_uids: tuple[str, ...] = ()
     deleting: bool = False
+    foreign: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ class Desired:
     """All objects that one application wants. `digest` is equal if and only if the objects and their cluster are.
 
     `defines` are the kinds that CustomResourceDefinitions among the objects will bring; `problems` are manifests that
-    cannot be applied at all (no name, no kind), each as a sentence: with one of them nothing is synced.
+    cannot be applied at all (no name, no kind), each as a sentence: with one of them nothing is synced. `excluded` are
+    objects that are left out because the configuration excludes their kinds.
     """
 
     objects: tuple[DesiredObject, ...]
@@ -128,3 +129,4 @@ class Desired:
     defines: frozenset[GroupKind] = frozenset()
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    excluded: tuple[ObjectKey, ...] = ()

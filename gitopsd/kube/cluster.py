@@ -28,7 +28,7 @@ from gitopsd.kube.follow import Source
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
-from gitopsd.kube.objects import live_object, look
+from gitopsd.kube.objects import live_object
 from gitopsd.kube.reader import Reader
 from gitopsd.kube.refusal import aggregated_api_down
 from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
@@ -86,7 +86,7 @@ class KubeCluster:
         )
         self._link = ClusterLink(self._http, clock, self._on_connection)
         self._catalog = Catalog(self._http, clock)
-        self._index = Index(self._adopt)
+        self._index = Index(self._adopt, self._resources.tracking)
         self._writer = Writer(self._http, clock, on_warning)
         self._reader = Reader(self._http, self._index, self._watched_at)
         self._rehearsals = anyio.CapacityLimiter(self._settings.rehearsals)
@@ -220,7 +220,7 @@ class KubeCluster:
         try:
             raw = await self._writer.apply(permit, resource, desired, impersonate=impersonate)
             body = orjson.loads(raw)
-            applied = live_object(look(body, desired.gvk.group, desired.gvk.kind), desired.gvk, raw)
+            applied = live_object(self._index.look(body, desired.gvk), desired.gvk, raw)
         finally:
             self._notify(self._index.release(desired.key, applied, body, AppName(permit.app)))
         if desired.key.group_kind == DEFINITION:

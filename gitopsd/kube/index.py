@@ -7,11 +7,14 @@ application that comes to want it later costs one request, and one that wants wh
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
+from gitopsd.core.app import BY_ANNOTATION, Tracking
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import LiveObject
+from gitopsd.core.tracking import mark
 from gitopsd.kube.objects import Seen, live_object, look, reduced
 from gitopsd.kube.strangers import Strangers, place
 
@@ -38,8 +41,14 @@ class Index:
     them gives them to `fill`.
     """
 
-    def __init__(self, fetch: Callable[[Collection[ObjectKey]], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[Collection[ObjectKey]], None] = lambda _: None,
+        tracking: Tracking = BY_ANNOTATION,
+    ) -> None:
         self._fetch = fetch
+        self._tracking = tracking
+        self._shortened: dict[str, AppName] = {}
         self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
         self._strangers = Strangers()
         self._listed: dict[GroupKind, set[str]] = {}
@@ -51,12 +60,20 @@ class Index:
         self._reduced: set[ObjectKey] = set()
         self._held: dict[ObjectKey, _Held] = {}
 
+    def track(self, tracking: Tracking) -> None:
+        """Read objects' marks like this from now on. The caller closes all kinds, so that they are listed anew."""
+        self._tracking = tracking
+        self._shortened.clear()
+
     # ---- what applications want
 
     def want(self, app: AppName, keys: Collection[ObjectKey]) -> list[ObjectKey]:
         """`app` wants exactly `keys` from now on. Gives those that exist and have to be read (then: `fill`)."""
         wanted = frozenset(keys)
         before = self.wants(app)
+        shown = mark(app, self._tracking)
+        if shown != app:
+            self._shortened[shown] = app
         if wanted:
             self._wants[app] = wanted
         else:
@@ -78,9 +95,12 @@ class Index:
     def of(self, app: AppName, keys: Iterable[ObjectKey]) -> dict[ObjectKey, LiveObject]:
         """The objects with `keys`, and all tracked as `app`'s that no other object owns (as in Argo CD)."""
         found = {key: live for key in keys if (live := self.get(key)) is not None}
-        for key in self._by_app.get(app, ()):
+        shown = mark(app, self._tracking)
+        for key in self._by_app.get(shown, ()):
             if key not in found and (live := self.get(key)) is not None:
                 found[key] = live
+        if shown != app:
+            return {key: replace(live, owner=app) if live.owner == shown else live for key, live in found.items()}
         return found
 
     def get(self, key: ObjectKey) -> LiveObject | None:
@@ -100,6 +120,10 @@ class Index:
 
     # ---- what watches tell
 
+    def look(self, body: JsonObject, gvk: GVK) -> Seen:
+        """The facts of an object."""
+        return look(body, gvk.group, gvk.kind, self._tracking)
+
     def begin(self, kind: GroupKind) -> None:
         """A list of `kind` begins: whatever `put` does not name until `end` is gone."""
         self._listed[kind] = set()
@@ -114,7 +138,7 @@ class Index:
 
     def put(self, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
         """An object as it is now. Gives the applications to tell: none if nothing changed, or while it is held."""
-        seen = look(body, gvk.group, gvk.kind)
+        seen = self.look(body, gvk)
         self._note_listed(seen.key)
         known = self.get(seen.key)
         if known is not None and known.uid == seen.uid and not is_newer(seen.resource_version, known.resource_version):
@@ -124,7 +148,7 @@ class Index:
 
     def remove(self, body: JsonObject, gvk: GVK) -> Apps:
         """An object was deleted. Gives the applications to tell, as `put` does."""
-        seen = look(body, gvk.group, gvk.kind)
+        seen = self.look(body, gvk)
         known = self.get(seen.key)
         if known is not None and known.uid != seen.uid:
             return _NOBODY
@@ -134,7 +158,7 @@ class Index:
         """An object that `want` or `fetch` asked for; ignored if a watch said meanwhile that it is gone."""
         if not self.unread([key]):
             return _NOBODY
-        return self._store(look(body, gvk.group, gvk.kind), raw, body, gvk)
+        return self._store(self.look(body, gvk), raw, body, gvk)
 
     def close(self, kind: GroupKind) -> None:
         """Nobody watches `kind` any more."""
@@ -164,7 +188,7 @@ class Index:
         known = self.get(key)
         is_news = known is None or key in self._reduced or known.resource_version != applied.resource_version
         if is_news and key.group_kind in self._objects:
-            apps |= self._store(look(body, key.group, key.kind), applied.document.raw, body, applied.gvk)
+            apps |= self._store(self.look(body, applied.gvk), applied.document.raw, body, applied.gvk)
         return apps - {writer}
 
     # ---- inside
@@ -184,7 +208,7 @@ class Index:
     def _store(self, seen: Seen, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
         before = self._take_out(seen.key, seen.owner_uids)
         apps = self._concerned(before) if before is not None else _NOBODY
-        owned = seen.app and not (seen.copied and seen.owner_uids)
+        owned = seen.mark and not (seen.copied and seen.owner_uids)
         if seen.key in self._wanted or owned or seen.key.group_kind == _NAMESPACE:
             live = live_object(seen, gvk, raw)
         elif any(uid in self._by_uid for uid in seen.owner_uids):
@@ -261,7 +285,7 @@ class Index:
 
     def _apps_above(self, live: LiveObject, depth: int) -> Iterator[AppName]:
         if live.owner:
-            yield AppName(live.owner)
+            yield self._shortened.get(live.owner) or AppName(live.owner)
         yield from self._wanted.get(live.key, ())
         for uid in live.owner_uids if depth else ():
             key = self._by_uid.get(uid)

@@ -7,40 +7,44 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from gitopsd.core.annotations import TRACKING_ID, parse_tracking_id, tracks
+from gitopsd.core.app import BY_ANNOTATION, Tracking
 from gitopsd.core.document import Document
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.live import LiveObject
+from gitopsd.core.tracking import whose
 
 _POD_FIELDS: Final = ("restartPolicy", "nodeName", "hostname", "subdomain")
 _CONTAINER_FIELDS: Final = ("name", "image", "restartPolicy")
-_NO_OWNER: Final = ""
 
 
 class Seen(NamedTuple):
-    """What the index has to know of an object to decide whether to keep it. `app` is "" if nothing tracks it."""
+    """What the index has to know of an object to decide whether to keep it. `mark` is that of the application which
+    tracks it ("" if none does).
+    """
 
     key: ObjectKey
     uid: str
     resource_version: str
-    app: str
+    mark: str
     copied: bool
+    foreign: str
     owner_uids: tuple[str, ...]
     deleting: bool
 
 
-def look(body: JsonObject, group: str, kind: str) -> Seen:
+def look(body: JsonObject, group: str, kind: str, tracking: Tracking = BY_ANNOTATION) -> Seen:
     """The facts of an object of a watched kind."""
     metadata = mapping(body, "metadata")
     key = ObjectKey(group, kind, text(metadata, "namespace"), text(metadata, "name"))
-    tracking = parse_tracking_id(text(metadata, "annotations", TRACKING_ID))
+    mark, copied, foreign = whose(metadata, key, tracking)
     return Seen(
         key=key,
         uid=text(metadata, "uid"),
         resource_version=text(metadata, "resourceVersion"),
-        app=tracking.app if tracking is not None else _NO_OWNER,
-        copied=tracking is not None and not tracks(tracking, key),
+        mark=mark,
+        copied=copied,
+        foreign=foreign,
         owner_uids=tuple(uid for owner in objects(metadata, "ownerReferences") if (uid := text(owner, "uid"))),
         deleting="deletionTimestamp" in metadata,
     )
@@ -54,16 +58,17 @@ def live_object(seen: Seen, gvk: GVK, raw: bytes) -> LiveObject:
         uid=seen.uid,
         resource_version=seen.resource_version,
         document=Document(raw, orjson.loads),
-        owner=seen.app,
+        owner=seen.mark,
         copied=seen.copied,
+        foreign=seen.foreign,
         owner_uids=seen.owner_uids,
         deleting=seen.deleting,
     )
 
 
-def from_raw(raw: bytes, gvk: GVK) -> LiveObject:
+def from_raw(raw: bytes, gvk: GVK, tracking: Tracking = BY_ANNOTATION) -> LiveObject:
     """An object as a single answer holds it."""
-    return live_object(look(orjson.loads(raw), gvk.group, gvk.kind), gvk, raw)
+    return live_object(look(orjson.loads(raw), gvk.group, gvk.kind, tracking), gvk, raw)
 
 
 def reduced(body: JsonObject, gvk: GVK) -> bytes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from gitopsd.core import annotations as marks
+from gitopsd.core.app import BY_ANNOTATION, Tracking
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, mapping, objects, string_map, text
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
 from gitopsd.core.live import LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.tracking import whose
 from gitopsd.testing.kinds import Kinds
 from gitopsd.testing.objects import Objects
 
@@ -18,8 +19,9 @@ from gitopsd.testing.objects import Objects
 class ApiServer:
     """Kinds, objects, and the objects that it refuses (key → why)."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tracking: Tracking = BY_ANNOTATION) -> None:
         self.name = name
+        self.tracking = tracking
         self.kinds = Kinds()
         self.objects = Objects()
         self.refused: dict[ObjectKey, str] = {}
@@ -35,15 +37,16 @@ class ApiServer:
         """The object as a watch shows it."""
         body = self.objects.bodies[key]
         gvk = self.kinds.preferred(key.group_kind) or GVK.parse(text(body, "apiVersion"), key.kind)
-        tracking = marks.parse_tracking_id(string_map(body, "metadata", "annotations").get(marks.TRACKING_ID, ""))
+        mark, copied, foreign = whose(mapping(body, "metadata"), key, self.tracking)
         return LiveObject(
             key=key,
             gvk=gvk,
             uid=text(body, "metadata", "uid"),
             resource_version=text(body, "metadata", "resourceVersion"),
             document=Document(canonical({**body, "apiVersion": gvk.api_version})),
-            owner=tracking.app if tracking else "",
-            copied=tracking is not None and not marks.tracks(tracking, key),
+            owner=mark,
+            copied=copied,
+            foreign=foreign,
             owner_uids=tuple(text(owner, "uid") for owner in objects(body, "metadata", "ownerReferences")),
             deleting=bool(text(body, "metadata", "deletionTimestamp")),
         )

@@ -63,7 +63,7 @@ class FakeCluster:
         self.predicted: list[ObjectKey] = []
         self.predicted_as: list[str] = []  # whom each call of `predict` impersonated
         self.forgotten: list[tuple[AppName, frozenset[GroupKind]]] = []
-        self._server = ApiServer(name)
+        self._server = ApiServer(name, self.resources.tracking)
         self._kinds = self._server.kinds
         self._objects = self._server.objects
         self._listeners: dict[object, Listener] = {}

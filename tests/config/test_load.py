@@ -350,10 +350,6 @@ def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, rend
     ("text", "sentence"),
     [
         (
-            f"{SOURCE}\nignoreDifferences: [{{kind: Deployment, jsonPointers: [/spec/replicas]}}]",
-            "ignoreDifferences is not supported yet",
-        ),
-        (
             "sourceHydrator: {drySource: {repoURL: https://git.example.org/a.git}, syncSource: {targetBranch: a}}",
             "sourceHydrator is not supported yet",
         ),
@@ -435,7 +431,7 @@ def test_tracking_is_a_setting(tmp_path: Path) -> None:
         f"{LOCAL}reconcile: {{resourceTrackingMethod: annotation+label}}\n"
         f"applications: [{{name: a, {SOURCE}, destination: {{name: local}}}}]",
     )
-    assert config.applications[0].tracking is TrackingMethod.ANNOTATION_AND_LABEL
+    assert config.applications[0].tracking.method is TrackingMethod.ANNOTATION_AND_LABEL
 
 
 def test_aliases_and_merge_keys_spare_repetition(tmp_path: Path) -> None:
@@ -553,11 +549,11 @@ def test_what_cannot_be_honoured_yet_is_a_warning_of_the_check(tmp_path: Path) -
         tmp_path,
         f"{LOCAL}applications:\n"
         f"  - {{name: a, {SOURCE}, destination: {{name: local}}, project: payments,\n"
-        "     ignoreDifferences: [{kind: Job, jsonPointers: [/a]}]}\n",
+        "     syncPolicy: {syncOptions: [Replace=true]}}\n",
     )
     place = f"{tmp_path}/gitopsd.yaml:3:12: a is shown and left as it is: "
     assert config.warnings == (
         f"{place}project: payments is not defined, only default exists so far",
-        f"{place}ignoreDifferences is not supported yet",
+        f"{place}syncOptions: Replace=true is not supported yet",
     )
     assert config.applications[0].project == "payments"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.core.annotations import HELM_HOOK, HOOK, INSTANCE_LABEL, TRACKING_ID
-from gitopsd.core.app import AppSpec, Destination, SyncPolicy, TrackingMethod
+from gitopsd.core.app import AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey, Position
 from gitopsd.core.jsonvalue import JsonObject
@@ -192,7 +192,7 @@ def test_tracking_by_annotation_alone() -> None:
 
 
 def test_tracking_by_annotation_and_label() -> None:
-    spec = replace(APP, tracking=TrackingMethod.ANNOTATION_AND_LABEL)
+    spec = replace(APP, tracking=Tracking(TrackingMethod.ANNOTATION_AND_LABEL))
     metadata = body_of(want(an_object("ConfigMap", "a", labels={"team": "blue"}), spec=spec))["metadata"]
     assert metadata["labels"] == {"team": "blue", INSTANCE_LABEL: "guestbook"}
     assert TRACKING_ID in metadata["annotations"]
@@ -209,7 +209,8 @@ def test_annotations_and_labels_that_are_no_strings_are_not_left_out_silently(va
         **a_config_map(),
         "metadata": {"name": "a", "annotations": {"x": value}, "labels": {"y": value}},
     }
-    metadata = body_of(want(body, spec=replace(APP, tracking=TrackingMethod.ANNOTATION_AND_LABEL)))["metadata"]
+    spec = replace(APP, tracking=Tracking(TrackingMethod.ANNOTATION_AND_LABEL))
+    metadata = body_of(want(body, spec=spec))["metadata"]
     assert metadata["annotations"]["x"] is value
     assert metadata["labels"]["y"] is value
 
