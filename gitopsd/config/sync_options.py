@@ -18,10 +18,10 @@ class SyncOption:
 
 KNOWN = {
     "ApplyOutOfSyncOnly": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "ClientSideApplyMigration": SyncOption(_TRUE_OR_FALSE, ("true",)),
+    "ClientSideApplyMigration": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "CreateNamespace": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "Delete": SyncOption(("true", "false", "confirm"), ("true",)),
-    "FailOnSharedResource": SyncOption(_TRUE_OR_FALSE, ("false",)),
+    "FailOnSharedResource": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "Force": SyncOption(_TRUE_OR_FALSE, ("false",)),
     "Prune": SyncOption(("true", "false", "confirm"), _TRUE_OR_FALSE),
     "PruneLast": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
@@ -29,7 +29,7 @@ KNOWN = {
         ("foreground", "background", "orphan"), ("foreground", "background", "orphan")
     ),
     "Replace": SyncOption(_TRUE_OR_FALSE, ("false",)),
-    "RespectIgnoreDifferences": SyncOption(_TRUE_OR_FALSE, ("false",)),
+    "RespectIgnoreDifferences": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "ServerSideApply": SyncOption(_TRUE_OR_FALSE, ("true",)),
     "SkipDryRunOnMissingResource": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
     "Validate": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),

@@ -9,8 +9,11 @@ from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.decide import Attempt
 from gitopsd.core.events import StatusChanged
+from gitopsd.core.findings import Shared
 from gitopsd.core.ids import GroupKind
+from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.manifest import Desired, Rendered
+from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.ports.cluster import Cluster
 
@@ -22,6 +25,8 @@ class Application:
     `cluster` is where its last pass looked, `kinds` what it ever looked at there. `rendered` is kept only while kinds
     among it are unknown to the cluster; `content` names the manifests that `desired` was made of, `random` what in them
     is no function of git, `places` where else they were got from, `moved` whether one of those may have moved since.
+    `included` is `desired` without the kinds that the cluster excludes. `comparison` was made by `rules`; `shared` is
+    what in it others have too, `used_ignores` are the rules of the application that ever found something to ignore.
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
     (monotonic clock) live changes wake nobody.
@@ -41,7 +46,11 @@ class Application:
     places: frozenset[tuple[str, str, str]] = frozenset()
     moved: bool = False
     desired: Desired | None = None
+    included: Desired | None = None
     comparison: Comparison = field(default=NOTHING_COMPARED)
+    rules: CompareRules | None = None
+    shared: tuple[Shared, ...] = ()
+    used_ignores: set[IgnoreRule] = field(default_factory=set)
     operation: Operation | None = None
     attempt: Attempt | None = None
     failures: int = 0
@@ -80,5 +89,6 @@ class Application:
         self.rendered = None
         self.content = ""
         self.desired = None
+        self.included = None
         self.comparison = NOTHING_COMPARED
         self.operation = None

@@ -5,14 +5,18 @@ Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import anyio
+import anyio.lowlevel
 
 from gitopsd.control.application import Application
+from gitopsd.control.comparing import Comparer
 from gitopsd.control.queue import Level
-from gitopsd.control.sync import run_stage, waited_for, waiting_for, with_results
+from gitopsd.control.sync import Prepare, run_stage, waited_for, waiting_for, with_results
+from gitopsd.core.annotations import compare_options
 from gitopsd.core.appstatus import (
     AppStatus,
     ResourceStatus,
@@ -21,20 +25,24 @@ from gitopsd.core.appstatus import (
     resource_statuses,
     unjudged,
 )
-from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare, compare_namespace
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare_namespace
 from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, Decision, decide, wipes_out
-from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
-from gitopsd.core.errors import ClusterError
+from gitopsd.core.desired import desired, managed_namespace, wanted_kinds, without_kinds
+from gitopsd.core.errors import SpecError
+from gitopsd.core.findings import Shared, finds_something, reasons_unknown, shared_objects, unused
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
+from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import Plan, PlanOptions, plan
 from gitopsd.core.schedule import SELF_HEAL, Backoff
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.renderer import Renderer
 
@@ -44,7 +52,8 @@ class Adapters:
     """What a reconciliation needs of the world.
 
     `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
-    the passes that work on one cluster; `timing` says for how long verdicts on health stand.
+    the passes that work on one cluster; `timing` says for how long verdicts on health stand, `resources` how kinds are
+    compared.
     """
 
     renderer: Renderer
@@ -55,6 +64,8 @@ class Adapters:
     judge: HealthJudge
     self_heal: Callable[[], Backoff] = lambda: SELF_HEAL
     timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
+    resources: Callable[[], ResourceSettings] = ResourceSettings
+    expressions: FieldExpressions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +103,10 @@ class Outcome:
 
 async def reconcile(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Outcome:
     """One pass over one application. Raises `GitopsdError` where it cannot even be compared."""
-    wanted = await want(app, cluster, request, adapters)
+    wanted = _included(app, cluster, await want(app, cluster, request, adapters))
     async with adapters.turns(cluster.name):
         app.comparison = _reconsidered(app.comparison, request.level)
-        view = await look(app, cluster, wanted, request.warnings)
+        view = await look(app, cluster, wanted, request.warnings, adapters)
         now = adapters.clock.monotonic()
         decision = decide(
             app.spec,
@@ -147,23 +158,22 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
     return app.desired
 
 
-async def look(app: Application, cluster: Cluster, wanted: Desired, warnings: tuple[Condition, ...]) -> View:
+async def look(
+    app: Application, cluster: Cluster, wanted: Desired, warnings: tuple[Condition, ...], adapters: Adapters
+) -> View:
     """What the cluster has, compared with what git wants; a dry-run is asked only where ownership cannot tell."""
     namespace = managed_namespace(app.spec, wanted)
     every = (*wanted.objects, namespace) if namespace else wanted.objects
     kinds = _kinds(app, every)
     app.kinds |= {gvk.group_kind for gvk in kinds}
     live = await cluster.observe(app.spec.name, [item.key for item in every], kinds)
-    for kind, reason in live.unreadable.items():
-        raise ClusterError(f"{kind} cannot be read", why=reason, retryable=True)
-    ours = _without(live, namespace)
-    comparison = compare(wanted, ours, previous=app.comparison)
-    doubtful = [(item.desired, item.live) for item in comparison.undecided if item.desired]
-    if doubtful:
-        answers = await cluster.predict(doubtful)
-        predictions = {item.key: answer for (item, _), answer in zip(doubtful, answers, strict=True)}
-        comparison = compare(wanted, ours, predictions, previous=app.comparison)
-    app.comparison = comparison
+    before = app.comparison
+    app.comparison = comparison = await _comparer(app, cluster, adapters).compare(
+        wanted, _without(live, namespace), before
+    )
+    if comparison is not before:
+        app.shared = shared_objects(app.spec.name, comparison)
+        await _look_for_use(app, before)
     conditions = (*_conditions(app, wanted, comparison), *warnings)
     return View(wanted, namespace, live, comparison, conditions, warnings)
 
@@ -177,19 +187,20 @@ def begin(app: Application, view: View, decision: Decision, adapters: Adapters) 
         return running
     if decision.act not in (Act.SYNC, Act.HEAL):
         return None
-    steps = plan(view.wanted, view.comparison, plan_options(app), _compare_namespace(view))
-    if steps.empty and decision.act is Act.HEAL:
-        return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
     same = app.attempt is not None and app.attempt.digest == view.wanted.digest
-    return Operation(
+    fresh = Operation(
         digest=view.wanted.digest,
         revisions=app.commits,
         started_at=adapters.clock.now(),
         retries=app.attempt.count if same and app.attempt else 0,
         self_heal=decision.act is Act.HEAL,
-        results=_skipped(steps),
-        plan=steps,
     )
+    if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
+        return replace(fresh, phase=Phase.FAILED, message=f"{'; '.join(_each_shared(app))} (FailOnSharedResource=true)")
+    steps = plan(view.wanted, view.comparison, plan_options(app), _compare_namespace(view))
+    if steps.empty and decision.act is Act.HEAL:
+        return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
+    return replace(fresh, results=_skipped(steps), plan=steps)
 
 
 async def advance(
@@ -204,13 +215,14 @@ async def advance(
         if not operation.applied:
             app.writing = True
             try:
-                results = await run_stage(cluster, app.spec, stage, adapters.stopping)
+                prepare = _preparing(app, cluster, view.live, adapters)
+                results = await run_stage(cluster, app.spec, stage, adapters.stopping, prepare)
             finally:
                 app.writing = False
             if adapters.stopping():
                 return replace(operation, results={**operation.results, **results}), view
             operation = with_results(operation, results)
-            view = await look(app, cluster, view.wanted, view.warnings)
+            view = await look(app, cluster, view.wanted, view.warnings, adapters)
             continue
         verdicts = await adapters.judge.assess(waited_for(stage, view.live))
         waits, never = waiting_for(stage, view.live, verdicts, adapters.clock.now(), adapters.timing())
@@ -255,6 +267,8 @@ def _reconsidered(comparison: Comparison, level: Level) -> Comparison:
         return comparison
     if level is Level.HARD:
         return NOTHING_COMPARED
+    if not comparison.having(Verdict.REFUSED):
+        return comparison
     return replace(
         comparison,
         objects={key: item for key, item in comparison.objects.items() if item.verdict is not Verdict.REFUSED},
@@ -266,6 +280,51 @@ def _without(live: Live, namespace: DesiredObject | None) -> Live:
     if namespace is None:
         return live
     return replace(live, objects={key: item for key, item in live.objects.items() if key != namespace.key})
+
+
+def _included(app: Application, cluster: Cluster, wanted: Desired) -> Desired:
+    """What is wanted of the kinds that the configuration does not exclude on this cluster."""
+    kinds = frozenset(kind for kind in {item.key.group_kind for item in wanted.objects} if cluster.excluded(kind))
+    if not kinds:
+        return wanted
+    kept = without_kinds(app.spec, wanted, kinds)
+    if app.included is None or (app.included.digest, app.included.excluded) != (kept.digest, kept.excluded):
+        app.included = kept
+    return app.included
+
+
+def _comparer(app: Application, cluster: Cluster, adapters: Adapters) -> Comparer:
+    mutations = compare_options(app.spec.annotations).get("IncludeMutationWebhook") == "true"
+    rules = CompareRules.of(adapters.resources(), app.spec.ignore_differences, mutations=mutations)
+    if app.rules is None or app.rules != rules:
+        app.rules = rules
+    return Comparer(app.rules, cluster.predict, adapters.expressions)
+
+
+async def _look_for_use(app: Application, before: Comparison) -> None:
+    """Note which of the application's rules found something in what is new of its comparison."""
+    rules = [rule for rule in app.spec.ignore_differences if rule not in app.used_ignores]
+    for key, item in app.comparison.objects.items() if rules else ():
+        fitting = [rule for rule in rules if rule.fits(key) and rule not in app.used_ignores]
+        if fitting and before.objects.get(key) is not item:
+            app.used_ignores.update(rule for rule in fitting if finds_something(rule, item))
+            await anyio.lowlevel.checkpoint()
+
+
+def _preparing(app: Application, cluster: Cluster, live: Live, adapters: Adapters) -> Prepare:
+    """What is applied of an object: with `RespectIgnoreDifferences=true` its ignored fields as the cluster has them."""
+    comparer = _comparer(app, cluster, adapters)
+    everywhere = app.spec.sync_policy.options.get("RespectIgnoreDifferences", "false")
+
+    async def prepare(wanted: DesiredObject) -> DesiredObject:
+        kind, there = wanted.key.group_kind, live.objects.get(wanted.key)
+        if kind in live.unreadable:
+            raise SpecError(f"{kind} cannot be read", why=live.unreadable[kind])
+        if there is None or wanted.options.get("RespectIgnoreDifferences", everywhere) != "true":
+            return wanted
+        return await comparer.respected(wanted, there)
+
+    return prepare
 
 
 def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:
@@ -281,7 +340,18 @@ def _compare_namespace(view: View) -> ObjectComparison | None:
 
 def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tuple[Condition, ...]:
     found = [Condition(ConditionType.COMPARISON_ERROR, problem) for problem in wanted.problems]
+    found += [Condition(ConditionType.COMPARISON_ERROR, reason) for reason in reasons_unknown(comparison)]
     found += [Condition(ConditionType.REPEATED_RESOURCE_WARNING, warning) for warning in wanted.warnings]
+    found += [Condition(ConditionType.SHARED_RESOURCE_WARNING, message) for message in _each_shared(app)]
+    if wanted.excluded:
+        named = ", ".join([*map(str, wanted.excluded[:5]), *(["…"] if len(wanted.excluded) > 5 else [])])
+        found.append(
+            Condition(
+                ConditionType.EXCLUDED_RESOURCE_WARNING,
+                f"{named}: neither applied nor compared, because resources.exclusions leaves the kind out. "
+                "Try: remove it from git, or from the exclusions",
+            )
+        )
     if app.random:
         named = ", ".join((*app.random[:5], "…") if len(app.random) > 5 else app.random)
         found.append(
@@ -302,6 +372,19 @@ def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tu
             )
         )
     return tuple(found)
+
+
+def _each_shared(app: Application) -> list[str]:
+    """One sentence for each of the other applications, with the first of the objects."""
+    first: dict[str, Shared] = {}
+    for item in app.shared:
+        first.setdefault(item.owner, item)
+    counts = Counter(item.owner for item in app.shared)
+    return [
+        f"{item.key}{f' and {counts[owner] - 1} more' if counts[owner] > 1 else ''} "
+        f"is part of the applications {app.spec.name} and {owner}"
+        for owner, item in first.items()
+    ]
 
 
 def _status(
@@ -327,8 +410,14 @@ def _status(
         renderers=app.renderers,
         operation=last,
         decision=decision.reason,
+        unused_ignores=_unused(app, view.comparison),
         reconciled_at=adapters.clock.now(),
     )
+
+
+def _unused(app: Application, comparison: Comparison) -> tuple[str, ...]:
+    rules = [rule for rule in app.spec.ignore_differences if rule not in app.used_ignores]
+    return unused(rules, comparison) if rules else ()
 
 
 def _abandoned(last: Operation | None, view: View, adapters: Adapters) -> Operation | None:

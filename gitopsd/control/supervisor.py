@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
@@ -19,7 +19,9 @@ from gitopsd.control.timers import Timers
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
+from gitopsd.core.compare import Verdict
 from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, next_attempt
 from gitopsd.core.errors import ClusterDown, GitopsdError, SpecError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
@@ -31,6 +33,7 @@ from gitopsd.core.operation import Phase
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
+from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.renderer import Renderer
 from gitopsd.ports.sources import Sources
@@ -51,6 +54,7 @@ class SupervisorSettings:
     concurrency: int = 16
     self_heal: Backoff = SELF_HEAL
     timing: Timing = NO_TIMEOUTS
+    resources: ResourceSettings = field(default_factory=ResourceSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class World:
     clock: Clock
     judge: HealthJudge
     refusal: Refusal = nobody_refused
+    expressions: FieldExpressions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._concurrency = settings.concurrency
         self._self_heal = settings.self_heal
         self._timing = settings.timing
+        self._resources = settings.resources
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
         self._passes: dict[AppName, _Pass] = {}
@@ -116,6 +122,8 @@ class Supervisor(AsyncContextManagerMixin):
             judge=world.judge,
             self_heal=lambda: self._self_heal,
             timing=lambda: self._timing,
+            resources=lambda: self._resources,
+            expressions=world.expressions,
         )
 
     @asynccontextmanager
@@ -162,7 +170,10 @@ class Supervisor(AsyncContextManagerMixin):
                 self._queue.add(name, Level.GIT)
 
     def tune(self, settings: SupervisorSettings) -> None:
-        """Take new settings; the next waits and passes follow them."""
+        """Take new settings; the next waits and passes follow them. Other ways to compare concern everybody at once."""
+        if settings.resources != self._resources:
+            self._resources = settings.resources
+            self.rewire()
         self._revisions.interval = settings.interval
         self._revisions.jitter = settings.jitter
         self._concurrency = settings.concurrency
@@ -172,7 +183,7 @@ class Supervisor(AsyncContextManagerMixin):
             turns.total_tokens = settings.concurrency
 
     def rewire(self) -> None:
-        """The clusters of the configuration changed: every application finds its own anew."""
+        """The clusters of the configuration changed, or how kinds are compared: every application looks anew."""
         for name in self._applications:
             self._queue.add(name, Level.LIVE)
 
@@ -351,7 +362,10 @@ class Supervisor(AsyncContextManagerMixin):
             return False
         outcome = await reconcile(app, cluster, _request(resolutions, level), self._adapters)
         self._revisions.also(app.spec.name, app.places)
-        app.failures = 0
+        if outcome.comparison.having(Verdict.UNKNOWN):
+            self._retry_later(app)
+        else:
+            app.failures = 0
         app.looked = True
         self._conclude(app, cluster, outcome)
         return True

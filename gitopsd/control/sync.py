@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,16 +14,24 @@ from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import Timing, timed
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import Live, LiveObject
+from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.permit import permit_object
 from gitopsd.core.plan import ApplyStep, PruneStep, Stage
 from gitopsd.ports.cluster import Cluster
 
+Prepare = Callable[[DesiredObject], Awaitable[DesiredObject]]
+
 
 async def run_stage(
-    cluster: Cluster, spec: AppSpec, stage: Stage, stopping: Callable[[], bool]
+    cluster: Cluster,
+    spec: AppSpec,
+    stage: Stage,
+    stopping: Callable[[], bool],
+    prepare: Prepare,
 ) -> Mapping[ObjectKey, StepResult]:
-    """Run the steps of one stage; the result of each.
+    """Run the steps of one stage; the result of each. `prepare` says at the last moment what to apply of an object;
+    where it raises `GitopsdError`, the step fails with that.
 
     One step's failure stops no other of its stage. When `stopping` says so, steps that have not begun are left out: the
     plan that the next start makes has them again.
@@ -34,21 +42,25 @@ async def run_stage(
         if stopping():
             break
         if len(group) == 1:
-            await _step(cluster, spec, group[0], results)
+            await _step(cluster, spec, group[0], results, prepare)
             continue
         async with anyio.create_task_group() as tasks:
             for step in group:
-                tasks.start_soon(_step, cluster, spec, step, results)
+                tasks.start_soon(_step, cluster, spec, step, results, prepare)
     return results
 
 
 async def _step(
-    cluster: Cluster, spec: AppSpec, step: ApplyStep | PruneStep, results: dict[ObjectKey, StepResult]
+    cluster: Cluster,
+    spec: AppSpec,
+    step: ApplyStep | PruneStep,
+    results: dict[ObjectKey, StepResult],
+    prepare: Prepare,
 ) -> None:
     try:
         permit = permit_object(spec, step.key)
         if isinstance(step, ApplyStep):
-            await cluster.apply(permit, step.desired)
+            await cluster.apply(permit, await prepare(step.desired))
             results[step.key] = StepResult(ResultCode.SYNCED)
         else:
             await cluster.delete(permit, step.live, propagation=step.propagation)
@@ -72,6 +84,9 @@ def waiting_for(
     waiting: list[str] = []
     for key in stage.waits_for:
         there = live.objects.get(key)
+        if there is None and key.group_kind in live.unreadable:
+            waiting.append(f"{key} (it cannot be read: {live.unreadable[key.group_kind]})")
+            continue
         if there is None:
             return "", f"{key} is missing while wave {stage.wave} waits for it; it might have been deleted"
         health = timed(verdicts.get(key), there.document.body(), now, timing).health

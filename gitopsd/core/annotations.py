@@ -14,6 +14,7 @@ TRACKING_ID: Final = "argocd.argoproj.io/tracking-id"
 INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 SYNC_WAVE: Final = "argocd.argoproj.io/sync-wave"
 SYNC_OPTIONS: Final = "argocd.argoproj.io/sync-options"
+COMPARE_OPTIONS: Final = "argocd.argoproj.io/compare-options"
 HOOK: Final = "argocd.argoproj.io/hook"
 HELM_HOOK: Final = "helm.sh/hook"
 HELM_HOOK_WEIGHT: Final = "helm.sh/hook-weight"
@@ -79,6 +80,14 @@ def sync_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
         if separator:
             found[key] = option
     return found
+
+
+def compare_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    """How an object, or all of an application's, are compared: `IgnoreExtraneous,IncludeMutationWebhook=true` as key →
+    value; an option without a value is `true`.
+    """
+    parts = (item.partition("=") for item in _items(annotations.get(COMPARE_OPTIONS, "")))
+    return {key: option if separator else "true" for key, separator, option in parts}
 
 
 def hook_phases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:

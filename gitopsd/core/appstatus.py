@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from gitopsd.core.annotations import IGNORE_HEALTHCHECK
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
@@ -28,11 +29,15 @@ class SyncCode(enum.StrEnum):
     UNKNOWN = "Unknown"
 
 
+_SYNC: Final = {Verdict.SYNCED: SyncCode.SYNCED, Verdict.UNKNOWN: SyncCode.UNKNOWN}
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceStatus:
     """One object of an application. `health` is None for kinds of which nothing is known; `version`: resourceVersion.
 
-    `changes` are the paths at which it differs from git. `since` and `until` are as in `core.health.timing.Timed`.
+    `changes` are the paths at which it differs from git. `tolerated`: it left git, and its application may be Synced
+    all the same (`IgnoreExtraneous`). `since` and `until` are as in `core.health.timing.Timed`.
     """
 
     key: ObjectKey
@@ -47,6 +52,7 @@ class ResourceStatus:
     version: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    tolerated: bool = False
 
     def stands(self, version: str, now: datetime) -> bool:
         """Whether its health holds for the object at this resourceVersion."""
@@ -55,7 +61,10 @@ class ResourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class AppStatus:
-    """One application as people and metrics see it."""
+    """One application as people and metrics see it.
+
+    `unused_ignores` are rules of its `ignoreDifferences` that found nothing to ignore so far, each as a sentence.
+    """
 
     name: AppName
     sync: SyncCode
@@ -67,6 +76,7 @@ class AppStatus:
     renderers: tuple[str, ...] = ()
     operation: Operation | None = None
     decision: str = ""
+    unused_ignores: tuple[str, ...] = ()
     reconciled_at: datetime | None = None
 
 
@@ -102,7 +112,7 @@ def judged_again_at(resources: Iterable[ResourceStatus]) -> datetime | None:
 
 
 def overall_health(resources: Iterable[ResourceStatus]) -> Health:
-    """The application's health, rolled up from its resources (those that left git do not count)."""
+    """The application's health, rolled up from its resources (those that left git count only if they may stay)."""
     return roll_up(
         [
             ResourceHealth(
@@ -114,14 +124,16 @@ def overall_health(resources: Iterable[ResourceStatus]) -> Health:
                 group=item.key.group,
             )
             for item in resources
-            if not item.requires_pruning
+            if not item.requires_pruning or item.tolerated
         ]
     )
 
 
 def overall_sync(comparison: Comparison, problems: Sequence[str] = ()) -> SyncCode:
-    """Synced if every object is; Unknown with `problems`: what those manifests mean is in neither side of it."""
-    if problems:
+    """Synced if every object is. Unknown if one is, or with `problems`: what those manifests mean is in neither side of
+    it.
+    """
+    if problems or comparison.having(Verdict.UNKNOWN):
         return SyncCode.UNKNOWN
     return SyncCode.SYNCED if comparison.synced else SyncCode.OUT_OF_SYNC
 
@@ -145,6 +157,8 @@ def _health(
     now: datetime,
     timing: Timing,
 ) -> _Judged:
+    if item.live is None and item.verdict is Verdict.UNKNOWN:
+        return _Judged("", Timed(Health(HealthStatus.UNKNOWN, item.error)))
     if item.live is None:
         return _Judged("", Timed(Health(HealthStatus.MISSING)))
     before = previous.get(item.key)
@@ -161,7 +175,7 @@ def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
     return ResourceStatus(
         key=item.key,
         gvk=gvk,
-        sync=SyncCode.SYNCED if item.verdict is Verdict.SYNCED else SyncCode.OUT_OF_SYNC,
+        sync=_SYNC.get(item.verdict, SyncCode.OUT_OF_SYNC),
         health=judged.timed.health,
         wave=item.desired.wave if item.desired else 0,
         requires_pruning=item.verdict is Verdict.EXTRA,
@@ -171,4 +185,5 @@ def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
         version=judged.version,
         since=judged.timed.since,
         until=judged.timed.until,
+        tolerated=item.tolerated,
     )

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import itertools
+import operator
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from gitopsd.core import annotations as marks
 from gitopsd.core.document import Document
+from gitopsd.core.effect import differences, effects
+from gitopsd.core.fieldpath import Found
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, string_map, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import Desired, DesiredObject
-from gitopsd.core.ownership import identical, unchanged
+from gitopsd.core.normalize import NO_RULES, CompareRules, ObjectRules, content
+from gitopsd.core.ownership import FIELD_MANAGER, applied_fields, unchanged
+from gitopsd.core.respect import respecting
 
-_SHOWN_CHANGES = 20
-_BOOKKEEPING = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
+_SHOWN_CHANGES: Final = 20
+_NOTHING: Final[tuple[Found, ...]] = ()
 
 
 class Verdict(enum.StrEnum):
@@ -26,6 +34,10 @@ class Verdict(enum.StrEnum):
     EXTRA = "extra"
     REFUSED = "refused"
     UNDECIDED = "undecided"
+    UNKNOWN = "unknown"
+
+
+_PASSING: Final = frozenset({Verdict.UNDECIDED, Verdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +45,10 @@ class ObjectComparison:
     """One object: what is wanted, what is there, and the verdict.
 
     `changes` are the paths that an apply would change (`spec.replicas`), never values. `error` is why the API server
-    refused the dry-run. `predicted` is what an apply would make of the object, where it is CHANGED. `judged` are the
-    digest and resourceVersion that the verdict stands for.
+    refused the dry-run, or why nothing is known of the kind. `predicted` is what an apply would make of the object,
+    where it is CHANGED. `judged` are the digest and resourceVersion that the verdict stands for; it also stands for any
+    other live object of which `counted` (the digest of all that counts; "" if nobody had to ask) is the same.
+    `tolerated`: an EXTRA object that leaves its application in sync (`IgnoreExtraneous`).
     """
 
     key: ObjectKey
@@ -44,6 +58,8 @@ class ObjectComparison:
     changes: tuple[str, ...] = ()
     error: str = ""
     predicted: Document | None = None
+    counted: str = ""
+    tolerated: bool = False
 
     def judged(self) -> tuple[str, str]:
         """(desired digest, live resourceVersion), each "" where there is none."""
@@ -52,13 +68,30 @@ class ObjectComparison:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All objects of one application: the wanted ones in the order of the manifests, then those that left git."""
+    """All objects of one application: the wanted ones in the order of the manifests, then those that left git.
+
+    `wanted` and `rules` are what it was made of.
+    """
 
     objects: Mapping[ObjectKey, ObjectComparison]
     digest: str = ""
+    wanted: Desired | None = field(default=None, compare=False, repr=False)
+    rules: CompareRules = field(default=NO_RULES, compare=False, repr=False)
+    _verdicts: frozenset[Verdict] = field(init=False, compare=False, repr=False)
+    _live: Sequence[LiveObject | None] = field(init=False, compare=False, repr=False)
+    _count: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found = [item.live for item in self.objects.values()]
+        verdicts = frozenset([item.verdict for item in self.objects.values() if not item.tolerated])
+        object.__setattr__(self, "_verdicts", verdicts)
+        object.__setattr__(self, "_live", found)
+        object.__setattr__(self, "_count", len(found) - found.count(None))
 
     def having(self, *verdicts: Verdict) -> tuple[ObjectComparison, ...]:
         """The objects with one of `verdicts`."""
+        if Verdict.EXTRA not in verdicts and self._verdicts.isdisjoint(verdicts):
+            return ()
         return tuple(item for item in self.objects.values() if item.verdict in verdicts)
 
     @property
@@ -69,10 +102,26 @@ class Comparison:
     @property
     def synced(self) -> bool:
         """Whether nothing differs and nothing is left over."""
-        return all(item.verdict is Verdict.SYNCED for item in self.objects.values())
+        return self._verdicts <= {Verdict.SYNCED}
+
+    def holds_for(self, desired: Desired, live: Live, rules: CompareRules) -> bool:
+        """Whether all verdicts stand because nothing is new; quick, whatever the number of objects."""
+        return (
+            self.wanted is desired
+            and self.rules is rules
+            and self._verdicts.isdisjoint(_PASSING)
+            and not live.unreadable
+            and self._count == len(live.objects)
+            and all(map(operator.is_, map(live.objects.get, self.objects), self._live))
+        )
+
+    def with_verdicts(self, judged: Iterable[ObjectComparison]) -> Comparison:
+        """The same with these objects' comparisons in place of those that it has."""
+        news = {item.key: item for item in judged}
+        return replace(self, objects={**self.objects, **news}) if news else self
 
 
-NOTHING_COMPARED = Comparison({})
+NOTHING_COMPARED: Final = Comparison({})
 
 
 def compare(
@@ -80,20 +129,51 @@ def compare(
     live: Live,
     predictions: Mapping[ObjectKey, Prediction] | None = None,
     previous: Comparison = NOTHING_COMPARED,
+    rules: CompareRules = NO_RULES,
 ) -> Comparison:
     """Compare without a single request: what ownership cannot decide and no prediction covers is UNDECIDED.
 
-    `previous` is this application's last comparison: a verdict for the same desired digest and live resourceVersion
-    stands. Predictions for another pair than the present one are not looked at.
+    `previous` is this application's last comparison: a verdict for the same desired digest and live object stands, as
+    long as `rules` are the same. Predictions for another pair than the present one are not looked at.
     """
+    comparison = _finished(comparing(desired, live, previous, rules))
+    known = predictions or {}
+    return comparison.with_verdicts(
+        judged(item, known[item.key], rules) for item in comparison.undecided if item.key in known
+    )
+
+
+def comparing(
+    desired: Desired, live: Live, previous: Comparison = NOTHING_COMPARED, rules: CompareRules = NO_RULES
+) -> Generator[None, None, Comparison]:
+    """`compare` in small steps, for those who have other things to do in between: yields after each object that had to
+    be parsed.
+    """
+    if previous.holds_for(desired, live, rules):
+        return previous
+    before = previous.objects if previous.rules == rules else {}
     found: dict[ObjectKey, ObjectComparison] = {}
     for wanted in desired.objects:
         there = live.objects.get(wanted.key)
-        found[wanted.key] = _one(wanted, there, (predictions or {}).get(wanted.key), previous.objects.get(wanted.key))
+        known = before.get(wanted.key)
+        if known is not None and known.verdict not in _PASSING and known.desired is wanted and known.live is there:
+            found[wanted.key] = known
+        elif live.unreadable and wanted.key.group_kind in live.unreadable:
+            reason = _unreadable(wanted.key, live)
+            found[wanted.key] = ObjectComparison(wanted.key, wanted, there, Verdict.UNKNOWN, error=reason)
+        else:
+            found[wanted.key] = _one(wanted, there, known, rules)
+            yield
     for key, there in live.objects.items():
         if key not in found and there.owner and not there.copied:
-            found[key] = ObjectComparison(key, None, there, Verdict.EXTRA)
-    return Comparison(found, desired.digest)
+            known = before.get(key)
+            if key.group_kind in live.unreadable:
+                known = ObjectComparison(key, None, there, Verdict.UNKNOWN, error=_unreadable(key, live))
+            elif known is None or known.live is not there or known.desired is not None or known.verdict in _PASSING:
+                known = ObjectComparison(key, None, there, Verdict.EXTRA, tolerated=_tolerated(there))
+                yield
+            found[key] = known
+    return Comparison(found, desired.digest, desired, rules)
 
 
 def compare_namespace(wanted: DesiredObject, there: LiveObject | None) -> ObjectComparison:
@@ -111,54 +191,132 @@ def compare_namespace(wanted: DesiredObject, there: LiveObject | None) -> Object
     return ObjectComparison(wanted.key, wanted, there, verdict)
 
 
-def _one(
-    wanted: DesiredObject, there: LiveObject | None, prediction: Prediction | None, before: ObjectComparison | None
+@dataclass(frozen=True, slots=True)
+class Expressed:
+    """The fields that the jq expressions of an object's rules found in each of its bodies."""
+
+    desired: tuple[Found, ...] = _NOTHING
+    live: tuple[Found, ...] = _NOTHING
+    predicted: tuple[Found, ...] = _NOTHING
+
+
+NOTHING_EXPRESSED: Final = Expressed()
+
+
+def reconsidered(item: ObjectComparison, rules: CompareRules, expressed: Expressed) -> ObjectComparison:
+    """An UNDECIDED object again, now that the fields of its jq expressions are known."""
+    if item.desired is None or item.live is None:
+        return item
+    wanted, there = item.desired.document.body(), item.live.document.body()
+    if rules.object(item.key).proves_unchanged(wanted, there, expressed.desired, expressed.live):
+        return replace(item, verdict=Verdict.SYNCED)
+    return item
+
+
+def rehearsal(item: ObjectComparison, rules: CompareRules, expressed: Expressed = NOTHING_EXPRESSED) -> DesiredObject:
+    """What to ask a dry-run of: the desired object, with the ignored fields as they are (they may be such that the API
+    server refuses to change them).
+    """
+    if item.desired is None:
+        raise ValueError(f"{item.key} is not wanted")
+    if item.live is None:
+        return item.desired
+    return respected(item.desired, item.live, rules, expressed)
+
+
+def respected(
+    desired: DesiredObject, live: LiveObject, rules: CompareRules, expressed: Expressed = NOTHING_EXPRESSED
+) -> DesiredObject:
+    """The desired object with all ignored fields as the live object has them; its digest stays that of what git has."""
+    fitting = rules.object(desired.key)
+    if not (fitting.ignores or expressed.desired or expressed.live):
+        return desired
+    document = respecting(desired.document.body(), live.document.body(), fitting, expressed.live, expressed.desired)
+    return replace(desired, document=document)
+
+
+def judged(
+    item: ObjectComparison, prediction: Prediction, rules: CompareRules, expressed: Expressed = NOTHING_EXPRESSED
 ) -> ObjectComparison:
-    pair = (wanted.digest, there.resource_version if there else "")
-    if before is not None and before.verdict is not Verdict.UNDECIDED and before.judged() == pair:
+    """An UNDECIDED object after its dry-run; itself where the dry-run was of something else."""
+    if item.live is None or (prediction.desired_digest, prediction.resource_version) != item.judged():
+        return item
+    if prediction.document is None:
+        return replace(item, verdict=Verdict.REFUSED, error=prediction.error)
+    current = (prediction.current or item.live.document).body()
+    mutations = rules.mutations or _asks(item, "IncludeMutationWebhook")
+    changes = _changes(current, prediction.document.body(), rules.object(item.key), expressed, mutations=mutations)
+    if not changes:
+        return replace(item, verdict=Verdict.SYNCED)
+    return replace(item, verdict=Verdict.CHANGED, changes=changes, predicted=prediction.document)
+
+
+def _unreadable(key: ObjectKey, live: Live) -> str:
+    return f"{key.group_kind} cannot be read: {live.unreadable[key.group_kind]}"
+
+
+def _finished(steps: Generator[None, None, Comparison]) -> Comparison:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            done: Comparison = end.value
+            return done
+
+
+def _one(
+    wanted: DesiredObject, there: LiveObject | None, before: ObjectComparison | None, rules: CompareRules
+) -> ObjectComparison:
+    if before is not None and (before.verdict in _PASSING or before.desired is None):
+        before = None
+    if before is not None and before.judged() == (wanted.digest, there.resource_version if there else ""):
         return replace(before, desired=wanted, live=there)
     if there is None:
         return ObjectComparison(wanted.key, wanted, None, Verdict.MISSING)
-    if prediction is not None and (prediction.desired_digest, prediction.resource_version) == pair:
-        return _judged(wanted, there, prediction)
-    if unchanged(wanted.document.body(), there.document.body()):
+    body, found = wanted.document.body(), there.document.body()
+    if unchanged(body, found):
         return ObjectComparison(wanted.key, wanted, there, Verdict.SYNCED)
-    return ObjectComparison(wanted.key, wanted, there, Verdict.UNDECIDED)
-
-
-def _judged(wanted: DesiredObject, there: LiveObject, prediction: Prediction) -> ObjectComparison:
-    if prediction.document is None:
-        return ObjectComparison(wanted.key, wanted, there, Verdict.REFUSED, error=prediction.error)
-    current = (prediction.current or there.document).body()
-    changes = tuple(_changes(_content(current), _content(prediction.document.body())))
-    if not changes:
+    fitting = rules.object(wanted.key)
+    if fitting.proves_unchanged(body, found):
         return ObjectComparison(wanted.key, wanted, there, Verdict.SYNCED)
-    shown = changes[:_SHOWN_CHANGES]
-    return ObjectComparison(wanted.key, wanted, there, Verdict.CHANGED, shown, predicted=prediction.document)
+    counted = fitting.digest(found)
+    if before is not None and before.judged()[0] == wanted.digest and before.counted == counted:
+        return replace(before, desired=wanted, live=there)
+    return ObjectComparison(wanted.key, wanted, there, Verdict.UNDECIDED, counted=counted)
 
 
-def _content(body: JsonObject) -> JsonObject:
-    """The object without what every write changes, and without its status, which an apply does not reach."""
-    metadata = body.get("metadata")
-    kept = (
-        {key: item for key, item in metadata.items() if key not in _BOOKKEEPING}
-        if isinstance(metadata, Mapping)
-        else {}
-    )
-    return {**{key: item for key, item in body.items() if key != "status"}, "metadata": kept}
+def _changes(
+    current: JsonObject, predicted: JsonObject, rules: ObjectRules, expressed: Expressed, *, mutations: bool
+) -> tuple[str, ...]:
+    before = content(rules.counted(current, current, expressed.live))
+    after = content(rules.counted(predicted, current, expressed.predicted))
+    claims = None if mutations else _claims(current, predicted)
+    found = differences(before, after) if claims is None else effects(before, after, claims)
+    return tuple(effect.path for effect in itertools.islice(found, _SHOWN_CHANGES))
 
 
-def _changes(before: JsonValue, after: JsonValue, path: str = "") -> Iterator[str]:
-    """The paths at which two objects differ, outermost first."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in sorted(before.keys() | after.keys()):
-            place = f"{path}.{key}" if path else key
-            if key not in before or key not in after:
-                yield place
-            else:
-                yield from _changes(before[key], after[key], place)
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for position, (first, second) in enumerate(zip(before, after, strict=True)):
-            yield from _changes(first, second, f"{path}[{position}]")
-    elif not identical(before, after):
-        yield path
+def _claims(current: JsonObject, predicted: JsonObject) -> tuple[JsonObject, ...] | None:
+    """The field sets of our manager before and after; None where one of them cannot be walked."""
+    version = text(predicted, "apiVersion")
+    after = applied_fields(predicted, version)
+    if after is None:
+        return None
+    before = applied_fields(current, version)
+    if before is not None:
+        return (before, after)
+    entries = objects(current, "metadata", "managedFields")
+    ours = any(entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" for entry in entries)
+    return None if ours else (after,)
+
+
+def _asks(item: ObjectComparison, option: str) -> bool:
+    sides = [side.document for side in (item.desired, item.live) if side is not None]
+    return any(marks.compare_options(_annotations(side)).get(option) == "true" for side in sides)
+
+
+def _tolerated(extra: LiveObject) -> bool:
+    return marks.compare_options(_annotations(extra.document)).get("IgnoreExtraneous") == "true"
+
+
+def _annotations(document: Document) -> Mapping[str, str]:
+    return string_map(document.body(), "metadata", "annotations")

@@ -20,6 +20,9 @@ class KindPattern:
         """Whether it means `kind`."""
         return fnmatchcase(kind.group, self.group) and fnmatchcase(kind.kind, self.kind)
 
+    def __str__(self) -> str:
+        return f"{self.group}/{self.kind}" if self.group else self.kind
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRule:

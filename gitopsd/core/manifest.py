@@ -91,7 +91,10 @@ class KindInfo:
 
 @dataclass(frozen=True, slots=True)
 class DesiredObject:
-    """An object as it shall be, tracking included. `document` is what is applied, byte for byte."""
+    """An object as it shall be, tracking included. `document` is what is applied, byte for byte.
+
+    `adopts` are the field managers whose fields become ours at the first apply.
+    """
 
     key: ObjectKey
     gvk: GVK
@@ -100,6 +103,7 @@ class DesiredObject:
     wave: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
     origin: Position = NOWHERE
+    adopts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

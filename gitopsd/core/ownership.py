@@ -2,7 +2,8 @@
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ and the `fieldsV1` encoding of
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/. Never guesses: wherever the
-encoding leaves a doubt the answer is False, and a server-side dry-run is the judge. Objects are as a JSON parser makes
+encoding leaves a doubt the answer is False, and a server-side dry-run is the judge. A null that we own and that is not
+there (`creationTimestamp: null` of a template) is as it was applied. Objects are as a JSON parser makes
 them, of dicts and lists: asking for these is quick, asking for any mapping is not.
 """
 
@@ -20,15 +21,18 @@ FIELD_MANAGER: Final = "gitopsd"
 _IDENTITY: Final = frozenset({"name", "namespace"})
 
 
-def unchanged(desired: JsonObject, live: JsonObject, *, manager: str = FIELD_MANAGER) -> bool:
+def unchanged(
+    desired: JsonObject, live: JsonObject, *, manager: str = FIELD_MANAGER, owned: JsonObject | None = None
+) -> bool:
     """True only if applying `desired` again as `manager` would leave `live` as it is.
 
     That is: `manager` owns exactly the fields that `desired` has, and each has the desired value. False means "not
-    known".
+    known". `owned` is the manager's field set, where it is not the one in `live`.
     """
     if desired.get("apiVersion") != live.get("apiVersion"):
         return False
-    owned = _owned(live, manager, text(desired, "apiVersion"))
+    if owned is None:
+        owned = applied_fields(live, text(desired, "apiVersion"), manager=manager)
     if owned is None:
         return False
     wanted = {key: item for key, item in desired.items() if key not in ("apiVersion", "kind")}
@@ -40,7 +44,7 @@ def unchanged(desired: JsonObject, live: JsonObject, *, manager: str = FIELD_MAN
     return _same_mapping(wanted, live, owned)
 
 
-def _owned(live: JsonObject, manager: str, api_version: str) -> JsonObject | None:
+def applied_fields(live: JsonObject, api_version: str, *, manager: str = FIELD_MANAGER) -> JsonObject | None:
     """The field set of `manager`'s applies; None if there is none, or it was recorded at another version."""
     for entry in objects(live, "metadata", "managedFields"):
         if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
@@ -64,7 +68,10 @@ def _same(desired: JsonValue, live: JsonValue, owned: JsonValue) -> bool:
 def _same_mapping(desired: JsonObject, live: JsonObject, owned: JsonObject) -> bool:
     if {f"f:{key}" for key in desired} != owned.keys() - {"."}:
         return False
-    return all(key in live and _same(item, live[key], owned[f"f:{key}"]) for key, item in desired.items())
+    return all(
+        _same(item, live[key], owned[f"f:{key}"]) if key in live else item is None and owned[f"f:{key}"] == {}
+        for key, item in desired.items()
+    )
 
 
 def _same_list(desired: Sequence[JsonValue], live: Sequence[JsonValue], owned: JsonObject) -> bool:

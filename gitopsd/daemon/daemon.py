@@ -239,6 +239,7 @@ def _settings(config: Config) -> SupervisorSettings:
         concurrency=reconcile.concurrency,
         self_heal=Backoff(heal.seconds, heal.factor, heal.max_seconds),
         timing=Timing(timeouts=config.resources.health_timeouts),
+        resources=config.resources,
     )
 
 

@@ -98,6 +98,9 @@ class EventLog:
             if condition not in known:
                 log = self._log.error if condition.type.is_error else self._log.warning
                 log(condition.message, condition=condition.type.value, **fields)
+        for unused in status.unused_ignores:
+            if before is None or unused not in before.unused_ignores:
+                self._log.warning("a rule finds nothing to ignore", rule=unused, **fields)
         if status.health.status is HealthStatus.DEGRADED:
             fields["cause"] = _cause(status)
         worse = "cause" in fields and (before is None or before.health.status is not HealthStatus.DEGRADED)
@@ -121,7 +124,7 @@ class EventLog:
 
 def _shown(status: AppStatus) -> tuple[object, ...]:
     """What is worth a line; a new revision that changes nothing of an application is not."""
-    return status.sync, status.health, status.conditions
+    return status.sync, status.health, status.conditions, status.unused_ignores
 
 
 def _cause(status: AppStatus) -> str:

@@ -49,18 +49,13 @@ def test_those_that_can_be_honoured_are(config: Config) -> None:
         "exported",
         "listed-1",
         "listed-2",
+        "payments-prod",
     } | {"ingress-nginx"}
 
 
 def test_the_others_say_why_not(config: Config) -> None:
     reasons = {app.name: app.unsupported for app in config.applications if app.unsupported}
-    assert reasons == {
-        "cert-manager": ("syncOptions: Replace=true is not supported yet",),
-        "payments-prod": (
-            "syncOptions: RespectIgnoreDifferences=true is not supported yet",
-            "ignoreDifferences is not supported yet",
-        ),
-    }
+    assert reasons == {"cert-manager": ("syncOptions: Replace=true is not supported yet",)}
 
 
 def test_other_manifests_are_named_in_warnings(config: Config) -> None:

@@ -12,6 +12,7 @@ from gitopsd.core.document import Document, canonical
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import Desired, DesiredObject
+from gitopsd.core.normalize import CompareRules
 from gitopsd.testing.builders import a_config_map, a_deployment
 from tests.core.making import live, live_body, live_of, want
 
@@ -59,7 +60,9 @@ def test_a_dry_run_that_changes_something_names_the_paths_and_no_values() -> Non
     there = drifted(one(wanted), {"spec": {"replicas": 9, "extra": [{"a": 1}, {"a": 2}]}, "status": {"replicas": 9}})
     after: JsonObject = {**there.document.body(), "spec": {"replicas": 2, "extra": [{"a": 1}, {"a": 3}]}, "status": {}}
     item = only(compare(wanted, live(there), {there.key: predicted(one(wanted), after)}))
-    assert (item.verdict, item.changes) == (Verdict.CHANGED, ("spec.extra[1].a", "spec.replicas"))
+    assert (item.verdict, item.changes) == (Verdict.CHANGED, ("spec.replicas",))
+    every = compare(wanted, live(there), {there.key: predicted(one(wanted), after)}, rules=CompareRules(mutations=True))
+    assert only(every).changes == ("spec.extra[1].a", "spec.replicas")
 
 
 def test_what_the_dry_run_answered_is_kept_for_what_it_would_change_alone() -> None:

@@ -8,6 +8,7 @@ from gitopsd.core.app import TrackingMethod
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.compare import Verdict
 from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.customization import IgnoredStatus
 from gitopsd.core.decide import Act
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.ids import GVK, NOWHERE, GroupKind, ObjectKey, Position
@@ -32,6 +33,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
         "SourceWarning",
         "RandomValueWarning",
     ],
+    IgnoredStatus: ["all", "crd", "none"],
     HealthStatus: ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"],
     OriginKind: ["git", "helm", "oci", "file"],
     Phase: ["Running", "Succeeded", "Failed", "Error"],
@@ -40,8 +42,8 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
     ResultCode: ["Synced", "SyncFailed", "Pruned", "PruneSkipped"],
     Settled: ["moving", "good", "bad"],
     SyncCode: ["Synced", "OutOfSync", "Unknown"],
-    TrackingMethod: ["annotation", "annotation+label"],
-    Verdict: ["synced", "changed", "missing", "extra", "refused", "undecided"],
+    TrackingMethod: ["annotation", "annotation+label", "label"],
+    Verdict: ["synced", "changed", "missing", "extra", "refused", "undecided", "unknown"],
 }
 
 

@@ -145,6 +145,9 @@ class Application(Model):
     sync_policy: SyncPolicyAnswer
     defined_in: str = Field(description="file and line of its declaration")
     unsupported: tuple[str, ...] = Field(description="fields that this version cannot honour")
+    unused_ignore_differences: tuple[str, ...] = Field(
+        description="rules of ignoreDifferences that found nothing to ignore so far"
+    )
     decision: str = Field(description="what the daemon decided last, and why")
     renderers: tuple[str, ...]
     operation: OperationAnswer | None
@@ -166,6 +169,7 @@ class Application(Model):
             sync_policy=SyncPolicyAnswer.of(spec.sync_policy),
             defined_in=str(spec.position),
             unsupported=spec.unsupported,
+            unused_ignore_differences=status.unused_ignores,
             decision=status.decision,
             renderers=status.renderers,
             operation=OperationAnswer.of(status.operation) if status.operation else None,

@@ -1,0 +1,65 @@
+"""What is worth a word about a comparison besides what differs: objects of others, rules that find nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
+from gitopsd.core.fieldpath import fields_at
+from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.ignore import IgnoreRule
+from gitopsd.core.jsonvalue import JsonObject, objects, text
+
+_NAMED: Final = 10
+
+
+class Shared(NamedTuple):
+    """An object that an application wants and another one (`owner`) is tracked to have."""
+
+    key: ObjectKey
+    owner: str
+
+
+def shared_objects(app: AppName, comparison: Comparison) -> tuple[Shared, ...]:
+    """The objects that `app` wants and others have; copies of others' objects are not theirs."""
+    wanted = ((key, item.live) for key, item in comparison.objects.items() if item.desired is not None)
+    return tuple(
+        Shared(key, there.owner)
+        for key, there in wanted
+        if there is not None and there.owner not in ("", app) and not there.copied
+    )
+
+
+def reasons_unknown(comparison: Comparison) -> tuple[str, ...]:
+    """Why objects could not be compared, each reason once."""
+    found = tuple(dict.fromkeys(item.error for item in comparison.having(Verdict.UNKNOWN)))
+    return (*found[:_NAMED], f"and {len(found) - _NAMED} more") if len(found) > _NAMED else found
+
+
+def finds_something(rule: IgnoreRule, item: ObjectComparison) -> bool:
+    """Whether a rule that speaks of the object names a field of it; of jq expressions that is taken for granted."""
+    if rule.jq:
+        return True
+    sides = [side.document.body() for side in (item.live, item.desired) if side is not None]
+    managers = set(rule.managers)
+    return any(any(_named(rule, body)) or not managers.isdisjoint(_managers(body)) for body in sides)
+
+
+def unused(rules: Iterable[IgnoreRule], comparison: Comparison) -> tuple[str, ...]:
+    """A sentence for each of these rules, of which none has found a field."""
+    return tuple(f"{rule.position}: ignoreDifferences of {rule.kinds}: {_why(rule, comparison)}" for rule in rules)
+
+
+def _why(rule: IgnoreRule, comparison: Comparison) -> str:
+    if any(rule.fits(key) for key in comparison.objects):
+        return "no object that it means has such a field"
+    return "the application has no such object"
+
+
+def _named(rule: IgnoreRule, body: JsonObject) -> Iterator[bool]:
+    return (True for path in rule.paths for _ in fields_at(body, path))
+
+
+def _managers(body: JsonObject) -> Iterator[str]:
+    return (text(entry, "manager") for entry in objects(body, "metadata", "managedFields"))
