@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gitopsd.core import annotations as marks
+from gitopsd.core.adoption import adopted_managers
 from gitopsd.core.app import AppSpec
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey
@@ -171,6 +172,7 @@ def _object(
         wave=wave or 0,
         options=marks.sync_options(manifest.annotations),
         origin=manifest.origin,
+        adopts=adopted_managers(spec.annotations, spec.sync_policy.options),
     )
 
 

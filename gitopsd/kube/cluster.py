@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -21,6 +22,7 @@ from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
+from gitopsd.kube.adopt import Known
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.definitions import DEFINITION, Definitions
@@ -218,8 +220,9 @@ class KubeCluster:
         applied: LiveObject | None = None
         body: JsonObject = {}
         try:
-            raw = await self._writer.apply(permit, resource, desired, impersonate=impersonate)
+            raw = await self._writer.apply(permit, resource, desired, impersonate=impersonate, known=known)
             body = orjson.loads(raw)
+        known = self._known_before(resource, desired)
             applied = live_object(self._index.look(body, desired.gvk), desired.gvk, raw)
         finally:
             self._notify(self._index.release(desired.key, applied, body, AppName(permit.app)))
@@ -292,6 +295,10 @@ class KubeCluster:
 
     def _silence(self, kind: GroupKind, resource: Resource | None) -> ClusterError | None:
         """Why the API behind a kind that is not watched does not answer; None if it does."""
+    def _known_before(self, resource: Resource, desired: DesiredObject) -> Known | None:
+        live = self._index.get(desired.key) if desired.adopts else None
+        return Known(live.document.raw, partial(self._reader.fetch, resource, desired.key)) if live else None
+
         if resource is None:
             return self._catalog.silence(kind.group)
         return None if resource.served else aggregated_api_down(self.name, resource.gvk)

@@ -19,6 +19,7 @@ from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.ownership import FIELD_MANAGER
 from gitopsd.core.permit import Permit
+from gitopsd.kube.adopt import JSON_PATCH, Known, adopt
 from gitopsd.kube.answer import Answer
 from gitopsd.kube.http import JSON, KubeHttp
 from gitopsd.kube.refusal import Asked, body_of_secret, refused
@@ -44,9 +45,20 @@ class Writer:
         self._on_warning = on_warning
 
     async def apply(
-        self, permit: Permit, resource: Resource, desired: DesiredObject, *, impersonate: str = ""
+        self,
+        permit: Permit,
+        resource: Resource,
+        desired: DesiredObject,
+        *,
+        impersonate: str = "",
+        known: Known | None = None,
     ) -> bytes:
-        """Server-side apply by force; the object's JSON as it is afterwards. Raises `ClusterError`."""
+        """Server-side apply by force; the object's JSON as it is afterwards. Raises `ClusterError`.
+
+        `known` is the object before, if somebody has it: what others applied of it is taken over first.
+        """
+        if known is not None:
+            await self._adopt(permit, resource, desired, known, impersonate)
         attempts = Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
         while True:
             answer = await write(
@@ -112,6 +124,27 @@ class Writer:
         if not answer.ok:
             raise refused(_asked(self._http, "apply", desired), answer)
         return answer.body.strip()
+
+    async def _adopt(
+        self, permit: Permit, resource: Resource, desired: DesiredObject, known: Known, impersonate: str
+    ) -> None:
+        async def send(patch: bytes) -> Answer:
+            return await write(
+                self._http,
+                permit,
+                desired.key,
+                method="PATCH",
+                path=resource.path(desired.key),
+                query={"fieldManager": FIELD_MANAGER},
+                body=patch,
+                content_type=JSON_PATCH,
+                impersonate=impersonate,
+            )
+
+        attempts = Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
+        refusal = await adopt(known, desired, send, attempts)
+        if refusal is not None:
+            raise refused(_asked(self._http, "take over", desired), refusal)
 
     def _warn(self, key: ObjectKey, answer: Answer) -> None:
         header = answer.headers.get("warning")
