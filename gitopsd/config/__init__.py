@@ -7,6 +7,7 @@ from gitopsd.config.load import load
 from gitopsd.config.values import (
     ArtifactSettings,
     BackoffSettings,
+    ClusterSecrets,
     Config,
     GitSettings,
     LogSettings,
@@ -20,6 +21,7 @@ from gitopsd.config.watch import changes
 __all__ = [
     "ArtifactSettings",
     "BackoffSettings",
+    "ClusterSecrets",
     "Config",
     "ConfigErrors",
     "GitSettings",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -11,12 +12,24 @@ from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.known_clusters import IN_CLUSTER_SERVER
 from gitopsd.config.kubeconfig import KubeconfigError, kubeconfig_server
-from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.references import BadReferenceError, References
-from gitopsd.config.validation import shown_path
-from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.config.validation import nearest, shown_path
+from gitopsd.config.values import ClusterSecrets
+from gitopsd.core.proxy import BadProxyError, Proxy, parse_proxy
+from gitopsd.core.secret import Secret
+from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
 
-_SERVER_ONLY = ("token", "tokenFile", "clientCertificate", "clientKey", "ca", "insecure", "tlsServerName")
+_CREDENTIALS = ("token", "tokenFile", "username", "clientCertificate", "exec", "awsAuthConfig")
+_SERVER_ONLY = (*_CREDENTIALS, "password", "clientKey", "ca", "insecure", "tlsServerName")
+_NEEDS = (
+    ("clientCertificate", "clientKey"),
+    ("clientKey", "clientCertificate"),
+    ("username", "password"),
+    ("password", "username"),
+)
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class ClusterReader:
@@ -56,7 +69,21 @@ class ClusterReader:
             ca=model.ca or "",
             insecure=model.insecure,
             tls_server_name=model.tls_server_name or "",
+            namespaces=tuple(model.namespaces),
+            cluster_resources=not model.namespaces if model.cluster_resources is None else model.cluster_resources,
+            username=model.username or "",
+            password=model.password,
+            plugin=_plugin(model),
+            proxy=self._proxy(model, path),
+            labels=model.labels,
+            project=model.project or "",
+            disable_compression=model.disable_compression,
+            in_flight=model.in_flight,
+            qps=model.qps,
+            burst=model.burst,
+            written_at=str(self._document.position(path)),
         )
+        self._check_namespaces(model, path)
         if ways != ["server"]:
             self._check_useless(model, path, _SERVER_ONLY, ways[0])
         if ways != ["kubeconfig"]:
@@ -102,24 +129,26 @@ class ClusterReader:
             self._refuse(
                 (*path, "server"), "cannot be used", "expected https://host:port without user, query or fragment"
             )
-        if parts.scheme == "http" and (model.token or model.token_file):
-            self._warn((*path, "server"), "the token goes over plain http, where anybody on the way can read it")
+        if parts.scheme == "http" and any(self._given(model)[key] for key in _CREDENTIALS):
+            self._warn((*path, "server"), "the credentials go over plain http, where anybody on the way can read them")
         if model.insecure:
             self._warn((*path, "insecure"), "whoever answers is trusted")
         if model.insecure and model.ca:
             self._refuse((*path, "insecure"), "stands beside ca", "expected one or the other", key=True)
-        if bool(model.client_certificate) != bool(model.client_key):
-            lacking = "clientKey" if model.client_certificate else "clientCertificate"
-            self._problems.add(
-                self._document.position(path),
-                f"{shown_path((*path, lacking))} is missing",
-                why="the one needs the other",
-            )
-        if sum(map(bool, (model.token, model.token_file, model.client_certificate))) > 1:
+        given = self._given(model)
+        for key, other in _NEEDS:
+            if given[key] and not given[other]:
+                self._problems.add(
+                    self._document.position(path),
+                    f"{shown_path((*path, other))} is missing",
+                    why="the one needs the other",
+                )
+        if sum(bool(given[key]) for key in _CREDENTIALS) > 1:
             self._problems.add(
                 self._document.position(path),
                 f"{shown_path(path)} has several credentials",
-                why="expected one of token, tokenFile, and clientCertificate with clientKey",
+                why="expected one of token, tokenFile, username with password, clientCertificate with clientKey, exec, "
+                "and awsAuthConfig",
             )
         if model.token_file:
             try:
@@ -129,6 +158,23 @@ class ClusterReader:
                 self._refuse(
                     (*path, "tokenFile"), "cannot be used", f"{model.token_file} cannot be read: {error.strerror}"
                 )
+
+    def _check_namespaces(self, model: Cluster, path: KeyPath) -> None:
+        for index, name in enumerate(model.namespaces):
+            if not _NAMESPACE.fullmatch(name):
+                self._refuse((*path, "namespaces", index), "is no namespace's name", "")
+
+    def _proxy(self, model: Cluster, path: KeyPath) -> Proxy | None:
+        if model.proxy_url is None:
+            return None
+        try:
+            proxy = parse_proxy(model.proxy_url.reveal())
+        except BadProxyError as problem:
+            self._refuse((*path, "proxyURL"), "cannot be used", str(problem))
+            return None
+        if proxy.scheme not in {"http", "https"}:
+            self._refuse((*path, "proxyURL"), "cannot be used", "expected http://HOST:PORT or https://HOST:PORT")
+        return proxy
 
     def _check_useless(self, model: Cluster, path: KeyPath, keys: tuple[str, ...], way: str) -> None:
         given = self._given(model)
@@ -144,6 +190,43 @@ class ClusterReader:
 
     def _warn(self, path: KeyPath, sentence: str) -> None:
         self._problems.warn(self._document.position(path), f"{shown_path(path)}: {sentence}")
+
+
+def cluster_secrets(
+    model: ClustersFrom, clusters: Sequence[str], document: Document, path: KeyPath, problems: Problems
+) -> ClusterSecrets:
+    """The entry of `clustersFrom` at `path`; a cluster that is not among `clusters` is noted."""
+    if model.cluster not in clusters:
+        place = (*path, "cluster")
+        problems.add(
+            document.position(place),
+            f"{shown_path(place)} names no cluster of this file",
+            why=f"expected one of {', '.join(clusters) or 'none'}",
+            hint=nearest(model.cluster, tuple(clusters)),
+        )
+    if not _NAMESPACE.fullmatch(model.namespace):
+        place = (*path, "namespace")
+        problems.add(document.position(place), f"{shown_path(place)} is no namespace's name")
+    if model.allow_exec:
+        place = (*path, "allowExec")
+        problems.warn(
+            document.position(place, key=True),
+            f"{shown_path(place)}: whoever may write Secrets in {model.namespace} may run programs on this machine",
+        )
+    return ClusterSecrets(model.cluster, model.namespace, model.allow_exec)
+
+
+def _plugin(model: Cluster) -> CredentialPlugin | None:
+    if model.exec is not None:
+        return CredentialPlugin(
+            model.exec.command,
+            tuple(model.exec.args),
+            tuple((name, Secret(value)) for name, value in model.exec.env.items()),
+            model.exec.api_version,
+            model.exec.install_hint,
+        )
+    aws = model.aws_auth_config
+    return CredentialPlugin.eks(aws.cluster_name, aws.role_arn or "", aws.profile or "") if aws else None
 
 
 def _splits(url: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from gitopsd.config.apps import Surroundings, app_spec
-from gitopsd.config.clusters import ClusterReader
+from gitopsd.config.clusters import ClusterReader, cluster_secrets
 from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.entry import EntryPlace
 from gitopsd.config.errors import Problems
@@ -19,7 +19,7 @@ from gitopsd.config.includes import Includes
 from gitopsd.config.known_clusters import IN_CLUSTER_NAME, IN_CLUSTER_SERVER, KnownClusters
 from gitopsd.config.listing import Written, documents_of, entries
 from gitopsd.config.locations import Locations
-from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.models.main import Main
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import listen_address
@@ -32,6 +32,7 @@ from gitopsd.config.validation import shown_path, validate
 from gitopsd.config.values import (
     ArtifactSettings,
     BackoffSettings,
+    ClusterSecrets,
     Config,
     GitSettings,
     LogSettings,
@@ -53,7 +54,15 @@ from gitopsd.ports.sources import RepositoryAccess
 M = TypeVar("M", bound=BaseModel)
 
 # Judged entry by entry, so that one bad entry hides no other.
-_LISTS = ("clusters", "repositories", "repositoryCredentials", "repositoriesFrom", "plugins", "applications")
+_LISTS = (
+    "clusters",
+    "clustersFrom",
+    "repositories",
+    "repositoryCredentials",
+    "repositoriesFrom",
+    "plugins",
+    "applications",
+)
 
 
 def load(path: str, *, environ: Mapping[str, str], keep_going: bool = False) -> Config:
@@ -74,6 +83,7 @@ class _Found:
     repositories: tuple[RepositoryAccess, ...]
     templates: tuple[RepositoryAccess, ...]
     secrets: tuple[RepositorySecrets, ...]
+    cluster_secrets: tuple[ClusterSecrets, ...]
     known: KnownClusters
 
 
@@ -176,6 +186,8 @@ class _Loading:
                 servers.append(read[1])
         reader.check_duplicates(clusters)
         complete = all(servers) and len(clusters) == len(sequence(document.value, "clusters"))
+        # Which clusters there are is known only once the Secrets were read.
+        complete = complete and not sequence(document.value, "clustersFrom")
         repositories: list[tuple[RepositoryAccess, KeyPath]] = []
         for entry, path in self._entries(Repository, document, "repositories"):
             access = repository_access(entry, document, path, self._folder, self._problems)
@@ -189,11 +201,16 @@ class _Loading:
             repository_secrets(model, names, document, path, self._problems)
             for model, path in self._entries(RepositoriesFrom, document, "repositoriesFrom")
         ]
+        others = [
+            cluster_secrets(model, names, document, path, self._problems)
+            for model, path in self._entries(ClustersFrom, document, "clustersFrom")
+        ]
         return _Found(
             tuple(access for access, _ in clusters),
             tuple(access for access, _ in repositories),
             tuple(access for access, _ in templates),
             tuple(secrets),
+            tuple(others),
             KnownClusters(_with_in_cluster(names, servers), tuple(server for server in servers if server), complete),
         )
 
@@ -302,6 +319,7 @@ class _Loading:
             repositories=found.repositories,
             repository_credentials=found.templates,
             repositories_from=found.secrets,
+            clusters_from=found.cluster_secrets,
             plugins=plugins,
             applications=applications,
             globs=tuple(globs),

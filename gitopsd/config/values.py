@@ -98,6 +98,17 @@ class RepositorySecrets:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSecrets:
+    """A namespace of a configured cluster that holds Argo CD's Secrets of clusters; `allow_exec`: they may name
+    programs of this machine.
+    """
+
+    cluster: str
+    namespace: str
+    allow_exec: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that the files say. `path` is the main file; paths are absolute.
 
@@ -126,6 +137,7 @@ class Config:
     sops: SopsAccess = field(default_factory=SopsAccess)
     repository_credentials: tuple[RepositoryAccess, ...] = ()
     repositories_from: tuple[RepositorySecrets, ...] = ()
+    clusters_from: tuple[ClusterSecrets, ...] = ()
     plugins: tuple[CommandPlugin, ...] = ()
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
     resources: ResourceSettings = field(default_factory=ResourceSettings)

@@ -286,7 +286,7 @@ class KubeHttp:
             known = self._credentials
             if known is not None and not self._is_stale(known):
                 return known
-            fresh = await read_credentials(self._access)
+            fresh = await read_credentials(self._access, self._clock.now())
             if known is None or fresh.fingerprint != known.fingerprint:
                 await self._replace_session(fresh)
             self._credentials, self._read_at, self._refused = fresh, self._clock.monotonic(), False

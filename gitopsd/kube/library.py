@@ -13,10 +13,12 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final, Protocol, cast
+
+from gitopsd.core.jsonvalue import JsonValue
 
 _PACKAGE: Final = "kubernetes_asyncio"
 
@@ -34,10 +36,18 @@ class Configuration(Protocol):
     api_key: dict[str, str]
 
 
+class ConfigNode(Protocol):
+    """A part of a kubeconfig: what stands there, and the file that it is from."""
+
+    value: dict[str, JsonValue]
+    path: str | None
+
+
 class KubeConfigLoader(Protocol):
     """`kubernetes_asyncio.config.kube_config.KubeConfigLoader`: one context of a kubeconfig."""
 
-    _user: Container[str] | None
+    _user: ConfigNode | None
+    _cluster: ConfigNode
 
     def load_and_set(self, client_configuration: Configuration) -> Coroutine[object, None, None]:
         """Fill the configuration in, running the context's credential plugin if it has one."""

@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
+from gitopsd.core.proxy import Proxy
 from gitopsd.core.secret import Secret
 from gitopsd.ports.renderer import RenderTarget
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialPlugin:
+    """A program that gives credentials (https://kubernetes.io/docs/reference/access-authn-authz/authentication/
+    #client-go-credential-plugins). `env` is added to what it gets of the environment; `install_hint` is shown where the
+    program is missing.
+    """
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, Secret], ...] = ()
+    api_version: str = "client.authentication.k8s.io/v1"
+    install_hint: str = ""
+
+    @classmethod
+    def eks(cls, cluster_name: str, role_arn: str = "", profile: str = "") -> CredentialPlugin:
+        """The AWS CLI as the plugin of an EKS cluster.
+
+        https://docs.aws.amazon.com/cli/latest/reference/eks/get-token.html; what the values are, no option is made of.
+        """
+        options = {"cluster-name": cluster_name, "role-arn": role_arn, "profile": profile}
+        return cls(
+            "aws",
+            ("eks", "get-token", "--output=json", *(f"--{name}={value}" for name, value in options.items() if value)),
+            api_version="client.authentication.k8s.io/v1beta1",
+            install_hint="install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterAccess:
-    """How to reach one cluster: what the configuration says under `clusters`.
+    """How to reach one cluster: what the configuration, or an Argo CD Secret, says.
 
     Exactly one of: `kubeconfig` (path; `context` picks one of its contexts, "" its current one), `in_cluster`, or
-    `server` with `token`, `token_file` or `client_certificate` + `client_key` (PEM). `ca` is PEM.
+    `server` with one of `token`, `token_file`, `username` + `password`, `client_certificate` + `client_key` (PEM) and
+    `plugin`. `ca` is PEM. `proxy` (http or https) goes before a kubeconfig's own.
 
     `namespaces`: only these are looked at (() is all), and objects without a namespace only with `cluster_resources`:
-    for credentials that may not do more.
+    for credentials that may not do more. `labels` and `project` describe it. At most `in_flight` requests are on their
+    way at once (watches not counted), and `qps` begun a second after a `burst`; 0 is no limit but the cluster's own.
+    `written_at` says where this stands, "" for a test's.
     """
 
     name: str
@@ -39,6 +71,17 @@ class ClusterAccess:
     tls_server_name: str = ""
     namespaces: tuple[str, ...] = ()
     cluster_resources: bool = True
+    username: str = ""
+    password: Secret | None = None
+    plugin: CredentialPlugin | None = None
+    proxy: Proxy | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
+    disable_compression: bool = False
+    in_flight: int = 32
+    qps: float = 0.0
+    burst: int = 0
+    written_at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 from gitopsd.config import (
     ArtifactSettings,
     BackoffSettings,
+    ClusterSecrets,
     Config,
     ConfigErrors,
     GitSettings,
@@ -20,8 +21,9 @@ from gitopsd.config import (
     load,
 )
 from gitopsd.core.app import Automated, Destination, RetryPolicy, Source, TrackingMethod
+from gitopsd.core.proxy import Proxy
 from gitopsd.core.secret import Secret
-from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
 from gitopsd.ports.sources import RepositoryAccess
 from tests.config.writing import LOCAL, application, loaded
 from tests.sources.certificates import Authority
@@ -167,6 +169,58 @@ clusters:
         ClusterAccess("pem", server="https://10.0.0.5", client_certificate=PEM, client_key=Secret(PEM), insecure=True),
     )
     assert config.warnings == (f"{tmp_path}/gitopsd.yaml:8:112: clusters[5].insecure: whoever answers is trusted",)
+
+
+def test_all_that_a_cluster_may_have(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+clusters:
+  - {name: gke, server: https://10.0.0.1, exec: {command: plugin, args: [a], env: {K: "${V}"}, installHint: get it}}
+  - {name: eks, server: https://10.0.0.2, awsAuthConfig: {clusterName: c, roleARN: r, profile: p}}
+  - {name: basic, server: https://10.0.0.3, username: u, password: s, proxyURL: "http://u:p@h:3128"}
+  - {name: part, inCluster: true, namespaces: [a, b], inFlight: 4, qps: 5, burst: 9, disableCompression: true}
+  - {name: both, inCluster: true, namespaces: [a], clusterResources: true, project: p, labels: {e: x}}
+""",
+        {"V": "secret"},
+    )
+    gke = CredentialPlugin("plugin", ("a",), (("K", Secret("secret")),), install_hint="get it")
+    assert config.clusters == (
+        ClusterAccess("gke", server="https://10.0.0.1", plugin=gke),
+        ClusterAccess("eks", server="https://10.0.0.2", plugin=CredentialPlugin.eks("c", "r", "p")),
+        ClusterAccess(
+            "basic",
+            server="https://10.0.0.3",
+            username="u",
+            password=Secret("s"),
+            proxy=Proxy("http", "h", 3128, "u", Secret("p")),
+        ),
+        ClusterAccess(
+            "part",
+            in_cluster=True,
+            namespaces=("a", "b"),
+            cluster_resources=False,
+            in_flight=4,
+            qps=5.0,
+            burst=9,
+            disable_compression=True,
+        ),
+        ClusterAccess("both", in_cluster=True, namespaces=("a",), project="p", labels={"e": "x"}),
+    )
+    assert [access.written_at for access in config.clusters][:1] == [f"{tmp_path}/gitopsd.yaml:3:5"]
+
+
+def test_with_clusters_of_secrets_a_destination_need_not_be_known_yet(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        "clusters: [{name: local, inCluster: true}]\n"
+        "clustersFrom: [{cluster: local}, {cluster: local, namespace: cd, allowExec: true}]\n"
+        f"applications: [{{name: a, destination: {{name: far, namespace: a}}, {SOURCE}}}]\n",
+    )
+    assert config.clusters_from == (ClusterSecrets("local", "argocd"), ClusterSecrets("local", "cd", allow_exec=True))
+    assert config.applications[0].destination.name == "far"
+    (warning,) = config.warnings
+    assert "whoever may write Secrets in cd may run programs on this machine" in warning
 
 
 @pytest.mark.parametrize(
@@ -500,6 +554,8 @@ def example(folder: Path) -> Config:
     for name in ("staging-token", "staging-ca.crt", "vault-token", *REPOSITORY_SECRETS):
         (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / name).write_text(f"{PEM}\n")
+    (folder / "secrets" / "git-ca.crt").write_text(Authority("git").pem)
+    (folder / "secrets" / "known_hosts").write_text("git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==\n")
     for name in ("age.txt", "team-age.txt", "aws-id", "aws-key", "vault", "pgp.asc"):
         (folder / "secrets" / name).write_text("-----BEGIN PGP PRIVATE KEY BLOCK-----\n")
     (folder / "home" / ".kube").mkdir(parents=True)

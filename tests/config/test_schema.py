@@ -43,7 +43,19 @@ def test_no_shape_has_room_for_unknown_keys() -> None:
 def test_the_example_names_every_key_of_our_own() -> None:
     example = (ROOT / "config" / "gitopsd.example.yaml").read_text()
     schema = json_schema()
-    own = ["Server", "State", "Reconcile", "Backoff", "Cluster", "Repository", "CredentialTemplate", "RepositoriesFrom"]
+    own = [
+        "Server",
+        "State",
+        "Reconcile",
+        "Backoff",
+        "Cluster",
+        "ExecPlugin",
+        "AwsAuthConfig",
+        "ClustersFrom",
+        "Repository",
+        "CredentialTemplate",
+        "RepositoriesFrom",
+    ]
     own += [
         "Resources",
         "KindFilter",

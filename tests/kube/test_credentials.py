@@ -1,9 +1,12 @@
 """What a cluster's entry becomes, and what it says where it cannot be used."""
 
+import base64
 import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import yaml
 from aiohttp import web
 
 from gitopsd.core.errors import ClusterError
+from gitopsd.core.proxy import Proxy
 from gitopsd.core.secret import Secret
 from gitopsd.kube.credentials import read_credentials
 from gitopsd.kube.http import KubeHttp
@@ -19,7 +23,7 @@ from tests.cluster_fixture import ApiServer
 from tests.kube.conftest import RealClock
 
 CANARY = "CANARY-5c1d"
-PROGRAM = "import json; print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1', 'kind': 'ExecCredential', "
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def kubeconfig(folder: Path, *, user: object = None, cluster: object = None) -> Path:
@@ -43,14 +47,14 @@ def access(path: Path, **fields: str) -> ClusterAccess:
 
 async def refusal(what: ClusterAccess) -> str:
     with pytest.raises(ClusterError) as refused:
-        await read_credentials(what)
+        await read_credentials(what, NOW)
     assert CANARY not in str(refused.value)
     assert refused.value.hint
     return str(refused.value)
 
 
 async def test_a_token_stands_in_a_secret(tmp_path: Path) -> None:
-    found = await read_credentials(access(kubeconfig(tmp_path)))
+    found = await read_credentials(access(kubeconfig(tmp_path)), NOW)
     assert found.authorization == Secret(f"Bearer {CANARY}")
     assert CANARY not in repr(found)
 
@@ -59,17 +63,17 @@ async def test_client_keys_do_not_stay_on_the_disk(
     api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    found = await read_credentials(access(api_server.kubeconfig))
+    found = await read_credentials(access(api_server.kubeconfig), NOW)
     assert found.tls is not None
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
 async def test_reading_credentials_again_and_again_keeps_no_file_open(api_server: ApiServer) -> None:
-    await read_credentials(access(api_server.kubeconfig))
+    await read_credentials(access(api_server.kubeconfig), NOW)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        await read_credentials(access(api_server.kubeconfig))
+        await read_credentials(access(api_server.kubeconfig), NOW)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -119,24 +123,45 @@ async def test_switching_tls_verification_off_needs_our_own_switch(tmp_path: Pat
     assert "insecure: true" in await refusal(access(kubeconfig(tmp_path, cluster=cluster)))
 
 
-async def test_a_credential_plugin_is_run_and_its_failure_shows_no_output(tmp_path: Path) -> None:
-    status = f"'status': {{'token': '{CANARY}'}}}}))"
-    user = plugin(PROGRAM + status)
-    found = await read_credentials(access(kubeconfig(tmp_path, user=user)))
-    assert found.authorization == Secret(f"Bearer {CANARY}")
-    assert found.lifetime is not None
-    user = plugin(f"import sys; sys.exit('{CANARY}')")
-    assert "exec: process returned 1" in await refusal(access(kubeconfig(tmp_path, user=user)))
+@pytest.mark.parametrize("key", ["as", "as-groups"])
+async def test_J14_a_user_that_impersonates_is_refused_and_not_taken_for_itself(tmp_path: Path, key: str) -> None:
+    user = {"token": CANARY, key: "somebody" if key == "as" else ["somebody"]}
+    assert f"its user has {key}" in await refusal(access(kubeconfig(tmp_path, user=user)))
 
 
-def plugin(program: str) -> object:
-    return {
-        "exec": {
-            "apiVersion": "client.authentication.k8s.io/v1",
-            "command": sys.executable,
-            "args": ["-c", program],
-        }
-    }
+async def test_user_name_and_password_are_basic_authorization() -> None:
+    what = ClusterAccess("basic", server="https://h", username="u", password=Secret(CANARY))
+    found = await read_credentials(what, NOW)
+    assert found.authorization == Secret("Basic " + base64.b64encode(f"u:{CANARY}".encode()).decode())
+
+
+async def test_a_kubeconfigs_proxy_gives_way_to_the_entrys(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, cluster={"server": "http://127.0.0.1:1", "proxy-url": "http://one:1"})
+    assert (await read_credentials(access(path), NOW)).proxy == "http://one:1"
+    what = replace(access(path), proxy=Proxy("http", "two", 2, "u", Secret("p@ss")))
+    assert (await read_credentials(what, NOW)).proxy == "http://u:p%40ss@two:2"
+
+
+async def test_a_proxy_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    cluster = {"server": "http://127.0.0.1:1", "proxy-url": f"socks5://{CANARY}@h:1"}
+    assert "its proxy-url cannot be used" in await refusal(access(kubeconfig(tmp_path, cluster=cluster)))
+
+
+async def test_a_kubeconfig_that_was_replaced_is_read_anew_after_a_401(tmp_path: Path) -> None:
+    async def judge(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=200 if request.headers["Authorization"] == "Bearer new" else 401)
+
+    runner = web.ServerRunner(web.Server(judge))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    cluster = {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}
+    clock = SteppingClock()
+    async with KubeHttp(access(kubeconfig(tmp_path, cluster=cluster)), clock=clock) as http:
+        assert (await http.request("GET", "/version")).status == 401
+        kubeconfig(tmp_path, cluster=cluster, user={"token": "new"})
+        clock.seconds += 6
+        assert (await http.request("GET", "/version")).status == 200
+    await runner.cleanup()
 
 
 async def test_a_token_that_was_refused_is_read_anew(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from gitopsd.config.models.application import Entry
-from gitopsd.config.models.cluster import Cluster
+from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.models.plugins import CommandPlugin
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.resources import Resources
@@ -26,6 +26,9 @@ class Main(StrictModel):
         default_factory=Resources, description="How kinds are compared, judged, watched and marked."
     )
     clusters: list[Cluster] = Field(default_factory=list, description="The clusters that applications are deployed to.")
+    clusters_from: list[ClustersFrom] = Field(
+        default_factory=list, description="Clusters whose Secrets of Argo CD's clusters are used, too."
+    )
     repositories: list[Repository] = Field(
         default_factory=list, description="Credentials of repositories, and how to reach them."
     )
