@@ -216,13 +216,13 @@ class KubeCluster:
         self._check_included(desired.key)
         await self._link.require()
         resource = await self._known(desired.gvk, desired.key)
+        known = self._known_before(resource, desired)
         self._index.hold(desired.key)
         applied: LiveObject | None = None
         body: JsonObject = {}
         try:
             raw = await self._writer.apply(permit, resource, desired, impersonate=impersonate, known=known)
             body = orjson.loads(raw)
-        known = self._known_before(resource, desired)
             applied = live_object(self._index.look(body, desired.gvk), desired.gvk, raw)
         finally:
             self._notify(self._index.release(desired.key, applied, body, AppName(permit.app)))
@@ -273,6 +273,10 @@ class KubeCluster:
                 reason="Excluded",
             )
 
+    def _known_before(self, resource: Resource, desired: DesiredObject) -> Known | None:
+        live = self._index.get(desired.key) if desired.adopts else None
+        return Known(live.document.raw, partial(self._reader.fetch, resource, desired.key)) if live else None
+
     async def _watch(
         self, versions: Mapping[GroupKind, GVK], wanted: Iterable[GroupKind]
     ) -> dict[GroupKind, ClusterError]:
@@ -295,10 +299,6 @@ class KubeCluster:
 
     def _silence(self, kind: GroupKind, resource: Resource | None) -> ClusterError | None:
         """Why the API behind a kind that is not watched does not answer; None if it does."""
-    def _known_before(self, resource: Resource, desired: DesiredObject) -> Known | None:
-        live = self._index.get(desired.key) if desired.adopts else None
-        return Known(live.document.raw, partial(self._reader.fetch, resource, desired.key)) if live else None
-
         if resource is None:
             return self._catalog.silence(kind.group)
         return None if resource.served else aggregated_api_down(self.name, resource.gvk)
