@@ -16,6 +16,8 @@ class LiveObject:
     `copied` is True where the tracking id names another object than this one: somebody copied it, annotation and all.
     Such an object is shown, and neither compared nor pruned (Argo CD: "non-self-referencing"). `foreign` names the
     application of another installation that tracks it ("" if none does): then it has no `owner`.
+
+    `inferred` are owners that it does not refer to, `aliases` what such children know it by (core.tree.inferred).
     """
 
     key: ObjectKey
@@ -28,6 +30,13 @@ class LiveObject:
     owner_uids: tuple[str, ...] = ()
     deleting: bool = False
     foreign: str = ""
+    inferred: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Uids and aliases of all that own it."""
+        return (*self.owner_uids, *self.inferred) if self.inferred else self.owner_uids
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,14 @@ class Prediction:
     document: Document | None
     error: str = ""
     current: Document | None = None
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resourceVersion is later than another of the same kind.
+
+    They are whole numbers that grow (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions);
+    where a server has something else, any other version counts as newer.
+    """
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than

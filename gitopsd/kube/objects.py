@@ -13,6 +13,7 @@ from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.live import LiveObject
 from gitopsd.core.tracking import whose
+from gitopsd.core.tree.inferred import aliases, inferred_owners
 
 _POD_FIELDS: Final = ("restartPolicy", "nodeName", "hostname", "subdomain")
 _CONTAINER_FIELDS: Final = ("name", "image", "restartPolicy")
@@ -31,6 +32,13 @@ class Seen(NamedTuple):
     foreign: str
     owner_uids: tuple[str, ...]
     deleting: bool
+    inferred: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Uids and aliases of all that own it."""
+        return (*self.owner_uids, *self.inferred) if self.inferred else self.owner_uids
 
 
 def look(body: JsonObject, group: str, kind: str, tracking: Tracking = BY_ANNOTATION) -> Seen:
@@ -47,6 +55,8 @@ def look(body: JsonObject, group: str, kind: str, tracking: Tracking = BY_ANNOTA
         foreign=foreign,
         owner_uids=tuple(uid for owner in objects(metadata, "ownerReferences") if (uid := text(owner, "uid"))),
         deleting="deletionTimestamp" in metadata,
+        inferred=inferred_owners(key, body),
+        aliases=aliases(key, body),
     )
 
 
@@ -63,6 +73,8 @@ def live_object(seen: Seen, gvk: GVK, raw: bytes) -> LiveObject:
         foreign=seen.foreign,
         owner_uids=seen.owner_uids,
         deleting=seen.deleting,
+        inferred=seen.inferred,
+        aliases=seen.aliases,
     )
 
 
@@ -80,8 +92,9 @@ def reduced(body: JsonObject, gvk: GVK) -> bytes:
         small["spec"] = _pod_spec(spec)
     elif spec:
         small["spec"] = {key: item for key, item in spec.items() if key not in ("template", "jobTemplate")}
-    if "status" in body:
-        small["status"] = body["status"]
+    for part in ("status", "revision"):
+        if part in body:
+            small[part] = body[part]
     return orjson.dumps(small)
 
 

@@ -12,6 +12,7 @@ from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
 from gitopsd.core.live import LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.tracking import whose
+from gitopsd.core.tree.inferred import aliases, inferred_owners
 from gitopsd.testing.kinds import Kinds
 from gitopsd.testing.objects import Objects
 
@@ -49,20 +50,23 @@ class ApiServer:
             foreign=foreign,
             owner_uids=tuple(text(owner, "uid") for owner in objects(body, "metadata", "ownerReferences")),
             deleting=bool(text(body, "metadata", "deletionTimestamp")),
+            inferred=inferred_owners(key, body),
+            aliases=aliases(key, body),
         )
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
-        """Objects whose owner references lead to one of `uids`."""
+        """Objects that one of `uids` owns, directly or through others."""
         known = set(uids)
+        known |= {alias for key in self.objects.bodies if (one := self.live(key)).uid in known for alias in one.aliases}
         found: dict[ObjectKey, LiveObject] = {}
         grown = True
         while grown:
             grown = False
             for key in self.objects.bodies:
                 one = self.live(key)
-                if key not in found and known & set(one.owner_uids):
+                if key not in found and known & set(one.owners):
                     found[key] = one
-                    known.add(one.uid)
+                    known |= {one.uid, *one.aliases}
                     grown = True
         return list(found.values())
 
