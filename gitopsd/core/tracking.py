@@ -18,9 +18,8 @@ INSTALLATION_ID: Final = "argocd.argoproj.io/installation-id"
 
 _LABEL_LENGTH: Final = 63
 _DIGEST_LENGTH: Final = 8
-# It copies labels from one object to others that it makes, without making itself their owner: to a StatefulSet's
-# claims, to a Service's Endpoints.
-_COPYIST: Final = "kube-controller-manager"
+# Who puts manifests into clusters by updates; whoever uses server-side apply says so.
+_APPLIERS: Final = ("kubectl", "argocd", "gitops", "helm", "kustomize-controller", "Terraform", "pulumi", "ansible")
 
 
 class Whose(NamedTuple):
@@ -89,17 +88,18 @@ def _by_annotation(annotations: JsonObject, key: ObjectKey) -> Whose:
 
 
 def _by_label(metadata: JsonObject, tracking: Tracking) -> Whose:
-    """Children carry the label because their template does, and what a controller copied it to is nobody's either."""
+    """Children carry the label because their template does. Others count as copies unless somebody applied the label:
+    controllers copy it from a StatefulSet to its claims, and from a Service to its Endpoints, and own neither.
+    """
     found = text(metadata, "labels", tracking.label)
-    if not found or metadata.get("ownerReferences") or _writers(metadata, tracking.label) == {_COPYIST}:
+    if not found or metadata.get("ownerReferences"):
         return NOBODYS
-    return Whose(found)
+    return Whose(found, not _was_applied(metadata, f"f:{tracking.label}"))
 
 
-def _writers(metadata: JsonObject, label: str) -> set[str]:
-    field = f"f:{label}"
-    return {
-        text(entry, "manager")
+def _was_applied(metadata: JsonObject, label: str) -> bool:
+    return any(
+        text(entry, "operation") == "Apply" or text(entry, "manager").startswith(_APPLIERS)
         for entry in objects(metadata, "managedFields")
-        if field in mapping(entry, "fieldsV1", "f:metadata", "f:labels")
-    }
+        if label in mapping(entry, "fieldsV1", "f:metadata", "f:labels")
+    )

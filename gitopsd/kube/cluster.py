@@ -79,6 +79,7 @@ class KubeCluster:
         self._clock = clock
         self._settings = settings or KubeSettings()
         self._resources = resources or ResourceSettings()
+        self._configured = 0
         self._http = KubeHttp(
             access,
             clock=clock,
@@ -101,7 +102,14 @@ class KubeCluster:
         await self._stack.enter_async_context(self._http)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
         source = Source(self._http, self._link, self._clock)
-        self._watches = Watches(source, self._index, self._notify, self._group, grace=self._settings.grace_seconds)
+        self._watches = Watches(
+            source,
+            self._index,
+            self._notify,
+            self._group,
+            grace=self._settings.grace_seconds,
+            namespaces=self._access.namespaces,
+        )
         self._definitions = Definitions(source, self._catalog, self._on_kinds, self._group)
         self._group.start_soon(self._link.run)
         return self
@@ -144,9 +152,12 @@ class KubeCluster:
         """Go by these settings from now on: watches that they forbid end, all applications look again."""
         if resources == self._resources:
             return
-        self._resources = resources
+        before, self._resources = self._resources, resources
+        self._configured += 1
+        if resources.tracking != before.tracking:
+            self._index.track(resources.tracking)
         for kind in self._watches.kinds():
-            if self.excluded(kind):
+            if self.excluded(kind) or resources.tracking != before.tracking:
                 self._watches.close(kind)
         self._tell(frozenset(self._apps))
 
@@ -173,16 +184,11 @@ class KubeCluster:
         """
         await anyio.lowlevel.checkpoint()
         self._apps.add(app)
-        asked = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
-        wanted = [kind for kind in asked if not self.excluded(kind)]
-        self._watches.need(app, wanted)
-        self._index.want(app, keys)
-        await self._link.require()
-        failed = await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
-        if unread := self._index.unread(keys):
-            failed.update((await self._reader.read(unread)).failed)
-        unreadable = {kind: str(error) for kind, error in failed.items() if kind in wanted}
-        return Live(self._index.of(app, keys), unreadable)
+        while True:
+            configured = self._configured
+            live = await self._live(app, keys, kinds)
+            if configured == self._configured:  # else what was found may be half of it
+                return live
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Watched objects whose owner references lead to one of `uids`, directly or through others."""
@@ -264,6 +270,22 @@ class KubeCluster:
 
     # ---- inside
 
+    async def _live(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
+        asked = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
+        wanted = [kind for kind in asked if not self.excluded(kind)]
+        self._watches.need(app, wanted)
+        self._index.want(app, keys)
+        await self._link.require()
+        failed = await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
+        if unread := self._index.unread(keys):
+            failed.update((await self._reader.read(unread)).failed)
+        failed.update(self._outside(keys))
+        return Live(self._index.of(app, keys), {kind: str(failed[kind]) for kind in wanted if kind in failed})
+
+    @property
+    def _sees_cluster(self) -> bool:
+        return self._access.cluster_resources or not self._access.namespaces
+
     def _check_included(self, key: ObjectKey) -> None:
         if self.excluded(key.group_kind):
             raise ClusterError(
@@ -286,10 +308,10 @@ class KubeCluster:
         for kind in order:
             if self._watches.resource(kind) is None:
                 resource = await self._watchable(kind, versions.get(kind))
-                if resource is not None:
-                    self._watches.start(resource)
                 if (silence := self._silence(kind, resource)) is not None:
                     failed[kind] = silence
+                elif resource is not None:
+                    self._watches.start(resource)
         return {**failed, **await self._watches.settled(order)}
 
     async def _watchable(self, kind: GroupKind, gvk: GVK | None) -> Resource | None:
@@ -298,13 +320,32 @@ class KubeCluster:
         return resource or await self._catalog.preferred(kind)
 
     def _silence(self, kind: GroupKind, resource: Resource | None) -> ClusterError | None:
-        """Why the API behind a kind that is not watched does not answer; None if it does."""
+        """Why a kind that is not watched cannot be; None if it could."""
         if resource is None:
             return self._catalog.silence(kind.group)
-        return None if resource.served else aggregated_api_down(self.name, resource.gvk)
+        if not resource.served:
+            return aggregated_api_down(self.name, resource.gvk)
+        return None if resource.namespaced or self._sees_cluster else self._not_looked_at(str(kind))
+
+    def _outside(self, keys: Collection[ObjectKey]) -> Mapping[GroupKind, ClusterError]:
+        """The kinds of objects that lie in namespaces that are not looked at."""
+        namespaces = self._access.namespaces
+        return {
+            key.group_kind: self._not_looked_at(f"namespace {key.namespace}")
+            for key in (keys if namespaces else ())
+            if key.namespace and key.namespace not in namespaces
+        }
+
+    def _not_looked_at(self, what: str) -> ClusterError:
+        return ClusterError(
+            f"{what} is not looked at",
+            where=f"cluster {self.name}",
+            why=f"its entry names the namespaces {', '.join(self._access.namespaces)}",
+            hint="add to its `namespaces`, or set `clusterResources` for objects that are in none",
+        )
 
     async def _resource(self, gvk: GVK) -> Resource | None:
-        if gvk.group not in BUILT_IN:
+        if gvk.group not in BUILT_IN and self._sees_cluster:
             self._definitions.start()
         return await self._catalog.resource(gvk)
 

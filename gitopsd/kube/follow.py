@@ -80,10 +80,13 @@ class Source:
 class Follower:
     """Keeps a sink up to date with one kind for as long as `run` runs.
 
-    `listed` is False until the sink holds all objects; `error` says why it cannot be kept up now (None: it is).
+    `namespace` narrows it down to one. `listed` is False until the sink holds all objects; `error` says why it cannot
+    be kept up now (None: it is).
     """
 
-    def __init__(self, source: Source, resource: Resource, sink: Sink, *, accept: str = JSON) -> None:
+    def __init__(
+        self, source: Source, resource: Resource, sink: Sink, *, namespace: str = "", accept: str = JSON
+    ) -> None:
         self._http = source.http
         self._link = source.link
         self._sink = sink
@@ -96,6 +99,7 @@ class Follower:
         self._resume = Backoff(source.clock, first=0.02, longest=10.0)
         self._denied = Backoff(source.clock, first=2.0, longest=60.0)
         self._stumbles = 0
+        self._path = resource.within(namespace)
         self.resource = resource
         self.listed = False
         self.ended = False
@@ -167,7 +171,7 @@ class Follower:
         started = self._clock.monotonic()
         try:
             async with self._http.batches(
-                self.resource.collection,
+                self._path,
                 query,
                 kind=self.resource.gvk.kind,
                 accept=self._accept,
@@ -238,7 +242,7 @@ class Follower:
         try:
             answer = await self._http.call(
                 "GET",
-                self.resource.collection,
+                self._path,
                 query=query,
                 accept=self._accept,
                 verb="list",

@@ -51,7 +51,7 @@ class Index:
         self._shortened: dict[str, AppName] = {}
         self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
         self._strangers = Strangers()
-        self._listed: dict[GroupKind, set[str]] = {}
+        self._listed: dict[tuple[GroupKind, str], set[str]] = {}
         self._by_app: dict[str, dict[ObjectKey, None]] = {}
         self._by_uid: dict[str, ObjectKey] = {}
         self._children: dict[str, dict[ObjectKey, None]] = {}
@@ -124,17 +124,17 @@ class Index:
         """The facts of an object."""
         return look(body, gvk.group, gvk.kind, self._tracking)
 
-    def begin(self, kind: GroupKind) -> None:
-        """A list of `kind` begins: whatever `put` does not name until `end` is gone."""
-        self._listed[kind] = set()
+    def begin(self, kind: GroupKind, namespace: str = "") -> None:
+        """A list of `kind` (in `namespace` only) begins: whatever `put` does not name until `end` is gone."""
+        self._listed[kind, namespace] = set()
         self._objects.setdefault(kind, {})
 
-    def end(self, kind: GroupKind) -> Apps:
+    def end(self, kind: GroupKind, namespace: str = "") -> Apps:
         """The list is complete. Gives the applications of what is gone."""
-        listed = self._listed.pop(kind, set())
-        gone = [key for key in self._objects.get(kind, {}) if place(key) not in listed]
-        self._strangers.keep(kind, listed)
-        return _NOBODY.union(*[self._drop(key, ()) for key in gone])
+        listed = self._listed.pop((kind, namespace), set())
+        here = [key for key in self._objects.get(kind, {}) if namespace in ("", key.namespace)]
+        self._strangers.keep(kind, listed, namespace)
+        return _NOBODY.union(*[self._drop(key, ()) for key in here if place(key) not in listed])
 
     def put(self, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
         """An object as it is now. Gives the applications to tell: none if nothing changed, or while it is held."""
@@ -165,7 +165,8 @@ class Index:
         for key in list(self._objects.get(kind, ())):
             self._drop(key, ())
         self._objects.pop(kind, None)
-        self._listed.pop(kind, None)
+        for listing in [listing for listing in self._listed if listing[0] == kind]:
+            del self._listed[listing]
         self._strangers.close(kind)
 
     # ---- our own writes: what they did is known from their answer, so their events are no news
@@ -194,9 +195,12 @@ class Index:
     # ---- inside
 
     def _note_listed(self, key: ObjectKey) -> None:
-        listed = self._listed.get(key.group_kind)
-        if listed is not None:
-            listed.add(place(key))
+        if not self._listed:
+            return
+        for namespace in {"", key.namespace}:
+            listed = self._listed.get((key.group_kind, namespace))
+            if listed is not None:
+                listed.add(place(key))
 
     def _unless_held(self, seen: Seen, apps: Apps, *, gone: bool) -> Apps:
         held = self._held.get(seen.key)

@@ -17,7 +17,7 @@ from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.objects import with_type
 from gitopsd.kube.refusal import Asked, concerns_all, refused
-from gitopsd.kube.resource import Resource, api_path
+from gitopsd.kube.resource import Resource
 
 _ONE_BY_ONE: Final = 10
 _PAGE: Final = 500
@@ -80,9 +80,7 @@ class Reader:
         key = ObjectKey(gvk.group, gvk.kind, namespace if resource.namespaced else "", name)
         if name:
             return await self.fetch(resource, key) or b"{}"
-        path = resource.collection
-        if key.namespace:
-            path = resource.path(key._replace(name="-")).removesuffix("/-")
+        path = resource.within(key.namespace)
         answer = await self._http.call("GET", path, query={"limit": str(_PAGE)}, verb="list", kind=gvk.kind)
         if not answer.ok:
             raise refused(Asked(self._http.cluster, "list", gvk.kind), answer)
@@ -118,8 +116,7 @@ class Reader:
     ) -> None:
         names = {key.name: key for key in wanted}
         gvk = resource.gvk
-        place = f"/namespaces/{namespace}" if namespace else ""
-        path = f"{api_path(gvk.group, gvk.version)}{place}/{resource.plural}"
+        path = resource.within(namespace)
         query = {"limit": str(_PAGE)}
         try:
             while True:

@@ -33,7 +33,14 @@ class Resource:
     @property
     def collection(self) -> str:
         """The path of all its objects in all namespaces."""
-        return f"{api_path(self.gvk.group, self.gvk.version)}/{self.plural}"
+        return self.within("")
+
+    def within(self, namespace: str) -> str:
+        """The path of all its objects in a namespace ("": in all). Raises `ClusterError` as `path` does."""
+        base = api_path(self.gvk.group, self.gvk.version)
+        if not namespace:
+            return f"{base}/{self.plural}"
+        return f"{base}/namespaces/{_segment(ObjectKey(*self.gvk.group_kind, namespace, ''), namespace)}/{self.plural}"
 
     def path(self, key: ObjectKey) -> str:
         """The path of one object. Raises `ClusterError` for names that could leave their place in the path.

@@ -44,9 +44,12 @@ class Strangers:
                 namespace, _, name = where.rpartition("/")
                 yield ObjectKey(kind.group, kind.kind, namespace, name)
 
-    def keep(self, kind: GroupKind, places: Iterable[str]) -> None:
-        """Of this kind only those at `places` still exist."""
-        kept = self._places.get(kind, set()).intersection(places)
+    def keep(self, kind: GroupKind, places: Iterable[str], namespace: str = "") -> None:
+        """Of this kind (in this namespace) only those at `places` still exist."""
+        known = self._places.get(kind, set())
+        kept = known.intersection(places)
+        if namespace:
+            kept.update(where for where in known if not where.startswith(f"{namespace}/"))
         self._places[kind] = kept
         packed = {uid: tuple(p for p in group if p in kept) for uid, group in self._orphans.get(kind, {}).items()}
         self._orphans[kind] = {uid: group for uid, group in packed.items() if group}

@@ -44,13 +44,21 @@ def with_children(kinds: Iterable[GroupKind]) -> list[GroupKind]:
 
 
 class KindWatch:
-    """One kind's watch: what comes goes into the index, and its applications are told once per batch."""
+    """The watch of a kind, in one namespace or all: what comes goes into the index, and its applications are told once
+    per batch.
+    """
 
     def __init__(
-        self, index: Index, gvk: GVK, notify: Callable[[Apps], None], needed_by: Callable[[GroupKind], Apps]
+        self,
+        index: Index,
+        gvk: GVK,
+        notify: Callable[[Apps], None],
+        needed_by: Callable[[GroupKind], Apps],
+        namespace: str = "",
     ) -> None:
         self._index = index
         self._gvk = gvk
+        self._namespace = namespace
         self._kind = gvk.group_kind
         self._notify = notify
         self._needed_by = needed_by
@@ -59,11 +67,11 @@ class KindWatch:
 
     def begin(self) -> None:
         """As `Sink` says."""
-        self._index.begin(self._kind)
+        self._index.begin(self._kind, self._namespace)
 
     def end(self) -> None:
         """As `Sink` says."""
-        self._apps |= self._index.end(self._kind)
+        self._apps |= self._index.end(self._kind, self._namespace)
         if self._first:
             self._apps -= self._needed_by(self._kind)  # these wait for the list, and read it then
             self._first = False
@@ -89,14 +97,18 @@ class KindWatch:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A watch and the way to end it."""
+    """The watches of one kind, one for each namespace that is looked at, and the way to end them."""
 
-    follower: Follower
+    resource: Resource
+    followers: tuple[Follower, ...]
     scope: anyio.CancelScope
 
 
 class Watches:
-    """Starts watches when a kind is first needed, and closes them `grace` seconds after nobody needs it any more."""
+    """Starts watches when a kind is first needed, and closes them `grace` seconds after nobody needs it any more.
+
+    `namespaces` are those that are looked at; () is all.
+    """
 
     def __init__(
         self,
@@ -106,12 +118,14 @@ class Watches:
         group: TaskGroup,
         *,
         grace: float,
+        namespaces: tuple[str, ...] = (),
     ) -> None:
         self._source = source
         self._index = index
         self._notify = notify
         self._group = group
         self._grace = grace
+        self._namespaces = namespaces
         self._watches: dict[GroupKind, _Running] = {}
         self._chosen: dict[AppName, frozenset[GroupKind]] = {}
         self._needs: dict[GroupKind, set[AppName]] = {}
@@ -141,15 +155,19 @@ class Watches:
     def resource(self, kind: GroupKind) -> Resource | None:
         """At which version a kind is watched; None if it is not."""
         running = self._watches.get(kind)
-        return running.follower.resource if running is not None else None
+        return running.resource if running is not None else None
 
     def start(self, resource: Resource) -> None:
         """Watch this kind from now on. A child's list begins when those of its owners' kinds are complete."""
         kind = resource.gvk.group_kind
         if kind in self._watches or not resource.watchable:
             return
-        sink = KindWatch(self._index, resource.gvk, self._notify, self.needed_by)
-        running = _Running(Follower(self._source, resource, sink), anyio.CancelScope())
+        namespaces = self._namespaces if resource.namespaced and self._namespaces else ("",)
+        followers = tuple(
+            Follower(self._source, resource, self._sink(resource.gvk, namespace), namespace=namespace)
+            for namespace in namespaces
+        )
+        running = _Running(resource, followers, anyio.CancelScope())
         self._watches[kind] = running
         self._group.start_soon(self._run, kind, running)
 
@@ -165,7 +183,8 @@ class Watches:
             if running is None:
                 continue
             try:
-                await running.follower.settled()
+                for follower in running.followers:
+                    await follower.settled()
             except ClusterError as error:
                 if concerns_all(error):
                     raise
@@ -194,7 +213,8 @@ class Watches:
         running = self._watches.pop(kind, None)
         if running is not None:
             running.scope.cancel()
-            running.follower.end()
+            for follower in running.followers:
+                follower.end()
             self._index.close(kind)
 
     async def _close_later(self, kind: GroupKind) -> None:
@@ -206,5 +226,11 @@ class Watches:
         with running.scope:
             for owner in [owner for owner, below in CHILDREN.items() if kind in below]:
                 if owner in self._watches:
-                    await self._watches[owner].follower.tried()
-            await running.follower.run()
+                    for follower in self._watches[owner].followers:
+                        await follower.tried()
+            async with anyio.create_task_group() as group:
+                for follower in running.followers:
+                    group.start_soon(follower.run)
+
+    def _sink(self, gvk: GVK, namespace: str) -> KindWatch:
+        return KindWatch(self._index, gvk, self._notify, self.needed_by, namespace)

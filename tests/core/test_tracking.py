@@ -24,10 +24,17 @@ def marked(name: str, tracking: Tracking, **metadata: JsonValue) -> JsonObject:
     return tracked({"name": "settings", **metadata}, KEY, spec(name, tracking))
 
 
+def written_by(manager: str, operation: str) -> JsonValue:
+    fields: JsonValue = {
+        "f:metadata": {"f:labels": {f"f:{label}": {} for label in (INSTANCE_LABEL, "example.org/app")}}
+    }
+    return [{"manager": manager, "operation": operation, "fieldsV1": fields}]
+
+
 @given(NAMES, st.sampled_from(METHODS), st.sampled_from(["", "blue"]))
 def test_what_is_written_is_read_again(name: str, method: Tracking, installation: str) -> None:
     tracking = Tracking(method.method, "example.org/app", installation)
-    found = whose(marked(name, tracking), KEY, tracking)
+    found = whose(marked(name, tracking, managedFields=written_by("gitopsd", "Apply")), KEY, tracking)
     assert found == (mark(AppName(name), tracking), False, "")
 
 
@@ -64,17 +71,21 @@ def test_children_that_carry_the_label_of_their_template_are_nobodys() -> None:
     assert whose(metadata, KEY, BY_LABEL) == NOBODYS
 
 
-def test_a_label_that_a_controller_copied_is_nobodys() -> None:
+@pytest.mark.parametrize(
+    ("operation", "manager", "copied"),
+    [
+        ("Apply", "gitopsd", False),
+        ("Apply", "somebody", False),
+        ("Update", "kubectl-client-side-apply", False),
+        ("Update", "argocd-controller", False),
+        ("Update", "kube-controller-manager", True),
+        ("Update", "k3s", True),
+    ],
+)
+def test_a_label_that_a_controller_copied_is_no_reason_to_prune(operation: str, manager: str, copied: bool) -> None:
     """The claims of a StatefulSet and the Endpoints of a Service have no owner, and would be pruned."""
-
-    def written_by(*managers: str) -> JsonValue:
-        fields: JsonValue = {"f:metadata": {"f:labels": {f"f:{INSTANCE_LABEL}": {}}}}
-        return [{"manager": manager, "fieldsV1": fields} for manager in managers]
-
-    copied = marked("guestbook", BY_LABEL, managedFields=written_by("kube-controller-manager"))
-    assert whose(copied, KEY, BY_LABEL) == NOBODYS
-    ours = marked("guestbook", BY_LABEL, managedFields=written_by("gitopsd", "kube-controller-manager"))
-    assert whose(ours, KEY, BY_LABEL).mark == "guestbook"
+    found = whose(marked("guestbook", BY_LABEL, managedFields=written_by(manager, operation)), KEY, BY_LABEL)
+    assert found == ("guestbook", copied, "")
 
 
 @pytest.mark.parametrize("method", TrackingMethod)

@@ -53,8 +53,9 @@ async def test_a_broken_aggregated_api_hurts_nobody_else(
     try:
         broken = GVK(group, "v1", "Thing")
         assert (await behind_proxy.observe(SHOP, [], [CONFIG_MAP])).objects == {}
-        with pytest.raises(ClusterError):
-            await behind_proxy.observe(AppName("needy"), [], [broken])
+        live = await behind_proxy.observe(AppName("needy"), [], [broken, CONFIG_MAP])
+        assert list(live.unreadable) == [broken.group_kind]
+        assert await behind_proxy.kinds([broken]) == {}
         assert (await behind_proxy.observe(SHOP, [], [CONFIG_MAP, DEPLOYMENT])).objects == {}
     finally:
         api_server.do("DELETE", f"{path}/v1.{group}")

@@ -1,7 +1,7 @@
 """What the cluster does while the API server, or the way to it, fails."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 import pytest
@@ -269,8 +269,10 @@ async def test_an_apply_that_is_cancelled_leaves_nothing_behind(
     await apply(behind_proxy, a_map(namespace))
 
 
-def grant(api_server: ApiServer, user: str, rule: dict[str, object], role: str = "role") -> None:
-    """Let the user do what the rule says, everywhere."""
+def grant(
+    api_server: ApiServer, user: str, rule: Mapping[str, object], role: str = "role", *, namespace: str = ""
+) -> None:
+    """Let the user do what the rule says, in a namespace or everywhere."""
     name = f"{user}-{role}"
     base = "/apis/rbac.authorization.k8s.io/v1"
     api_server.do("POST", f"{base}/clusterroles", {"metadata": {"name": name}, "rules": [rule]})
@@ -279,4 +281,5 @@ def grant(api_server: ApiServer, user: str, rule: dict[str, object], role: str =
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
     }
-    api_server.do("POST", f"{base}/clusterrolebindings", binding)
+    bindings = f"namespaces/{namespace}/rolebindings" if namespace else "clusterrolebindings"
+    api_server.do("POST", f"{base}/{bindings}", binding)
