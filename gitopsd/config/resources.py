@@ -8,6 +8,7 @@ from gitopsd.config.models.resources import IgnoredFields, KindFilter, Resources
 from gitopsd.core.app import Tracking
 from gitopsd.core.customization import (
     ALWAYS_EXCLUDED,
+    ChildRule,
     HealthRule,
     HealthTimeout,
     IgnoredStatus,
@@ -41,6 +42,7 @@ def resource_settings(model: Resources, tracking: Tracking, at: At, refuse: Refu
         health_timeouts=tuple(
             HealthTimeout(KindPattern(item.group, item.kind), item.after) for item in model.health_timeouts
         ),
+        children=tuple(_children(model, refuse)),
         mask_annotations=frozenset(model.mask_annotations),
         tracking=tracking,
     )
@@ -105,3 +107,15 @@ def _health(model: Resources, refuse: Refuse, at: At) -> Iterable[HealthRule]:
         yield HealthRule(
             KindPattern(item.group, item.kind), language, source or "", item.use_open_libs, where=str(at(place))
         )
+
+
+def _children(model: Resources, refuse: Refuse) -> Iterable[ChildRule]:
+    for index, item in enumerate(model.children):
+        found: list[GroupKind] = []
+        for number, written in enumerate(item.children):
+            group, _, kind = written.rpartition("/")
+            if not kind or "/" in group or "*" in written:
+                refuse(("children", index, "children", number), "is no kind", "expected GROUP/KIND, or KIND alone")
+            else:
+                found.append(GroupKind(group, kind))
+        yield ChildRule(GroupKind(item.group, item.kind), tuple(found))

@@ -69,6 +69,14 @@ class HealthTimeout:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class ChildRule:
+    """Kinds that the controller of a kind makes below its objects."""
+
+    kind: GroupKind
+    children: tuple[GroupKind, ...]
+
+
 ALWAYS_EXCLUDED: Final = (
     KindFilter(groups=("events.k8s.io", "metrics.k8s.io")),
     KindFilter(groups=("",), kinds=("Event",)),
@@ -93,8 +101,13 @@ class ResourceSettings:
     health_tables: tuple[str, ...] = ()
     health_folders: tuple[str, ...] = ()
     health_timeouts: tuple[HealthTimeout, ...] = ()
+    children: tuple[ChildRule, ...] = ()
     mask_annotations: frozenset[str] = field(default_factory=frozenset)
     tracking: Tracking = BY_ANNOTATION
+
+    def children_of(self, kind: GroupKind) -> tuple[GroupKind, ...]:
+        """The kinds that the administrator wants to see below objects of `kind`."""
+        return tuple(child for rule in self.children if rule.kind == kind for child in rule.children)
 
     def excluded(self, kind: GroupKind, *cluster: str) -> bool:
         """Whether objects of `kind` on the cluster with these names (URL, name) are neither watched, compared nor

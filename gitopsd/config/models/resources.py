@@ -64,6 +64,14 @@ class KnownTypeField(StrictModel):
     type: str = Field(description="core/Quantity, meta/v1/Duration, core/v1/PodSpec …")
 
 
+class Children(StrictModel):
+    """What the controller of a kind makes below its objects."""
+
+    group: str = Field("", description="API group.")
+    kind: str = Field(description="Kind.")
+    children: list[str] = Field(description="Kinds as GROUP/KIND (Pod, batch/Job).")
+
+
 class Resources(StrictModel):
     """How kinds are compared, judged, watched and marked (Argo CD: resource customizations, exclusions, inclusions)."""
 
@@ -96,6 +104,10 @@ class Resources(StrictModel):
     )
     health_timeouts: list[HealthTimeout] = Field(
         default_factory=list, description="For how long kinds may be Progressing. Default: for ever."
+    )
+    children: list[Children] = Field(
+        default_factory=list,
+        description="Kinds to look for below objects of other kinds, besides those that are known (docs/tree.md).",
     )
     mask_annotations: list[str] = Field(
         default_factory=list, description="Annotations of Secrets whose values are hidden everywhere."
