@@ -5,14 +5,15 @@ from __future__ import annotations
 import enum
 import itertools
 import operator
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gitopsd.core import annotations as marks
+from gitopsd.core.adoption import leftovers
 from gitopsd.core.document import Document
-from gitopsd.core.effect import differences, effects
-from gitopsd.core.fieldpath import Found
+from gitopsd.core.effect import Effect, differences, effects
+from gitopsd.core.fieldpath import Found, path_of, values_at
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, string_map, text
 from gitopsd.core.live import Live, LiveObject, Prediction
@@ -23,6 +24,7 @@ from gitopsd.core.respect import respecting
 
 _SHOWN_CHANGES: Final = 20
 _NOTHING: Final[tuple[Found, ...]] = ()
+Shown = Callable[[Sequence[JsonObject]], Sequence[JsonObject]]
 
 
 class Verdict(enum.StrEnum):
@@ -41,13 +43,26 @@ _PASSING: Final = frozenset({Verdict.UNDECIDED, Verdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
+class Expressed:
+    """The fields that the jq expressions of an object's rules found in each of its bodies."""
+
+    desired: tuple[Found, ...] = _NOTHING
+    live: tuple[Found, ...] = _NOTHING
+    predicted: tuple[Found, ...] = _NOTHING
+
+
+NOTHING_EXPRESSED: Final = Expressed()
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectComparison:
     """One object: what is wanted, what is there, and the verdict.
 
     `changes` are the paths that an apply would change (`spec.replicas`), never values. `error` is why the API server
     refused the dry-run, or why nothing is known of the kind. `predicted` is what an apply would make of the object,
-    where it is CHANGED. `judged` are the digest and resourceVersion that the verdict stands for; it also stands for any
-    other live object of which `counted` (the digest of all that counts; "" if nobody had to ask) is the same.
+    where it is CHANGED, `current` the object as the dry-run found it, where that is not `live`, and `expressed` what jq
+    expressions found in both. `judged` are the digest and resourceVersion that the verdict stands for; it also stands
+    for any other live object of which `counted` (the digest of all that counts; "" if nobody had to ask) is the same.
     `tolerated`: an EXTRA object that leaves its application in sync (`IgnoreExtraneous`).
     """
 
@@ -60,6 +75,8 @@ class ObjectComparison:
     predicted: Document | None = None
     counted: str = ""
     tolerated: bool = False
+    current: Document | None = None
+    expressed: Expressed = NOTHING_EXPRESSED
 
     def judged(self) -> tuple[str, str]:
         """(desired digest, live resourceVersion), each "" where there is none."""
@@ -191,18 +208,6 @@ def compare_namespace(wanted: DesiredObject, there: LiveObject | None) -> Object
     return ObjectComparison(wanted.key, wanted, there, verdict)
 
 
-@dataclass(frozen=True, slots=True)
-class Expressed:
-    """The fields that the jq expressions of an object's rules found in each of its bodies."""
-
-    desired: tuple[Found, ...] = _NOTHING
-    live: tuple[Found, ...] = _NOTHING
-    predicted: tuple[Found, ...] = _NOTHING
-
-
-NOTHING_EXPRESSED: Final = Expressed()
-
-
 def reconsidered(item: ObjectComparison, rules: CompareRules, expressed: Expressed) -> ObjectComparison:
     """An UNDECIDED object again, now that the fields of its jq expressions are known."""
     if item.desired is None or item.live is None:
@@ -243,12 +248,34 @@ def judged(
         return item
     if prediction.document is None:
         return replace(item, verdict=Verdict.REFUSED, error=prediction.error)
-    current = (prediction.current or item.live.document).body()
+    changed = replace(
+        item,
+        verdict=Verdict.CHANGED,
+        predicted=prediction.document,
+        current=prediction.current,
+        expressed=expressed,
+    )
+    changes = tuple(effect.path for effect in itertools.islice(effects_of(changed, rules), _SHOWN_CHANGES))
+    return replace(changed, changes=changes) if changes else replace(item, verdict=Verdict.SYNCED)
+
+
+def effects_of(item: ObjectComparison, rules: CompareRules, shown: Shown = list) -> Iterator[Effect]:
+    """The fields that an apply changes of a CHANGED object; what it removes because others applied it comes last.
+
+    `shown` gets the object as it is and as it would be, and gives both as they may be shown.
+    """
+    if item.live is None or item.predicted is None:
+        return
+    found = (item.current or item.live.document).body()
+    current, predicted = shown([found, item.predicted.body()])
     mutations = rules.mutations or _asks(item, "IncludeMutationWebhook")
-    changes = _changes(current, prediction.document.body(), rules.object(item.key), expressed, mutations=mutations)
-    if not changes:
-        return replace(item, verdict=Verdict.SYNCED)
-    return replace(item, verdict=Verdict.CHANGED, changes=changes, predicted=prediction.document)
+    yield from _effects(current, predicted, rules.object(item.key), item.expressed, mutations=mutations)
+    adopts = item.desired.adopts if item.desired is not None else frozenset()
+    if item.desired is not None and adopts:
+        ignored = {*rules.object(item.key).ignored(found, found), *item.expressed.live}
+        for field in leftovers(item.desired.document.body(), found, adopts):
+            if not any(field[: len(other)] == other for other in ignored):
+                yield Effect(path_of(current, field), values_at(current, field), ())
 
 
 def _unreadable(key: ObjectKey, live: Live) -> str:
@@ -285,14 +312,13 @@ def _one(
     return ObjectComparison(wanted.key, wanted, there, Verdict.UNDECIDED, counted=counted)
 
 
-def _changes(
+def _effects(
     current: JsonObject, predicted: JsonObject, rules: ObjectRules, expressed: Expressed, *, mutations: bool
-) -> tuple[str, ...]:
+) -> Iterator[Effect]:
     before = content(rules.counted(current, current, expressed.live))
     after = content(rules.counted(predicted, current, expressed.predicted))
     claims = None if mutations else _claims(current, predicted)
-    found = differences(before, after) if claims is None else effects(before, after, claims)
-    return tuple(effect.path for effect in itertools.islice(found, _SHOWN_CHANGES))
+    return differences(before, after) if claims is None else effects(before, after, claims)
 
 
 def _claims(current: JsonObject, predicted: JsonObject) -> tuple[JsonObject, ...] | None:
