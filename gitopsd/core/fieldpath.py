@@ -16,6 +16,8 @@ from typing import Final
 from gitopsd.core.jsonvalue import JsonValue
 
 _MOST_STEPS: Final = 64
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_$][\w$-]*")
+_IDENTITIES: Final = ("name", "key", "containerPort", "port", "mountPath", "ip", "uid", "type", "id")
 _STEP: Final = re.compile(
     r"""\.?(?P<name>[A-Za-z0-9_$][\w$-]*)|\["(?P<quoted>[^"]*)"\]|\[(?P<index>\d{1,9})\]|\[(?P<all>\*)\]"""
     r"""|\[(?P<key>[A-Za-z_][\w.-]*)=(?P<value>[^\]]*)\]"""
@@ -67,6 +69,54 @@ def parse_path(text: str) -> FieldPath:
 def fields_at(root: JsonValue, path: FieldPath) -> Iterator[Found]:
     """The fields of `root` that `path` names, in their order; none where it leads nowhere."""
     yield from _below(root, path, ())
+
+
+def values_at(root: JsonValue, field: Found) -> tuple[JsonValue, ...]:
+    """The value of one field; empty where it is not there."""
+    here = root
+    for step in field:
+        if isinstance(step, str):
+            if not isinstance(here, Mapping) or step not in here:
+                return ()
+            here = here[step]
+        else:
+            if not isinstance(here, Sequence) or isinstance(here, str) or step >= len(here):
+                return ()
+            here = here[step]
+    return (here,)
+
+
+def path_of(root: JsonValue, field: Found) -> str:
+    """The field as a path: list items by the first of the usual names that all items of the list have, each another
+    (`[name=web]`, `[containerPort=80]`), else by position.
+    """
+    written = ""
+    for depth, step in enumerate(field):
+        if isinstance(step, str):
+            written += f".{step}" if written and _PLAIN.fullmatch(step) else _first_or_quoted(step)
+            continue
+        items = values_at(root, field[:depth])
+        key = _known_by(items[0]) if items else ""
+        value = values_at(root, (*field[: depth + 1], key)) if key else ()
+        written += f"[{key}={_written(value[0])}]" if value else f"[{step}]"
+    return written
+
+
+def _first_or_quoted(step: str) -> str:
+    return step if _PLAIN.fullmatch(step) else f'["{step}"]'
+
+
+def _known_by(items: JsonValue) -> str:
+    """The name of the field by which the items of a list are told apart; "" if there is none."""
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        return ""
+    for key in _IDENTITIES:
+        values = [item.get(key) for item in items if isinstance(item, Mapping)]
+        if len(values) == len(items) and all(isinstance(one, str | int) for one in values):
+            written = {_written(one) for one in values}
+            if len(written) == len(values) and not any("]" in one for one in written):
+                return key
+    return ""
 
 
 def _step(found: re.Match[str]) -> Step:
