@@ -172,7 +172,7 @@ async def look(
         wanted, _without(live, namespace), before
     )
     if comparison is not before:
-        app.shared = shared_objects(app.spec.name, comparison)
+        app.shared = shared_objects(app.spec, comparison)
         await _look_for_use(app, before)
     conditions = (*_conditions(app, wanted, comparison), *warnings)
     return View(wanted, namespace, live, comparison, conditions, warnings)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from gitopsd.core.app import AppSpec
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
 from gitopsd.core.fieldpath import fields_at
-from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.jsonvalue import JsonObject, objects, text
+from gitopsd.core.tracking import mark
 
 _NAMED: Final = 10
 
@@ -21,13 +23,16 @@ class Shared(NamedTuple):
     owner: str
 
 
-def shared_objects(app: AppName, comparison: Comparison) -> tuple[Shared, ...]:
-    """The objects that `app` wants and others have; copies of others' objects are not theirs."""
+def shared_objects(spec: AppSpec, comparison: Comparison) -> tuple[Shared, ...]:
+    """The objects that the application wants and others have, those of other installations among them; copies of
+    others' objects are not theirs.
+    """
+    ours = ("", mark(spec.name, spec.tracking))
     wanted = ((key, item.live) for key, item in comparison.objects.items() if item.desired is not None)
     return tuple(
-        Shared(key, there.owner)
+        Shared(key, there.foreign or there.owner)
         for key, there in wanted
-        if there is not None and there.owner not in ("", app) and not there.copied
+        if there is not None and (there.foreign or (there.owner not in ours and not there.copied))
     )
 
 

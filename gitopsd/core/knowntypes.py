@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
 from gitopsd.core.fieldpath import AllItems, FieldPath
@@ -28,6 +28,8 @@ class Typed(NamedTuple):
 
 
 _ANY: Final = AllItems()
+# More digits than the longest texts that are read have, so that nothing is rounded.
+_EXACT: Final = Context(prec=200)
 _QUANTITY: Final = re.compile(
     r"(?P<number>[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40}))(?P<unit>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d{1,2}|)"
 )
@@ -131,7 +133,7 @@ def meaning(value: JsonValue, type_name: str) -> JsonValue:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     found = _duration(str(value)) if type_name == DURATION else _quantity(str(value))
-    return value if found is None else f"{found.normalize():f}"
+    return value if found is None else f"{_EXACT.normalize(_EXACT.add(found, Decimal(0))):f}"
 
 
 def _quantity(text: str) -> Decimal | None:
@@ -141,7 +143,7 @@ def _quantity(text: str) -> Decimal | None:
     unit = found["unit"]
     try:
         if unit in _UNITS:
-            return Decimal(found["number"]) * _UNITS[unit]
+            return _EXACT.multiply(Decimal(found["number"]), _UNITS[unit])
         return Decimal(f"{found['number']}{unit}")
     except InvalidOperation:
         return None
@@ -157,6 +159,6 @@ def _duration(text: str) -> Decimal | None:
         found = _DURATION.match(rest, at)
         if found is None:
             return None
-        total += Decimal(found["number"]) * _SECONDS[found["unit"]]
+        total = _EXACT.add(total, _EXACT.multiply(Decimal(found["number"]), _SECONDS[found["unit"]]))
         at = found.end()
-    return sign * total if at else None
+    return _EXACT.multiply(Decimal(sign), total) if at else None

@@ -14,6 +14,7 @@ from gitopsd.core.conditions import ConditionType
 from gitopsd.core.events import Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.testing.builders import A_REPOSITORY
 from gitopsd.testing.clock import FakeClock
 from gitopsd.testing.cluster import FakeCluster, FakeClusters
@@ -50,6 +51,7 @@ class GivenWorld:
         self.bus = Bus(lambda error: self.bugs.append((AppName("bus"), error)))
         self.bus.subscribe(self.events.append)
         self.settings = SupervisorSettings(interval=180, jitter=0)
+        self.expressions: FieldExpressions | None = None
         self._supervisor: Supervisor | None = None
 
     @property
@@ -71,7 +73,12 @@ class GivenWorld:
         """Run a supervisor over these applications."""
         self.cluster.restart_client()
         world = World(
-            self.sources, self.renderer, FakeClusters(self.cluster, self.other_cluster), self.clock, self.judge
+            self.sources,
+            self.renderer,
+            FakeClusters(self.cluster, self.other_cluster),
+            self.clock,
+            self.judge,
+            expressions=self.expressions,
         )
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:
