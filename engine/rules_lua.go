@@ -127,7 +127,11 @@ func luaError(err error) error {
 	if failed.Object == nil || failed.Object == lua.LNil {
 		return errors.New("the script raised an error without words")
 	}
-	return errors.New(strings.TrimPrefix(strings.ToValidUTF8(failed.Object.String(), "\uFFFD"), luaChunk+":"))
+	text := strings.ToValidUTF8(failed.Object.String(), "\uFFFD")
+	if rest, placed := strings.CutPrefix(text, luaChunk+":"); placed {
+		text = "line " + rest
+	}
+	return errors.New(text)
 }
 
 // toLua makes tables of objects and lists; null is nil, and so absent.

@@ -5,6 +5,7 @@ Hooks run once, at start-up, and return typed objects; gitopsd awaits those afte
 """
 
 from gitopsd.core.errors import PluginError, RenderError
+from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import (
     JsonObject,
@@ -25,6 +26,7 @@ from gitopsd.plugin.discovery import Discovered, Discovering
 from gitopsd.plugin.engine import Engine, EngineAnswer
 from gitopsd.plugin.failure import TracedRenderError
 from gitopsd.plugin.globs import Glob, is_glob
+from gitopsd.plugin.health import HealthCheck
 from gitopsd.plugin.hookspecs import hookimpl
 from gitopsd.plugin.masking import masked
 from gitopsd.plugin.options import Options
@@ -46,6 +48,9 @@ __all__ = [
     "EngineAnswer",
     "Given",
     "Glob",
+    "Health",
+    "HealthCheck",
+    "HealthStatus",
     "JsonObject",
     "JsonValue",
     "Manifest",

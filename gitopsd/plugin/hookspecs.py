@@ -8,6 +8,7 @@ import pluggy
 
 from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.engine import Engine
+from gitopsd.plugin.health import HealthCheck
 from gitopsd.plugin.renderer import Renderer
 
 NAMESPACE = "gitopsd"
@@ -25,3 +26,8 @@ def gitopsd_renderers(  # type: ignore[empty-body]  # no body here
     `engine` is None where gitopsd runs without its render engine; `commands` are what gitopsd.yaml declares under
     `plugins`.
     """
+
+
+@hookspec
+def gitopsd_health_checks() -> Sequence[HealthCheck]:  # type: ignore[empty-body]  # no body here
+    """The judges of health that the plugin brings."""

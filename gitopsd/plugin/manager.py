@@ -11,6 +11,7 @@ from gitopsd.core.errors import PluginError
 from gitopsd.plugin import hookspecs
 from gitopsd.plugin.command import NO_COMMANDS, CommandPlugins
 from gitopsd.plugin.engine import Engine
+from gitopsd.plugin.health import HealthCheck
 from gitopsd.plugin.renderer import Renderer
 
 ENTRY_POINTS = "gitopsd.plugins"
@@ -67,6 +68,18 @@ class PluginManager:
                     f"two plugins bring a renderer named {renderer.name!r}", hint="remove one of the two packages"
                 )
             found[renderer.name] = renderer
+        return tuple(found.values())
+
+    def health_checks(self) -> Sequence[HealthCheck]:
+        """All judges of health, in the order of their plugins' names. Raises `PluginError` if two claim one name."""
+        found: dict[str, HealthCheck] = {}
+        answers: Iterable[Sequence[HealthCheck]] = self._pluggy.hook.gitopsd_health_checks()
+        for check in (each for answer in reversed(list(answers)) for each in answer):
+            if check.name in found:
+                raise PluginError(
+                    f"two plugins bring a health check named {check.name!r}", hint="remove one of the two packages"
+                )
+            found[check.name] = check
         return tuple(found.values())
 
     def versions(self) -> Mapping[str, str]:

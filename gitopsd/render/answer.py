@@ -30,6 +30,14 @@ def read_answer(body: JsonObject) -> EngineAnswer:
     )
 
 
+def read_result(body: JsonObject) -> JsonObject:
+    """The result in an answer that holds no manifests. Raises `RenderError` for an error in it."""
+    error = body.get("error")
+    if isinstance(error, dict):
+        raise _failure(error)
+    return mapping(body, "result")
+
+
 def is_memory_failure(body: JsonObject) -> bool:
     """Whether the worker says that it dies of memory: one request is guilty, and the worker cannot know which."""
     return text(body, "error", "code") == "memory"
@@ -37,7 +45,7 @@ def is_memory_failure(body: JsonObject) -> bool:
 
 def is_stuck(body: JsonObject) -> bool:
     """Whether the request goes on inside of the worker, which should be replaced."""
-    return text(body, "error", "worker") == "stuck"
+    return text(body, "error", "worker") == "stuck" or text(body, "worker") == "stuck"
 
 
 def _manifest(item: JsonObject) -> Manifest:

@@ -20,7 +20,7 @@ from gitopsd.core.errors import RenderError
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.plugin.engine import EngineAnswer
 from gitopsd.plugin.supply import NOTHING, Given, Need, Supply
-from gitopsd.render.answer import read_answer
+from gitopsd.render.answer import read_answer, read_result
 from gitopsd.render.frame import FrameError
 from gitopsd.render.needs import read_needs, supply_frame
 from gitopsd.render.poison import Poison
@@ -111,6 +111,16 @@ class EnginePool:
             f"rendering needed something more from elsewhere {_ROUNDS} times in a row",
             hint="look for charts or bases that lead to each other",
         )
+
+    async def ask(self, method: str, params: JsonObject, *, deadline: float) -> JsonObject:
+        """The result of a method that gives no manifests, as it stands in the answer (engine/PROTOCOL.md, the role
+        `rules`); `deadline` in seconds.
+
+        Raises `RenderError` as `call` does: for an error in the answer, for a worker that hangs, and for a request that
+        ended two workers.
+        """
+        request = _Request(method, params, deadline, Poison.name(method, params), {})
+        return read_result(await self._answered(request))
 
     async def _answered(self, request: _Request) -> JsonObject:
         self._poison.check(request.name)

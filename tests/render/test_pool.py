@@ -251,3 +251,13 @@ async def test_the_real_engine_decodes_after_being_killed(engine: str) -> None:
         assert name_of(await pool.call("decode", params, deadline=20)) == "node"
         os.kill(pool.pids()[0], signal.SIGKILL)
         assert name_of(await pool.call("decode", params, deadline=20)) == "node"
+
+
+async def test_a_method_without_manifests_gives_its_result_as_it_stands(scripted: Sequence[str]) -> None:
+    async with EnginePool(scripted) as pool:
+        result = await pool.ask("health", {"name": "n"}, deadline=20)
+        assert list(result) == ["manifests", "reads", "warnings"]
+        with pytest.raises(RenderError, match="not ready after 1s"):
+            await pool.ask("health", {"do": "stuck"}, deadline=20)
+        with pytest.raises(RenderError, match="twice"):
+            await pool.ask("health", {"do": "die"}, deadline=20)
