@@ -27,6 +27,7 @@ from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.definitions import DEFINITION, Definitions
 from gitopsd.kube.follow import Source
+from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
@@ -182,6 +183,11 @@ class KubeCluster:
 
         Raises `ClusterError` for the trouble of the whole cluster; kinds with a trouble of their own are `unreadable`.
         """
+    async def cluster_secrets(self, namespace: str, *, allow_exec: bool) -> ClusterSecretsFound:
+        """Argo CD's clusters of a namespace. Raises `ClusterError`."""
+        await self._link.require()
+        return await read_cluster_secrets(self._http, namespace, allow_exec=allow_exec)
+
         await anyio.lowlevel.checkpoint()
         self._apps.add(app)
         while True:
@@ -406,7 +412,7 @@ class KubeCluster:
         for listener in list(self._listeners.values()):
             listener(change)
 
-    def _on_unreachable(self, error: ClusterDown) -> None:
+    def _on_unreachable(self, error: ClusterError | None) -> None:
         self._link.suspect(error)
 
     def _on_connection(self, state: Connection) -> None:

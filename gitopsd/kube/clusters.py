@@ -11,11 +11,11 @@ from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskStatus
 
 from gitopsd.core.customization import ResourceSettings
-from gitopsd.core.errors import SpecError
+from gitopsd.core.errors import ClusterDown, SpecError
 from gitopsd.core.ids import ObjectKey
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
-from gitopsd.kube.credentials import IN_CLUSTER_SERVER
+from gitopsd.kube.material import IN_CLUSTER_SERVER
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess, Clusters, Connection
 
@@ -53,6 +53,9 @@ class KubeClusters(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[KubeClusters]:
+        self.customize(resources or self._resources)
+        self._missing = ""
+        self._changing = anyio.Lock()
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             await self.reconfigure(self._accesses)
@@ -64,7 +67,7 @@ class KubeClusters(AsyncContextManagerMixin):
     @property
     def all(self) -> tuple[KubeCluster, ...]:
         """The clusters, in the order of the configuration."""
-        return tuple(self._open[access.name][0] for access in self._accesses)
+        return tuple(self._open[access.name][0] for access in self._accesses if access.name in self._open)
 
     def customize(self, resources: ResourceSettings) -> None:
         """Have all clusters, also those that come later, go by these settings of kinds."""
@@ -72,20 +75,30 @@ class KubeClusters(AsyncContextManagerMixin):
         for cluster, _ in self._open.values():
             cluster.configure(resources)
 
-    async def reconfigure(self, accesses: Sequence[ClusterAccess]) -> None:
-        """Have exactly these clusters; those whose access did not change keep their connections and watches."""
-        wanted = {access.name: access for access in accesses}
-        for name, (cluster, leave) in tuple(self._open.items()):
-            if wanted.get(name) != cluster.access:
-                leave.set()
-                del self._open[name]
-        for name, access in wanted.items():
-            if name not in self._open:
-                cluster = self._cluster(access)
-                leave = anyio.Event()
-                await self._tasks.start(self._host, cluster, leave)
-                self._open[name] = (cluster, leave)
-        self._accesses = tuple(accesses)
+    async def reconfigure(self, accesses: Sequence[ClusterAccess], missing: str = "") -> None:
+        """Have exactly these clusters; those whose access did not change keep their connections and watches.
+
+        `missing` says why there may be more, which could not be read yet; "" if these are all.
+        """
+        async with self._changing:
+            wanted = {access.name: access for access in accesses}
+            before = {name: cluster.access for name, (cluster, _) in self._open.items()}
+            async with anyio.create_task_group() as opening:
+                for name, access in wanted.items():
+                    if before.get(name) != access:
+                        opening.start_soon(self._begin, access)
+            for name in before.keys() - wanted.keys():
+                self._open.pop(name)[1].set()
+            self._accesses, self._missing = tuple(accesses), missing
+
+    async def _begin(self, access: ClusterAccess) -> None:
+        """Open a cluster; one of its name that is open already goes on until then."""
+        cluster, leave = self._cluster(access), anyio.Event()
+        await self._tasks.start(self._host, cluster, leave)
+        before = self._open.get(access.name)
+        self._open[access.name] = (cluster, leave)
+        if before is not None:
+            before[1].set()
 
     def _cluster(self, access: ClusterAccess) -> KubeCluster:
         return KubeCluster(
@@ -113,7 +126,7 @@ class KubeClusters(AsyncContextManagerMixin):
         `https://kubernetes.default.svc` is the one that gitopsd runs in, else the one that is called in-cluster:
         that is how Argo CD's manifests name the cluster that Argo CD ran in.
 
-        Raises `SpecError` with the known names.
+        Raises `SpecError` with the known names, `ClusterDown` while it may be one that could not be read yet.
         """
         for cluster in self.all:
             if (name and cluster.name == name) or (server and _is_at(cluster, server)):
@@ -129,6 +142,13 @@ class KubeClusters(AsyncContextManagerMixin):
         )
 
 
+        if self._missing:
+            raise ClusterDown(
+                f"no cluster {name or server!r} is known yet",
+                why=self._missing,
+                hint="see why the Secrets of clustersFrom cannot be read",
+                retryable=True,
+            )
 def _is_at(cluster: KubeCluster, server: str) -> bool:
     wanted = _normal(server)
     if wanted == IN_CLUSTER_SERVER:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -22,7 +24,6 @@ from gitopsd.kube.credential_plugin import PluginCredentials, PluginFailedError,
 from gitopsd.kube.material import LIBRARY, ROTATION_SECONDS, Material, read_material, unusable
 from gitopsd.ports.cluster import ClusterAccess
 
-IN_CLUSTER_SERVER: Final = "https://kubernetes.default.svc"
 _LEAST_SECONDS: Final = 5.0
 # A lock of one thread keeps clusters from deleting each other's temporary files.
 _ONE_AT_A_TIME: Final = anyio.CapacityLimiter(1)
@@ -50,12 +51,28 @@ async def read_credentials(access: ClusterAccess, now: datetime) -> Credentials:
 
     Raises `ClusterError` (not retryable by itself) naming the file or key at fault, never a value.
     """
-    try:
+    with _explained(access):
         found = await anyio.to_thread.run_sync(read_material, access, limiter=_ONE_AT_A_TIME, abandon_on_cancel=True)
         if found.plugin is not None:
             given = await run_plugin(found.plugin, found.told)
             found = _with_plugin(found, given, now)
         return await anyio.to_thread.run_sync(_made, access, found, limiter=_THREADS, abandon_on_cancel=True)
+
+
+async def read_server(access: ClusterAccess) -> str:
+    """The API server's URL, without asking for the credentials to it. Raises `ClusterError`."""
+    if access.server:
+        return access.server.rstrip("/")
+    with _explained(access):
+        found = await anyio.to_thread.run_sync(read_material, access, limiter=_ONE_AT_A_TIME, abandon_on_cancel=True)
+        return found.server
+
+
+@contextlib.contextmanager
+def _explained(access: ClusterAccess) -> Iterator[None]:
+    """Whatever goes wrong comes out as a `ClusterError`."""
+    try:
+        yield
     except ClusterError:
         raise
     except PluginFailedError as error:
@@ -95,6 +112,8 @@ def _with_plugin(found: Material, given: PluginCredentials, now: datetime) -> Ma
 def _made(access: ClusterAccess, found: Material) -> Credentials:
     if not found.server.startswith(("https://", "http://")):
         raise unusable(access, "its server is not an http(s) URL")
+    if found.authorization is not None and not found.authorization.reveal().isprintable():
+        raise unusable(access, "its token or password holds a line end or another control character")
     if found.insecure and not access.insecure:
         raise unusable(
             access, "it switches TLS verification off, which needs `insecure: true` in the cluster's entry too"

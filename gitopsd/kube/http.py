@@ -19,8 +19,9 @@ import anyio
 from gitopsd.core.errors import ClusterDown, ClusterError, shown_url
 from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.kube.answer import Answer, RequestMade
-from gitopsd.kube.credentials import Credentials, read_credentials
+from gitopsd.kube.credentials import Credentials, read_credentials, read_server
 from gitopsd.kube.lines import LineSplitter
+from gitopsd.kube.pace import Pace
 from gitopsd.kube.refusal import Asked, is_invalid, refused, status_of
 from gitopsd.kube.retry import Attempts, RetryPolicy, is_transient
 from gitopsd.kube.transport import LIBRARY_ERRORS, abandon, cause, close_session, is_broken, open_session
@@ -61,8 +62,9 @@ class KubeHttp:
     """The connection to one API server.
 
     Enter it with `async with`; unreadable credentials do not fail there but at each request, until they can be read.
-    All methods raise `ClusterDown` where no answer comes (`on_unreachable` hears of it), `ClusterError` for credentials
-    that cannot be used.
+    All methods raise `ClusterDown` where no answer comes, `ClusterError` for credentials that cannot be used;
+    `on_unreachable` hears of both, and of credentials that the server does not accept (None). `in_flight` bounds the
+    requests on their way if the access does not ask for fewer.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class KubeHttp:
         *,
         clock: Clock,
         on_request: OnRequest = _no_metrics,
-        on_unreachable: Callable[[ClusterDown], None] = lambda _: None,
+        on_unreachable: Callable[[ClusterError | None], None] = lambda _: None,
         in_flight: int = 32,
         policy: RetryPolicy | None = None,
     ) -> None:
@@ -80,18 +82,21 @@ class KubeHttp:
         self._clock = clock
         self._on_request = on_request
         self._on_unreachable = on_unreachable
-        self._limiter = anyio.CapacityLimiter(in_flight)
+        self._limiter = anyio.CapacityLimiter(min(in_flight, access.in_flight))
+        self._pace = Pace(clock, qps=access.qps, burst=access.burst)
         self._policy = policy or RetryPolicy()
         self._reading = anyio.Lock()
         self._credentials: Credentials | None = None
+        self._server = access.server.rstrip("/")
         self._read_at = 0.0
         self._refused = False
         self._session: aiohttp.ClientSession | None = None
         self._retired: list[aiohttp.ClientSession] = []
 
     async def __aenter__(self) -> Self:
+        # The credentials themselves may take a while: a program may give them. The first request reads them.
         with contextlib.suppress(ClusterError):  # said again by each request
-            await self._current()
+            self._server = await read_server(self._access)
         return self
 
     async def __aexit__(
@@ -106,8 +111,8 @@ class KubeHttp:
 
     @property
     def server(self) -> str:
-        """The API server's URL; "" until the credentials could be read."""
-        return self._credentials.server if self._credentials is not None else ""
+        """The API server's URL; "" until a kubeconfig could be read."""
+        return self._credentials.server if self._credentials is not None else self._server
 
     async def request(
         self,
@@ -223,9 +228,14 @@ class KubeHttp:
             return error
 
     async def _authorized(self, sent: _Sent) -> Answer:
+        await self._pace.turn()
         answer = await self._exchanged(sent, await self._current())
         if self._doubt_credentials(answer.status):
             answer = await self._exchanged(sent, await self._current())
+        if answer.status == 429:
+            self._pace.pause(answer.retry_after)
+        elif answer.status == 401:
+            self._on_unreachable(None)
         return answer
 
     async def _exchanged(self, sent: _Sent, credentials: Credentials) -> Answer:
@@ -248,7 +258,7 @@ class KubeHttp:
                 sent.method,
                 credentials.server + sent.target,
                 data=sent.body,
-                headers=_headers(sent, credentials),
+                headers=_headers(sent, credentials, plain=self._access.disable_compression),
                 timeout=sent.timeout,
                 allow_redirects=False,
                 server_hostname=credentials.tls_server_name or None,
@@ -286,7 +296,11 @@ class KubeHttp:
             known = self._credentials
             if known is not None and not self._is_stale(known):
                 return known
-            fresh = await read_credentials(self._access, self._clock.now())
+            try:
+                fresh = await read_credentials(self._access, self._clock.now())
+            except ClusterError as error:
+                self._on_unreachable(error)
+                raise
             if known is None or fresh.fingerprint != known.fingerprint:
                 await self._replace_session(fresh)
             self._credentials, self._read_at, self._refused = fresh, self._clock.monotonic(), False
@@ -340,9 +354,9 @@ def _target(path: str, query: Mapping[str, str] | None) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def _headers(sent: _Sent, credentials: Credentials) -> Mapping[str, str]:
+def _headers(sent: _Sent, credentials: Credentials, *, plain: bool) -> Mapping[str, str]:
     headers = {"Accept": sent.accept, "User-Agent": "gitopsd"}
-    if credentials.server.startswith(_NEAR):
+    if plain or credentials.server.startswith(_NEAR):
         headers["Accept-Encoding"] = "identity"  # packing costs both sides more than loopback does
     if sent.body is not None:
         headers["Content-Type"] = sent.content_type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 from typing import Final
 
 import anyio
@@ -47,8 +48,8 @@ class ClusterLink:
             else:
                 await anyio.sleep(self._backoff.next())
 
-    def suspect(self, _: ClusterDown | None = None) -> None:
-        """A request found no server; have it looked at."""
+    def suspect(self, _: ClusterError | None = None) -> None:
+        """A request found no server, or none that knows us; have it looked at."""
         self._suspected.set()
 
     async def require(self) -> None:
@@ -79,17 +80,21 @@ class ClusterLink:
 
     def _become(self, *, up: bool, version: str = "", error: str = "") -> None:
         before = self.state
-        since = before.since if before.up == up else self._clock.monotonic()
-        self.state = Connection(up=up, version=version or before.version, error=error, since=since)
         first, self._tried = not self._tried, True
-        if first or before.up != up:
+        changed = first or before.up != up
+        since = self._clock.monotonic() if changed else before.since
+        at = self._clock.now() if changed else before.at
+        self.state = Connection(up=up, version=version or before.version, error=error, since=since, at=at)
+        if changed:
             self._changed.set()
             self._changed = anyio.Event()
             self._on_change(self.state)
 
     def _down(self) -> ClusterDown:
+        at = self.state.at
+        since = f" since {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
         return ClusterDown(
-            "the cluster cannot be used now",
+            f"it does not answer{since}",
             where=f"cluster {self._http.cluster}",
             why=self.state.error,
             hint="check that its API server runs and that its entry under `clusters` is right",

@@ -20,6 +20,7 @@ from gitopsd.core.secret import Secret
 from gitopsd.kube.library import Configuration, KubeConfigLoader, load
 from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
 
+IN_CLUSTER_SERVER: Final = "https://kubernetes.default.svc"
 ROTATION_SECONDS: Final = 60.0
 LIBRARY: Final = load()
 _PROVIDER_SECONDS: Final = 30.0

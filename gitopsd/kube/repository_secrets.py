@@ -7,8 +7,6 @@ it. What cannot be used is left out and said.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,23 +15,19 @@ from urllib.parse import quote
 import orjson
 
 from gitopsd.core.errors import shown_url
-from gitopsd.core.jsonvalue import JsonObject, mapping, objects, string_map, text
+from gitopsd.core.jsonvalue import JsonObject, string_map, text
 from gitopsd.core.origin import OriginKind
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_no_proxy, parse_proxy
 from gitopsd.core.repo_url import BadUrlError, parse
 from gitopsd.core.secret import Secret
 from gitopsd.core.url_place import OCI_SCHEME, place_of, registry_url
 from gitopsd.kube.http import KubeHttp
-from gitopsd.kube.refusal import Asked, refused
+from gitopsd.kube.labelled_secrets import TYPE_LABEL, decoded_data, list_secrets
 from gitopsd.ports.sources import GitHubApp, RepositoryAccess
 
-TYPE_LABEL: Final = "argocd.argoproj.io/secret-type"
 REPOSITORY, TEMPLATE = "repository", "repo-creds"
 KNOWN_HOSTS: Final = "argocd-ssh-known-hosts-cm"
 CERTIFICATES: Final = "argocd-tls-certs-cm"
-_PAGE: Final = 200
-_MOST: Final = 10_000
-_LONGEST: Final = 64 * 1024
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
 _OF_CLOUDS: Final = ("gcpServiceAccountKey", "useAzureWorkloadIdentity", "azureServicePrincipalClientId")
@@ -65,7 +59,7 @@ async def read_repository_secrets(http: KubeHttp, namespace: str) -> RepositoryS
     """Two lists and two objects of a namespace. Raises `ClusterError`."""
     secrets: list[JsonObject] = []
     for kind in (REPOSITORY, TEMPLATE):
-        secrets += await _list(http, namespace, kind)
+        secrets += await list_secrets(http, namespace, kind)
     known_hosts = await _config_map(http, namespace, KNOWN_HOSTS)
     certificates = await _config_map(http, namespace, CERTIFICATES)
     return decoded(secrets, Trust(known_hosts.get("ssh_known_hosts", ""), certificates), http.cluster)
@@ -81,7 +75,7 @@ def decoded(secrets: Sequence[JsonObject], trust: Trust, cluster: str) -> Reposi
             f"Secret {text(secret, 'metadata', 'namespace')}/{text(secret, 'metadata', 'name')} of cluster {cluster}"
         )
         is_template = text(secret, "metadata", "labels", TYPE_LABEL) == TEMPLATE
-        reading = _Reading(_data(secret), trust, where, is_template, warnings)
+        reading = _Reading(decoded_data(secret), trust, where, is_template, warnings)
         try:
             (templates if is_template else repositories).append(reading.access())
         except _UnusableError as error:
@@ -202,34 +196,6 @@ class _Reading:
         if not place_of(base).server.startswith("https://") or "@" in base:
             raise _UnusableError("githubAppEnterpriseBaseUrl is no https://HOST/api/v3")
         return GitHubApp(number, Secret(key + "\n"), installation, base.rstrip("/"))
-
-
-def _data(secret: JsonObject) -> Mapping[str, str]:
-    """The decoded values; one that is no text, or too long, is as if it were not there."""
-    found: dict[str, str] = {}
-    for key, value in string_map(secret, "data").items():
-        try:
-            plain = base64.b64decode(value, validate=True)
-            found[key] = plain.decode() if len(plain) <= _LONGEST else ""
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            continue
-    return found
-
-
-async def _list(http: KubeHttp, namespace: str, kind: str) -> Sequence[JsonObject]:
-    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets"
-    query = {"labelSelector": f"{TYPE_LABEL}={kind}", "limit": str(_PAGE)}
-    found: list[JsonObject] = []
-    while len(found) < _MOST:
-        answer = await http.call("GET", path, query=query, verb="list", kind="Secret")
-        if not answer.ok:
-            raise refused(Asked(http.cluster, "list", "Secret"), answer)
-        page = orjson.loads(answer.body)
-        found += objects(page, "items")
-        query["continue"] = text(mapping(page, "metadata"), "continue")
-        if not query["continue"]:
-            break
-    return found
 
 
 async def _config_map(http: KubeHttp, namespace: str, name: str) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
@@ -94,12 +95,15 @@ class LiveChange:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Whether the API server answers, its version, since when (seconds of the monotonic clock) and why it does not."""
+    """Whether the API server answers, its version, since when (`since`: seconds of the monotonic clock, `at`: the time
+    of day; None before anybody asked it) and why it does not.
+    """
 
     up: bool
     version: str = ""
     error: str = ""
     since: float = 0.0
+    at: datetime | None = None
 
 
 Listener = Callable[[LiveChange], None]
