@@ -19,7 +19,7 @@ from gitopsd.control.timers import Timers
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
-from gitopsd.core.compare import Verdict
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, next_attempt
@@ -217,6 +217,11 @@ class Supervisor(AsyncContextManagerMixin):
         """Whether nothing will happen to the application, because its owner says so (`skip-reconcile`)."""
         app = self._applications.get(name)
         return app is not None and app.spec.annotations.get(SKIP_RECONCILE) == "true"
+
+    def comparison(self, name: AppName) -> Comparison:
+        """The application's last comparison; an empty one if there was none yet."""
+        app = self._applications.get(name)
+        return app.comparison if app is not None else NOTHING_COMPARED
 
     def unseen(self) -> int:
         """How many applications have not been looked at since the start; those in error count as seen."""

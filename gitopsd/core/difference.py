@@ -6,13 +6,13 @@ Values are as they may be shown: a Secret's are masked, what is long is cut (`co
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict, effects_of
-from gitopsd.core.document import canonical
 from gitopsd.core.effect import Effect
 from gitopsd.core.fieldpath import Found, fields_at, parse_path
 from gitopsd.core.fieldset import item_of
@@ -136,7 +136,7 @@ def _side(value: tuple[JsonValue, ...], start: int) -> Shown:
 
 def _cut(value: JsonValue, start: int = 0) -> Shown:
     """The value, or a part of its text that has what stands at the character `start`."""
-    written = value if isinstance(value, str) else canonical({"": value}).decode("utf-8", "replace")[4:-1]
+    written = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, default=dict)
     size = len(written.encode("utf-8", "replace"))
     if size <= LONGEST_VALUE:
         return Shown(present=True, value=value)

@@ -6,11 +6,11 @@ and nothing of it, not even its length. What counts is what each body says that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from gitopsd.core.adoption import LAST_APPLIED
-from gitopsd.core.document import canonical
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
 
 MASK: Final = "++++++++"
@@ -37,11 +37,11 @@ class _Masks:
     """At each place the first value is `++++++++`, and each further one a plus longer."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, list[bytes]] = {}
+        self._seen: dict[str, list[str]] = {}
 
     def of(self, place: str, value: JsonValue) -> str:
         known = self._seen.setdefault(place, [])
-        written = canonical({"": value})
+        written = json.dumps(value, sort_keys=True, default=dict)
         if written not in known:
             known.append(written)
         return MASK + "+" * known.index(written)

@@ -118,6 +118,7 @@ class Daemon(AsyncContextManagerMixin):
                             self._route_bug,
                             rooms.repositories.statuses,
                             world.judge,
+                            lambda: self.config.resources.mask_annotations,
                         )
                         self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self

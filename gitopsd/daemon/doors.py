@@ -46,6 +46,7 @@ class Behind:
     on_bug: Callable[[str, Exception], None]
     repositories: Callable[[], Sequence[RepositoryStatus]]
     judge: HealthJudge
+    masked_annotations: Callable[[], frozenset[str]]
 
 
 async def check_port(server: ServerSettings) -> None:
@@ -89,6 +90,8 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         version=__version__,
         on_bug=behind.on_bug,
         repositories=behind.repositories,
+        comparison=behind.supervisor.comparison,
+        masked_annotations=behind.masked_annotations,
     )
     public = await tasks.start(
         web.serve, web.create_app(services, web.Door.PUBLIC), web.TcpAddress(server.host, server.port)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.ports.health import HealthJudge
@@ -34,6 +35,7 @@ class Services:
     - `metrics`: the Accept header in, content type and body out.
     - `ready`: whether the daemon does its work, and if not why.
     - `repositories`: those that are configured or were asked.
+    - `comparison`: an application's last one; `masked_annotations`: whose values are not shown, of any kind.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -48,3 +50,5 @@ class Services:
     version: str
     on_bug: Callable[[str, Exception], None]
     repositories: Callable[[], Sequence[RepositoryStatus]] = tuple
+    comparison: Callable[[AppName], Comparison] = lambda _: NOTHING_COMPARED
+    masked_annotations: Callable[[], frozenset[str]] = frozenset

@@ -11,6 +11,7 @@ import pytest
 
 from gitopsd.core.app import AppSpec, Automated, Destination, Source, SyncPolicy
 from gitopsd.core.appstatus import AppStatus, unknown_status
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.events import AppRemoved, Reconciled
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
@@ -45,6 +46,8 @@ class Daemon:
     refreshed: list[tuple[str, bool]] = field(default_factory=list)
     bugs: list[tuple[str, Exception]] = field(default_factory=list)
     repositories: Sequence[RepositoryStatus] = ()
+    comparisons: dict[AppName, Comparison] = field(default_factory=dict)
+    masked: frozenset[str] = frozenset()
     readiness: tuple[bool, str] = (True, "")
     fault: Exception | None = None
     asked: anyio.Event = field(default_factory=anyio.Event)
@@ -93,6 +96,8 @@ class Daemon:
             version="1.2.3",
             on_bug=lambda where, error: self.bugs.append((where, error)),
             repositories=lambda: self.repositories,
+            comparison=lambda name: self.comparisons.get(name, NOTHING_COMPARED),
+            masked_annotations=lambda: self.masked,
         )
 
     def client(self, door: Door = Door.LOCAL) -> AbstractAsyncContextManager[httpx.AsyncClient]:
