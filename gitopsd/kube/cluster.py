@@ -25,9 +25,9 @@ from gitopsd.core.permit import Permit
 from gitopsd.kube.adopt import Known
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
+from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
 from gitopsd.kube.definitions import DEFINITION, Definitions
 from gitopsd.kube.follow import Source
-from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
@@ -167,6 +167,11 @@ class KubeCluster:
         await self._link.require()
         return await read_repository_secrets(self._http, namespace)
 
+    async def cluster_secrets(self, namespace: str, *, allow_exec: bool) -> ClusterSecretsFound:
+        """Argo CD's clusters of a namespace. Raises `ClusterError`."""
+        await self._link.require()
+        return await read_cluster_secrets(self._http, namespace, allow_exec=allow_exec)
+
     async def target(self) -> RenderTarget:
         """Version and served APIs, from discovery (cached). Raises `ClusterError`."""
         await self._link.require()
@@ -183,11 +188,6 @@ class KubeCluster:
 
         Raises `ClusterError` for the trouble of the whole cluster; kinds with a trouble of their own are `unreadable`.
         """
-    async def cluster_secrets(self, namespace: str, *, allow_exec: bool) -> ClusterSecretsFound:
-        """Argo CD's clusters of a namespace. Raises `ClusterError`."""
-        await self._link.require()
-        return await read_cluster_secrets(self._http, namespace, allow_exec=allow_exec)
-
         await anyio.lowlevel.checkpoint()
         self._apps.add(app)
         while True:

@@ -50,12 +50,12 @@ class KubeClusters(AsyncContextManagerMixin):
         self._on_warning = on_warning
         self._on_connection = on_connection
         self._open: dict[str, tuple[KubeCluster, anyio.Event]] = {}
-
-    @asynccontextmanager
-    async def __asynccontextmanager__(self) -> AsyncGenerator[KubeClusters]:
         self.customize(resources or self._resources)
         self._missing = ""
         self._changing = anyio.Lock()
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[KubeClusters]:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             await self.reconfigure(self._accesses)
@@ -136,12 +136,6 @@ class KubeClusters(AsyncContextManagerMixin):
         if server and _normal(server) == IN_CLUSTER_SERVER and IN_CLUSTER_NAME in self._open:
             return self._open[IN_CLUSTER_NAME][0]
         known = ", ".join(sorted(cluster.name for cluster in self.all)) or "none"
-        raise SpecError(
-            f"no cluster {name or server!r} is configured",
-            hint=f"add it under `clusters`, or name one of those that are there: {known}",
-        )
-
-
         if self._missing:
             raise ClusterDown(
                 f"no cluster {name or server!r} is known yet",
@@ -149,6 +143,12 @@ class KubeClusters(AsyncContextManagerMixin):
                 hint="see why the Secrets of clustersFrom cannot be read",
                 retryable=True,
             )
+        raise SpecError(
+            f"no cluster {name or server!r} is configured",
+            hint=f"add it under `clusters`, or name one of those that are there: {known}",
+        )
+
+
 def _is_at(cluster: KubeCluster, server: str) -> bool:
     wanted = _normal(server)
     if wanted == IN_CLUSTER_SERVER:
