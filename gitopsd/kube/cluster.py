@@ -21,7 +21,9 @@ from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.noise import Noise
 from gitopsd.core.permit import Permit
+from gitopsd.core.tree.kinds import ChildKinds, built_in_children
 from gitopsd.kube.adopt import Known
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
@@ -36,10 +38,10 @@ from gitopsd.kube.reader import Reader
 from gitopsd.kube.refusal import aggregated_api_down
 from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
 from gitopsd.kube.resource import Resource
-from gitopsd.kube.watches import Watches, with_children
+from gitopsd.kube.watches import Watches
 from gitopsd.kube.write import Writer
 from gitopsd.ports.clock import Clock
-from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, LiveChange
+from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, LiveChange, ObjectListener
 from gitopsd.ports.renderer import RenderTarget
 
 _LOG: Final = logging.getLogger(__name__)
@@ -49,11 +51,14 @@ _REHEARSALS_OF_ONE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class KubeSettings:
-    """How many requests (and how many dry-runs) may be on their way at once, and how long unneeded watches linger."""
+    """How many requests (and how many dry-runs) may be on their way at once, how long unneeded watches linger, and what
+    kinds controllers make below others.
+    """
 
     in_flight: int = 32
     rehearsals: int = 16
     grace_seconds: float = 60.0
+    children_of: ChildKinds = built_in_children
 
 
 class KubeCluster:
@@ -90,11 +95,16 @@ class KubeCluster:
         )
         self._link = ClusterLink(self._http, clock, self._on_connection)
         self._catalog = Catalog(self._http, clock)
-        self._index = Index(self._adopt, self._resources.tracking)
+        self._index = Index(
+            self._adopt, self._resources.tracking, noise=Noise(self._resources), changed=self._tell_tracers
+        )
         self._writer = Writer(self._http, clock, on_warning)
         self._reader = Reader(self._http, self._index, self._watched_at)
         self._rehearsals = anyio.CapacityLimiter(self._settings.rehearsals)
         self._listeners: dict[object, Listener] = {}
+        self._tracers: dict[object, ObjectListener] = {}
+        self._children_known: dict[GroupKind, tuple[GroupKind, ...]] = {}
+        self._unreadable_below: dict[AppName, Mapping[GroupKind, str]] = {}
         self._apps: set[AppName] = set()
         self._adopting: set[ObjectKey] = set()
         self._stack = AsyncExitStack()
@@ -109,6 +119,7 @@ class KubeCluster:
             self._notify,
             self._group,
             grace=self._settings.grace_seconds,
+            children_of=self._children_of,
             namespaces=self._access.namespaces,
         )
         self._definitions = Definitions(source, self._catalog, self._on_kinds, self._group)
@@ -119,6 +130,7 @@ class KubeCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._listeners.clear()
+        self._tracers.clear()
         self._group.cancel_scope.cancel()
         return await self._stack.__aexit__(kind, error, trace)
 
@@ -155,6 +167,10 @@ class KubeCluster:
             return
         before, self._resources = self._resources, resources
         self._configured += 1
+        if resources.children != before.children:
+            self._children_known.clear()
+            self._watches.reconsider()
+        self._index.quiet(Noise(resources))
         if resources.tracking != before.tracking:
             self._index.track(resources.tracking)
         for kind in self._watches.kinds():
@@ -197,8 +213,12 @@ class KubeCluster:
                 return live
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
-        """Watched objects whose owner references lead to one of `uids`, directly or through others."""
+        """Watched objects that one of `uids` owns, directly or through others: by owner references, or inferred."""
         return self._index.children(uids)
+
+    def unreadable_below(self, app: AppName) -> Mapping[GroupKind, str]:
+        """The kinds below those that `app` looked at last which cannot be read now, and why."""
+        return self._unreadable_below.get(app, {})
 
     async def predict(
         self, objects: Sequence[tuple[DesiredObject, LiveObject | None]], *, impersonate: str = ""
@@ -266,6 +286,12 @@ class KubeCluster:
         self._listeners[token] = listener
         return lambda: self._listeners.pop(token, None) and None
 
+    def trace(self, listener: ObjectListener) -> Callable[[], None]:
+        """Call `listener` at each change of an object that is kept; returns the way to stop it."""
+        token = object()
+        self._tracers[token] = listener
+        return lambda: self._tracers.pop(token, None) and None
+
     async def forget(self, app: AppName, kinds: Collection[GroupKind]) -> None:
         """`app` needs these kinds no more; watches that nobody needs are closed after a grace."""
         dropped = set(kinds)
@@ -273,8 +299,20 @@ class KubeCluster:
         self._watches.forget(app, dropped)
         if not self._watches.chosen_by(app):
             self._apps.discard(app)
+            self._unreadable_below.pop(app, None)
 
     # ---- inside
+
+    def _children_of(self, kind: GroupKind) -> tuple[GroupKind, ...]:
+        known = self._children_known.get(kind)
+        if known is None:
+            below = (*self._settings.children_of(kind), *self._resources.children_of(kind))
+            known = self._children_known[kind] = tuple(dict.fromkeys(below))
+        return known
+
+    def _tell_tracers(self, key: ObjectKey, live: LiveObject | None) -> None:
+        for listener in tuple(self._tracers.values()):
+            listener(key, live)
 
     async def _live(self, app: AppName, keys: Collection[ObjectKey], kinds: Collection[GVK]) -> Live:
         asked = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
@@ -285,6 +323,7 @@ class KubeCluster:
         failed = await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
         if unread := self._index.unread(keys):
             failed.update((await self._reader.read(unread)).failed)
+        self._unreadable_below[app] = {kind: str(error) for kind, error in failed.items() if kind not in asked}
         failed.update(self._outside(keys))
         return Live(self._index.of(app, keys), {kind: str(failed[kind]) for kind in wanted if kind in failed})
 
@@ -309,7 +348,7 @@ class KubeCluster:
         self, versions: Mapping[GroupKind, GVK], wanted: Iterable[GroupKind]
     ) -> dict[GroupKind, ClusterError]:
         """Have all of `wanted` watched, and what is below them; the kinds that cannot be, and why."""
-        order = [kind for kind in with_children(wanted) if not self.excluded(kind)]
+        order = [kind for kind in self._watches.below(wanted) if not self.excluded(kind)]
         failed: dict[GroupKind, ClusterError] = {}
         for kind in order:
             if self._watches.resource(kind) is None:

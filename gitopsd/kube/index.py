@@ -13,10 +13,13 @@ from typing import Final, NamedTuple
 from gitopsd.core.app import BY_ANNOTATION, Tracking
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
-from gitopsd.core.live import LiveObject
+from gitopsd.core.live import LiveObject, is_newer
+from gitopsd.core.noise import Noise
 from gitopsd.core.tracking import mark
+from gitopsd.kube.news import News
 from gitopsd.kube.objects import Seen, live_object, look, reduced
 from gitopsd.kube.strangers import Strangers, place
+from gitopsd.ports.cluster import ObjectListener
 
 Apps = frozenset[AppName]
 
@@ -38,17 +41,22 @@ class Index:
     """Kept up by the watches of its kinds: a `put` or `remove` for each event, which says which apps it concerns.
 
     `fetch` is called with the keys of strangers that have to be read because their owner became known; whoever reads
-    them gives them to `fill`.
+    them gives them to `fill`. `changed` hears of each object that is kept, or no longer (None).
     """
 
     def __init__(
         self,
         fetch: Callable[[Collection[ObjectKey]], None] = lambda _: None,
         tracking: Tracking = BY_ANNOTATION,
+        *,
+        changed: ObjectListener = lambda _key, _live: None,
+        noise: Noise | None = None,
     ) -> None:
         self._fetch = fetch
+        self._changed = changed
         self._tracking = tracking
         self._shortened: dict[str, AppName] = {}
+        self._news = News(noise or Noise())
         self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
         self._strangers = Strangers()
         self._listed: dict[tuple[GroupKind, str], set[str]] = {}
@@ -64,6 +72,10 @@ class Index:
         """Read objects' marks like this from now on. The caller closes all kinds, so that they are listed anew."""
         self._tracking = tracking
         self._shortened.clear()
+
+    def quiet(self, noise: Noise) -> None:
+        """Take these changes for none from now on."""
+        self._news.replace(noise)
 
     # ---- what applications want
 
@@ -108,14 +120,14 @@ class Index:
         return self._objects.get(key.group_kind, {}).get(key)
 
     def children(self, uids: Iterable[str]) -> Sequence[LiveObject]:
-        """Kept objects whose owner references lead to `uids`."""
+        """Kept objects that `uids` own, directly or through others."""
         found: dict[ObjectKey, LiveObject] = {}
-        waiting = list(uids)
+        waiting = [name for uid in uids for name in self._names(uid)]
         while waiting:
             for key in self._children.get(waiting.pop(), ()):
                 if key not in found and (live := self.get(key)) is not None:
                     found[key] = live
-                    waiting.append(live.uid)
+                    waiting += (live.uid, *live.aliases)
         return list(found.values())
 
     # ---- what watches tell
@@ -143,7 +155,11 @@ class Index:
         known = self.get(seen.key)
         if known is not None and known.uid == seen.uid and not is_newer(seen.resource_version, known.resource_version):
             return _NOBODY
+        before = self._news.said(known) if known is not None and known.uid == seen.uid else None
         apps = self._store(seen, raw, body, gvk)
+        live = self.get(seen.key)
+        if before is not None and live is not None and self._news.repeats(live, before):
+            apps = _NOBODY
         return self._unless_held(seen, apps, gone=False)
 
     def remove(self, body: JsonObject, gvk: GVK) -> Apps:
@@ -152,7 +168,7 @@ class Index:
         known = self.get(seen.key)
         if known is not None and known.uid != seen.uid:
             return _NOBODY
-        return self._unless_held(seen, self._drop(seen.key, seen.owner_uids), gone=True)
+        return self._unless_held(seen, self._drop(seen.key, seen.owners), gone=True)
 
     def fill(self, key: ObjectKey, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
         """An object that `want` or `fetch` asked for; ignored if a watch said meanwhile that it is gone."""
@@ -210,60 +226,75 @@ class Index:
         return _NOBODY
 
     def _store(self, seen: Seen, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
-        before = self._take_out(seen.key, seen.owner_uids)
+        before = self._take_out(seen.key, seen.owners)
         apps = self._concerned(before) if before is not None else _NOBODY
         owned = seen.mark and not (seen.copied and seen.owner_uids)
         if seen.key in self._wanted or owned or seen.key.group_kind == _NAMESPACE:
             live = live_object(seen, gvk, raw)
-        elif any(uid in self._by_uid for uid in seen.owner_uids):
+        elif any(owner in self._by_uid for owner in seen.owners):
             live = live_object(seen, gvk, reduced(body, gvk))
             self._reduced.add(seen.key)
         else:
-            self._strangers.add(seen.key, seen.owner_uids)
+            self._strangers.add(seen.key, seen.owners)
             if before is not None:
-                self._abandon(before.uid)
+                self._changed(seen.key, None)
+                self._abandon(before)
             return apps
         self._put_in(live)
+        self._changed(seen.key, live)
         if before is not None and before.uid != live.uid:
-            self._abandon(before.uid)
+            self._abandon(before)
         return apps | self._concerned(live)
 
     def _put_in(self, live: LiveObject) -> None:
         key = live.key
         self._objects.setdefault(key.group_kind, {})[key] = live
-        self._by_uid[live.uid] = key
-        for uid in live.owner_uids:
-            self._children.setdefault(uid, {})[key] = None
+        adopted: list[ObjectKey] = []
+        for name in (live.uid, *live.aliases):
+            self._by_uid[name] = key
+            adopted += self._strangers.orphans(name)
+        for owner in live.owners:
+            self._children.setdefault(owner, {})[key] = None
         if live.owner and not live.owner_uids:
             self._by_app.setdefault(live.owner, {})[key] = None
-        if adopted := list(self._strangers.orphans(live.uid)):
+        if adopted:
             self._fetch(adopted)
 
-    def _take_out(self, key: ObjectKey, owner_uids: Iterable[str]) -> LiveObject | None:
+    def _names(self, uid: str) -> tuple[str, ...]:
+        """All that the children of the object with this uid know it by."""
+        key = self._by_uid.get(uid)
+        live = self.get(key) if key is not None else None
+        return (uid, *live.aliases) if live is not None else (uid,)
+
+    def _take_out(self, key: ObjectKey, owners: Iterable[str]) -> LiveObject | None:
         live = self._objects.get(key.group_kind, {}).pop(key, None)
         if live is None:
-            self._strangers.discard(key, owner_uids)
+            self._strangers.discard(key, owners)
             return None
         self._reduced.discard(key)
-        if self._by_uid.get(live.uid) == key:
-            del self._by_uid[live.uid]
-        for uid in live.owner_uids:
-            _discard(self._children, uid, key)
+        self._news.forget(key)
+        for name in (live.uid, *live.aliases):
+            if self._by_uid.get(name) == key:
+                del self._by_uid[name]
+        for owner in live.owners:
+            _discard(self._children, owner, key)
         _discard(self._by_app, live.owner, key)
         return live
 
-    def _drop(self, key: ObjectKey, owner_uids: Iterable[str]) -> Apps:
+    def _drop(self, key: ObjectKey, owners: Iterable[str]) -> Apps:
         live = self.get(key)
         apps = self._concerned(live) if live is not None else _NOBODY
-        self._take_out(key, owner_uids)
+        self._take_out(key, owners)
         if live is not None:
-            self._abandon(live.uid)
+            self._changed(key, None)
+            self._abandon(live)
         return apps
 
-    def _abandon(self, uid: str) -> None:
-        """Nothing is behind `uid` any more: children that were kept for its sake alone become strangers."""
-        for key in list(self._children.get(uid, ())):
-            self._review(key)
+    def _abandon(self, gone: LiveObject) -> None:
+        """The object is no more: children that were kept for its sake alone become strangers."""
+        for name in (gone.uid, *gone.aliases):
+            for key in list(self._children.get(name, ())):
+                self._review(key)
 
     def _unwant(self, key: ObjectKey, app: AppName) -> None:
         apps = self._wanted.get(key, set())
@@ -279,10 +310,11 @@ class Index:
             return
         if live.owner and not (live.copied and live.owner_uids):
             return
-        if not any(uid in self._by_uid for uid in live.owner_uids):
-            self._take_out(key, live.owner_uids)
-            self._strangers.add(key, live.owner_uids)
-            self._abandon(live.uid)
+        if not any(owner in self._by_uid for owner in live.owners):
+            self._take_out(key, live.owners)
+            self._strangers.add(key, live.owners)
+            self._changed(key, None)
+            self._abandon(live)
 
     def _concerned(self, live: LiveObject) -> Apps:
         return frozenset(self._apps_above(live, _DEEPEST))
@@ -291,21 +323,10 @@ class Index:
         if live.owner:
             yield self._shortened.get(live.owner) or AppName(live.owner)
         yield from self._wanted.get(live.key, ())
-        for uid in live.owner_uids if depth else ():
-            key = self._by_uid.get(uid)
+        for name in live.owners if depth else ():
+            key = self._by_uid.get(name)
             if key is not None and (owner := self.get(key)) is not None:
                 yield from self._apps_above(owner, depth - 1)
-
-
-def is_newer(version: str, than: str) -> bool:
-    """Whether a resourceVersion is later than another of the same kind.
-
-    They are whole numbers that grow (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions);
-    where a server has something else, any other version counts as newer.
-    """
-    if version.isdecimal() and than.isdecimal():
-        return int(version) > int(than)
-    return version != than
 
 
 def _discard(table: dict[str, dict[ObjectKey, None]], name: str, key: ObjectKey) -> None:

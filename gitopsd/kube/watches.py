@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -12,35 +11,11 @@ from anyio.abc import TaskGroup
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName, GroupKind
 from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.tree.kinds import ChildKinds, with_children
 from gitopsd.kube.follow import Follower, Source
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.refusal import concerns_all
 from gitopsd.kube.resource import Resource
-
-REPLICA_SET: Final = GroupKind("apps", "ReplicaSet")
-JOB: Final = GroupKind("batch", "Job")
-POD: Final = GroupKind("", "Pod")
-# Which kinds a workload's controller makes below it: tree and health look at them.
-CHILDREN: Final = {
-    GroupKind("apps", "Deployment"): (REPLICA_SET,),
-    REPLICA_SET: (POD,),
-    GroupKind("apps", "StatefulSet"): (POD,),
-    GroupKind("apps", "DaemonSet"): (POD,),
-    GroupKind("", "ReplicationController"): (POD,),
-    GroupKind("batch", "CronJob"): (JOB,),
-    JOB: (POD,),
-}
-
-
-def with_children(kinds: Iterable[GroupKind]) -> list[GroupKind]:
-    """`kinds` and the kinds below them, owners before what they own."""
-    order = dict.fromkeys(kinds)
-    for kind in (*CHILDREN, POD):
-        owners = [owner for owner, below in CHILDREN.items() if kind in below]
-        if any(owner in order for owner in owners):
-            order.pop(kind, None)
-            order[kind] = None
-    return list(order)
 
 
 class KindWatch:
@@ -107,7 +82,7 @@ class _Running:
 class Watches:
     """Starts watches when a kind is first needed, and closes them `grace` seconds after nobody needs it any more.
 
-    `namespaces` are those that are looked at; () is all.
+    `children_of` says what is to be watched below a kind; `namespaces` are those that are looked at, () is all.
     """
 
     def __init__(
@@ -118,6 +93,7 @@ class Watches:
         group: TaskGroup,
         *,
         grace: float,
+        children_of: ChildKinds,
         namespaces: tuple[str, ...] = (),
     ) -> None:
         self._source = source
@@ -125,6 +101,7 @@ class Watches:
         self._notify = notify
         self._group = group
         self._grace = grace
+        self._children_of = children_of
         self._namespaces = namespaces
         self._watches: dict[GroupKind, _Running] = {}
         self._chosen: dict[AppName, frozenset[GroupKind]] = {}
@@ -137,8 +114,21 @@ class Watches:
         if after == before:
             return
         self._chosen[app] = after
-        for kind in with_children(after):
+        for kind in self.below(after):
             self._needs.setdefault(kind, set()).add(app)
+
+    def below(self, kinds: Iterable[GroupKind]) -> list[GroupKind]:
+        """`kinds` and all below them, owners first."""
+        return with_children(kinds, self._children_of)
+
+    def reconsider(self) -> None:
+        """What stands below which kind changed: watches that are needed no more end after the grace."""
+        before, self._needs = self._needs, {}
+        for app, chosen in self._chosen.items():
+            for kind in self.below(chosen):
+                self._needs.setdefault(kind, set()).add(app)
+        for kind in (before.keys() - self._needs.keys()) & self._watches.keys():
+            self._group.start_soon(self._close_later, kind)
 
     def chosen_by(self, app: AppName) -> frozenset[GroupKind]:
         """The kinds that `app` named, without those below them."""
@@ -200,7 +190,7 @@ class Watches:
         after = before.difference(kinds)
         if after:
             self._chosen[app] = after
-        for kind in set(with_children(before)).difference(with_children(after)):
+        for kind in set(self.below(before)).difference(self.below(after)):
             apps = self._needs.get(kind, set())
             apps.discard(app)
             if not apps:
@@ -224,13 +214,22 @@ class Watches:
 
     async def _run(self, kind: GroupKind, running: _Running) -> None:
         with running.scope:
-            for owner in [owner for owner, below in CHILDREN.items() if kind in below]:
-                if owner in self._watches:
-                    for follower in self._watches[owner].followers:
-                        await follower.tried()
+            for owner in self._owners(kind):
+                for follower in owner.followers:
+                    await follower.tried()
             async with anyio.create_task_group() as group:
                 for follower in running.followers:
                     group.start_soon(follower.run)
+
+    def _owners(self, kind: GroupKind) -> list[_Running]:
+        """The watches of kinds that own this one and began before it: two that own each other do not wait for ever."""
+        found: list[_Running] = []
+        for owner, running in self._watches.items():
+            if owner == kind:
+                break
+            if kind in self._children_of(owner):
+                found.append(running)
+        return found
 
     def _sink(self, gvk: GVK, namespace: str) -> KindWatch:
         return KindWatch(self._index, gvk, self._notify, self.needed_by, namespace)

@@ -107,6 +107,8 @@ class Connection:
 
 
 Listener = Callable[[LiveChange], None]
+ObjectListener = Callable[[ObjectKey, LiveObject | None], None]
+"""Hears of an object that is kept for applications, as it is now; None: it is gone, or kept for nobody any more."""
 
 
 class Cluster(Protocol):
@@ -156,7 +158,17 @@ class Cluster(Protocol):
         ...
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
-        """Watched objects whose owner references lead to one of `uids`, directly or through others."""
+        """Watched objects that one of `uids` owns, directly or through others: by owner references, or inferred."""
+        ...
+
+    def unreadable_below(self, app: AppName) -> Mapping[GroupKind, str]:
+        """The kinds below those that `app` looked at last which cannot be read now, and why."""
+        ...
+
+    def trace(self, listener: ObjectListener) -> Callable[[], None]:
+        """Call `listener` (quick, never awaiting) at each change of an object that is kept for some application, those
+        that `apply` made among them; in order for each object. Returns how to stop.
+        """
         ...
 
     async def predict(

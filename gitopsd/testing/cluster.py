@@ -17,7 +17,8 @@ from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import Permit
 from gitopsd.core.serviceaccount import ServiceAccount
-from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange
+from gitopsd.core.tree.kinds import with_children
+from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange, ObjectListener
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.testing.apiserver import ApiServer
 from gitopsd.testing.builders import a_namespace
@@ -67,6 +68,7 @@ class FakeCluster:
         self._kinds = self._server.kinds
         self._objects = self._server.objects
         self._listeners: dict[object, Listener] = {}
+        self._tracers: dict[object, ObjectListener] = {}
         self._needs: dict[AppName, set[GroupKind]] = {}
         self._wants: dict[AppName, set[ObjectKey]] = {}
         self._unreadable: dict[GroupKind, str] = {}
@@ -121,6 +123,7 @@ class FakeCluster:
         self._needs.clear()
         self._wants.clear()
         self._listeners.clear()
+        self._tracers.clear()
 
     # Faults
 
@@ -217,8 +220,20 @@ class FakeCluster:
         return Live(mine, unreadable)
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
-        """Objects whose owner references lead to one of `uids`."""
+        """Objects that one of `uids` owns, by owner references or inferred."""
         return self._server.children(uids)
+
+    def unreadable_below(self, app: AppName) -> Mapping[GroupKind, str]:
+        """The kinds below those that `app` observed which were made unreadable."""
+        asked = self._needs.get(app, set())
+        below = [kind for kind in with_children(sorted(asked)) if kind not in asked]
+        return {kind: self._unreadable[kind] for kind in below if kind in self._unreadable}
+
+    def trace(self, listener: ObjectListener) -> Callable[[], None]:
+        """Call `listener` at each change of any object."""
+        token = object()
+        self._tracers[token] = listener
+        return lambda: self._tracers.pop(token, None) and None
 
     async def predict(
         self, objects: Sequence[tuple[DesiredObject, LiveObject | None]], *, impersonate: str = ""
@@ -292,6 +307,7 @@ class FakeCluster:
             return
         apps = self._concerned(key)
         self._objects.bodies[key] = body
+        self._tell_tracers(key)
         if text(body, "metadata", "deletionTimestamp") and not sequence(body, "metadata", "finalizers"):
             self._drop(key, tell=tell)
         elif tell:
@@ -300,6 +316,7 @@ class FakeCluster:
     def _drop(self, key: ObjectKey, *, tell: bool) -> None:
         apps = self._concerned(key)
         body = self._objects.bodies.pop(key)
+        self._tell_tracers(key)
         below = [one.key for one in self.children([text(body, "metadata", "uid")])]
         if key.group_kind == NAMESPACE:
             below += [other for other in self._objects.bodies if other.namespace == key.name]
@@ -332,6 +349,11 @@ class FakeCluster:
                 found.add(AppName(one.owner))
             rest += [other for other, body in self._objects.bodies.items() if _uid(body) in one.owner_uids]
         return found
+
+    def _tell_tracers(self, key: ObjectKey) -> None:
+        live = self._server.live(key) if key in self._objects.bodies else None
+        for listener in tuple(self._tracers.values()):
+            listener(key, live)
 
     def _tell(self, apps: Collection[str], *, always: bool = False) -> None:
         known = frozenset(app for app in self._needs if app in apps)

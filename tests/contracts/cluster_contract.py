@@ -14,6 +14,7 @@ from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, text
+from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.permit import permit_object
 from gitopsd.ports.cluster import Cluster, LiveChange
@@ -23,6 +24,7 @@ CONFIG_MAP = GVK("", "v1", "ConfigMap")
 DEPLOYMENT = GVK("apps", "v1", "Deployment")
 REPLICA_SET = GVK("apps", "v1", "ReplicaSet")
 DEADLINE_SECONDS = 20
+_CLAIM: JsonObject = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 
 
 def desired(body: JsonObject, app: str = "", *, tracked_as: ObjectKey | None = None) -> DesiredObject:
@@ -196,6 +198,36 @@ class ClusterContract:
         live = await cluster.observe(shop, [deployment.key, child.key], [DEPLOYMENT, REPLICA_SET])
         assert set(live.objects) == {deployment.key, child.key}
 
+    async def test_a_claim_of_a_template_is_a_child_though_it_names_no_owner(
+        self, cluster: Cluster, namespace: str, shop: AppName
+    ) -> None:
+        database = desired(a_stateful_set(namespace), shop)
+        owner = await cluster.apply(permit_object(an_app(), database.key), database)
+        changes = Changes(cluster)
+        await cluster.observe(shop, [database.key], [database.gvk])
+        claims = [desired(a_claim(name, namespace)) for name in ("data-db-0", "data-other-0")]
+        for claim in claims:
+            await apply(cluster, claim)
+        await changes.until(lambda: any(found.key == claims[0].key for found in cluster.children([owner.uid])))
+        assert claims[1].key not in {found.key for found in cluster.children([owner.uid])}
+
+    async def test_every_change_of_a_kept_object_is_told_to_who_traces(
+        self, cluster: Cluster, namespace: str, shop: AppName
+    ) -> None:
+        wanted = desired(a_config_map(namespace=namespace), shop)
+        permit = permit_object(an_app(), wanted.key)
+        await cluster.observe(shop, [wanted.key], [CONFIG_MAP])
+        told: list[LiveObject | None] = []
+        stop = cluster.trace(lambda key, live: told.append(live) if key == wanted.key else None)
+        changes = Changes(cluster)
+        applied = await cluster.apply(permit, wanted)
+        assert [live and live.resource_version for live in told] == [applied.resource_version]
+        await cluster.delete(permit, applied)
+        await changes.until(lambda: told[-1] is None)
+        stop()
+        await cluster.apply(permit, wanted)
+        assert told[-1] is None
+
     async def test_a_deleted_object_is_gone_and_its_application_hears_of_it(
         self, cluster: Cluster, namespace: str, shop: AppName
     ) -> None:
@@ -338,6 +370,28 @@ class ClusterContract:
 def replace_name(key: ObjectKey, name: str) -> ObjectKey:
     """Return the key of another object beside it."""
     return key._replace(name=name)
+
+
+def a_stateful_set(namespace: str) -> JsonObject:
+    """Return a StatefulSet `db` without pods, with a template `data` of claims."""
+    template: JsonObject = {
+        "metadata": {"labels": {"app": "db"}},
+        "spec": {"containers": [{"name": "main", "image": "registry.example.org/db:1"}]},
+    }
+    claim: JsonObject = {"metadata": {"name": "data"}, "spec": _CLAIM}
+    spec: JsonObject = {
+        "replicas": 0,
+        "serviceName": "db",
+        "selector": {"matchLabels": {"app": "db"}},
+        "template": template,
+        "volumeClaimTemplates": [claim],
+    }
+    return an_object("StatefulSet", "db", api_version="apps/v1", namespace=namespace, spec=spec)
+
+
+def a_claim(name: str, namespace: str) -> JsonObject:
+    """Return a PersistentVolumeClaim that nobody owns."""
+    return an_object("PersistentVolumeClaim", name, namespace=namespace, spec=_CLAIM)
 
 
 def a_replica_set(namespace: str, owner_uid: str) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitopsd.core.health.status import Health
@@ -32,14 +33,12 @@ class Tree:
         return key in self._live or any(owner in self._names for owner in owners)
 
     def put(self, live: LiveObject) -> bool:
-        """An object as it is now; one that is older than what is known says nothing. Whether it is another object than
+        """An object as it is now; one that is no newer than what is known says nothing. Whether it is another object than
         before, so that there may be others below it.
         """
         before = self._live.get(live.key)
-        if before is live:
-            return False
         is_other = before is None or before.uid != live.uid
-        if before is not None and not is_other and is_newer(before.resource_version, live.resource_version):
+        if before is not None and not is_other and not is_newer(live.resource_version, before.resource_version):
             return False
         if before is not None:
             self._unname(before)
@@ -57,9 +56,9 @@ class Tree:
             self._nodes.pop(key, None)
             self._stale.pop(key, None)
 
-    def stale(self) -> Sequence[LiveObject]:
-        """The objects that changed since they were `read`."""
-        return [self._live[key] for key in self._stale]
+    def stale(self, most: int | None = None) -> Sequence[LiveObject]:
+        """The objects that changed since they were `read`, those first that wait longest; `most` of them."""
+        return [self._live[key] for key in itertools.islice(self._stale, most)]
 
     def read(self, lives: Iterable[LiveObject], verdicts: Mapping[ObjectKey, Health | None]) -> None:
         """Make the nodes of these objects, with their health; of one that changed meanwhile it is made again later."""
