@@ -44,6 +44,7 @@ def check(
     except ConfigErrors as errors:
         _show_errors(errors, output)
         return ExitCode.USAGE
+    _check_rules(found)
     if output is not None:
         data({"valid": True, **_counts(found), "warnings": found.warnings, "errors": []}, output)
         return ExitCode.OK
@@ -65,6 +66,16 @@ def schema(output: Output = Format.JSON) -> None:
     from gitopsd.cli.output import write
 
     write(printed(json_schema()))
+
+
+def _check_rules(found: Config) -> None:
+    resources = found.resources
+    if resources.health or resources.health_folders or resources.health_tables:
+        import anyio
+
+        from gitopsd.daemon.judging import check_rules
+
+        anyio.run(check_rules, resources, os.environ)
 
 
 def _counts(found: Config) -> dict[str, int]:

@@ -31,6 +31,14 @@ def health(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if any object is Degraded, Missing or Unknown.")
     ] = False,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rules",
+            metavar="DIR",
+            help="Rules of yours: a folder as Argo CD's resource_customizations, or of health tables. Repeatable.",
+        ),
+    ] = None,
     cases: Annotated[
         bool,
         typer.Option(
@@ -47,13 +55,11 @@ def health(
     An object without a sign of health has an empty status (null in JSON).
     """
     from gitopsd.cli.objects import read_objects
-    from gitopsd.core.health.assess import assess
-    from gitopsd.rules.bundled import bundled_table
 
     objects, warnings = read_objects(files, os.environ)
     for warning in warnings:
         warn(warning)
-    judged = [(found, assess(found, tables=bundled_table)) for found in objects]
+    judged = list(zip(objects, _judged(objects, rules or ()), strict=True))
     if cases:
         return _told_cases(judged, output)
     if output is not None:
@@ -64,6 +70,19 @@ def health(
         note("no objects")
     bad = any(verdict is not None and verdict.status in _BAD for _, verdict in judged)
     return ExitCode.FAILED if exit_code and bad else ExitCode.OK
+
+
+def _judged(objects: Sequence[JsonObject], rules: Sequence[str]) -> Sequence[Health | None]:
+    if not rules:
+        from gitopsd.core.health.assess import assess
+        from gitopsd.rules.bundled import bundled_table
+
+        return [assess(found, tables=bundled_table) for found in objects]
+    import anyio
+
+    from gitopsd.daemon.judging import judge_alone
+
+    return anyio.run(judge_alone, objects, rules, os.environ)
 
 
 def _told_cases(judged: Sequence[tuple[JsonObject, Health | None]], output: Format | None) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final
 
 import yaml
@@ -16,6 +18,7 @@ from gitopsd.core.ids import GroupKind
 from gitopsd.core.jsonvalue import JsonValue
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_BYTES: Final = 4 << 20
 _DEFAULT: Final = Table((), Case(Every(()), HealthStatus.PROGRESSING))
 _FIELD_KEYS: Final = frozenset({"field", "default", "exists", "is", "isNot", "equals", "atLeast", "below"})
 _CONDITION_KEYS: Final = frozenset({"condition", "status", "reason", "at"})
@@ -28,6 +31,28 @@ class GroupTables:
     group: str
     tables: Mapping[str, Table]
     children: Mapping[str, tuple[GroupKind, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bookcase:
+    """Tables of several files; of two for one kind the first counts. Groups may be globs (`*.example.org`)."""
+
+    files: tuple[GroupTables, ...] = ()
+
+    def table(self, group: str, kind: str) -> Table | None:
+        """The table for a kind, or for every kind (`*`) of its group; None where there is none."""
+        for file in self.files:
+            if fnmatchcase(group, file.group) and (found := file.tables.get(kind) or file.tables.get("*")):
+                return found
+        return None
+
+
+def read_table_files(paths: Iterable[str]) -> Bookcase:
+    """The tables in files, and in folders of them (`*.yaml` without `*.cases.yaml`), in order. Blocks.
+
+    Raises `ConfigError` that names the file.
+    """
+    return Bookcase(tuple(_read_file(file) for path in paths for file in _files(Path(path))))
 
 
 def read_tables(text: str, name: str) -> GroupTables:
@@ -192,6 +217,27 @@ class _Reading:
         if unknown:
             raise self.wrong(at, f"{unknown[0]!r} is not known here, only {', '.join(sorted(allowed))}")
         return item
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.glob("*.yaml") if not file.name.endswith(".cases.yaml"))
+
+
+def _read_file(file: Path) -> GroupTables:
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise ConfigError(f"the health table is larger than {_MOST_BYTES} bytes", where=str(file))
+        return read_tables(raw.decode(), str(file))
+    except OSError as error:
+        raise ConfigError(
+            "the health table cannot be read", where=str(file), why=error.strerror or "", hint="correct healthTables"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("the health table is no UTF-8 text", where=str(file)) from error
 
 
 def _loaded(text: str) -> JsonValue:

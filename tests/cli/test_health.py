@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,30 @@ def test_a_kind_of_an_operator_is_judged_by_its_bundled_table(cli: Cli) -> None:
     )
     found = json.loads(cli("health", "-f", "a.yaml", "-o", "json").out)
     assert (found[0]["status"], found[0]["message"]) == ("Degraded", "expired")
+
+
+def test_rules_of_the_users_come_first(cli: Cli) -> None:
+    if locate("", os.environ) is None:
+        pytest.skip("the engine is not built: run `make setup`")
+    script = Path("rules/_.example.org/Widget/health.lua")
+    script.parent.mkdir(parents=True)
+    script.write_text("return {status = 'Degraded', message = obj.metadata.name .. ' is broken'}", encoding="utf-8")
+    Path("a.yaml").write_text("{apiVersion: a.example.org/v1, kind: Widget, metadata: {name: a}}", encoding="utf-8")
+    found = json.loads(cli("health", "-f", "a.yaml", "--rules", "rules", "-o", "json").out)
+    assert (found[0]["status"], found[0]["message"]) == ("Degraded", "a is broken")
+
+
+def test_a_folder_of_tables_is_a_folder_of_rules_too(cli: Cli) -> None:
+    Path("rules").mkdir()
+    rule = "{when: {field: kind, exists: true}, health: Suspended}"
+    table = f"group: example.org\nkinds: {{Widget: {{waiting: false, rules: [{rule}]}}}}"
+    Path("rules/example.org.yaml").write_text(table, encoding="utf-8")
+    Path("a.yaml").write_text("{apiVersion: example.org/v1, kind: Widget, metadata: {name: a}}", encoding="utf-8")
+    assert json.loads(cli("health", "-f", "a.yaml", "--rules", "rules", "-o", "json").out)[0]["status"] == "Suspended"
+
+
+def test_a_folder_of_rules_that_is_not_there_is_named(cli: Cli) -> None:
+    Path("a.yaml").write_text(CONFIG_MAP, encoding="utf-8")
+    ran = cli("health", "-f", "a.yaml", "--rules", "nowhere")
+    assert ran.code == 2
+    assert "nowhere" in ran.err
