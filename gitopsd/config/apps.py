@@ -12,15 +12,15 @@ from gitopsd.config.known_clusters import KnownClusters
 from gitopsd.config.locations import Locations
 from gitopsd.config.models.application import Entry, Metadata, Spec
 from gitopsd.config.models.application import SyncPolicy as SyncPolicyModel
+from gitopsd.config.names import EXPECTED_NAME, is_name
 from gitopsd.config.resources import ignore_rules
 from gitopsd.config.sync_options import KNOWN
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.core.app import AppSpec, Automated, Destination, RetryPolicy, SyncPolicy, Tracking
 from gitopsd.core.errors import shown_url
 from gitopsd.core.ids import AppName
+from gitopsd.core.project import DEFAULT_PROJECT, ONLY_DEFAULT, Projects
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
-_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 
 
@@ -31,14 +31,15 @@ class Surroundings:
     locations: Locations
     clusters: KnownClusters
     tracking: Tracking
+    projects: Projects = ONLY_DEFAULT
 
 
 def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: Surroundings) -> AppSpec:
     """The application; what is wrong with it is noted at `place`."""
     _check_name(metadata.name, place)
     unsupported: list[str] = []
-    if spec.project not in {"", "default"}:
-        unsupported.append(f"project: {spec.project[:80]} is not defined, only default exists so far")
+    if refusal := around.projects.refusal(spec.project or DEFAULT_PROJECT):
+        unsupported.append(refusal)
     sources = app_sources(spec, place, around.locations, unsupported)
     destination = _destination(spec, place, around.clusters)
     sync_policy = _sync_policy(spec.sync_policy, place, unsupported)
@@ -52,7 +53,7 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
         name=AppName(metadata.name),
         sources=sources,
         destination=destination,
-        project=spec.project or "default",
+        project=spec.project or DEFAULT_PROJECT,
         labels=metadata.labels,
         annotations=metadata.annotations,
         finalizers=tuple(metadata.finalizers),
@@ -65,13 +66,13 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
 
 
 def _check_name(name: str, place: EntryPlace) -> None:
-    if len(name) <= 253 and _DNS_SUBDOMAIN.fullmatch(name):
+    if is_name(name):
         return
     path = (*place.metadata, "name")
     place.problems.add(
         place.document.position(path),
         f"{shown_path(path)} cannot be used",
-        why="expected at most 253 lower-case letters, digits, - and ., with a letter or digit at both ends",
+        why=EXPECTED_NAME,
     )
 
 

@@ -29,9 +29,10 @@ class ConfigErrors(GitopsdError):  # noqa: N818  # the plural of ConfigError
 
 
 class Problems:
-    """Collects errors and warnings with their places, so that one run shows them all."""
+    """Collects errors and warnings with their places, so that one run shows all: the file `first` first."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = "") -> None:
+        self._first = first
         self._errors: list[tuple[Position, ConfigError]] = []
         self._warnings: list[str] = []
 
@@ -67,6 +68,7 @@ class Problems:
 
     def _ordered(self) -> Iterator[ConfigError]:
         files = {position.file: index for index, (position, _) in reversed(list(enumerate(self._errors)))}
+        files[self._first] = -1
         ordered = sorted(self._errors, key=lambda item: (files[item[0].file], item[0].line, item[0].column))
         yield from (error for _, error in ordered[:MOST_ERRORS])
         if len(ordered) > MOST_ERRORS:

@@ -9,11 +9,13 @@ from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.models.application import Entry, Manifest, Metadata, Spec
 from gitopsd.config.models.main import Included
+from gitopsd.config.models.project import ProjectManifest, ProjectSpec
+from gitopsd.config.projects import WrittenProject
 from gitopsd.config.validation import shown_path, validate
-from gitopsd.core.jsonvalue import JsonValue
+from gitopsd.core.jsonvalue import JsonValue, text
 
-_LATER = frozenset({"AppProject", "ApplicationSet"})
-_LISTS = frozenset({"List", "ApplicationList"})
+_LATER = frozenset({"ApplicationSet"})
+_LISTS = frozenset({"List", "ApplicationList", "AppProjectList"})
 _ARGO = "argoproj.io/v1alpha1"
 
 
@@ -39,8 +41,8 @@ def entries(value: JsonValue, document: Document, path: KeyPath, problems: Probl
             yield Written(entry, entry, document, here, here)
 
 
-def documents_of(documents: tuple[Document, ...], problems: Problems) -> Iterator[Written]:
-    """The applications of an included file's documents; empty documents hold none."""
+def documents_of(documents: tuple[Document, ...], problems: Problems) -> Iterator[Written | WrittenProject]:
+    """The applications and projects of an included file's documents; empty documents hold none."""
     for document in documents:
         value = document.value
         if value is None:
@@ -67,7 +69,9 @@ def _included(value: dict[str, JsonValue], document: Document, problems: Problem
     yield from entries(listed, document, ("applications",), problems)
 
 
-def _manifest(value: JsonValue, document: Document, path: KeyPath, problems: Problems) -> Iterator[Written]:
+def _manifest(
+    value: JsonValue, document: Document, path: KeyPath, problems: Problems
+) -> Iterator[Written | WrittenProject]:
     if not isinstance(value, dict):
         problems.add(document.position(path), f"{shown_path(path)} is no manifest", why="expected a mapping")
         return
@@ -78,6 +82,8 @@ def _manifest(value: JsonValue, document: Document, path: KeyPath, problems: Pro
         model = validate(Manifest, value, document, path, problems)
         if model is not None:
             yield Written(model.metadata, model.spec, document, (*path, "metadata"), (*path, "spec"))
+    elif kind == "AppProject" and value.get("apiVersion") == _ARGO:
+        yield from _project(value, document, path, problems)
     elif isinstance(kind, str) and kind in _LATER and value.get("apiVersion") == _ARGO:
         problems.warn(document.position(path), f"{kind} {_name(value)} is not supported yet: ignored")
     elif kind == "ConfigManagementPlugin":
@@ -97,7 +103,20 @@ def _manifest(value: JsonValue, document: Document, path: KeyPath, problems: Pro
         )
 
 
-def _items(value: dict[str, JsonValue], document: Document, path: KeyPath, problems: Problems) -> Iterator[Written]:
+def _project(
+    value: dict[str, JsonValue], document: Document, path: KeyPath, problems: Problems
+) -> Iterator[WrittenProject]:
+    """Also one that is wrong, if its name can be read: it must not be taken for one that is not there."""
+    model = validate(ProjectManifest, value, document, path, problems)
+    name = model.metadata.name if model is not None else text(value, "metadata", "name")
+    if name:
+        spec = model.spec if model is not None else ProjectSpec()
+        yield WrittenProject(name, spec, document, (*path, "metadata", "name"), (*path, "spec"))
+
+
+def _items(
+    value: dict[str, JsonValue], document: Document, path: KeyPath, problems: Problems
+) -> Iterator[Written | WrittenProject]:
     items = value.get("items")
     if not isinstance(items, list):
         problems.add(

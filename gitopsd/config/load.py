@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,9 +21,11 @@ from gitopsd.config.listing import Written, documents_of, entries
 from gitopsd.config.locations import Locations
 from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.models.main import Main
+from gitopsd.config.models.project import ProjectEntry
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import listen_address
 from gitopsd.config.plugins import PluginReader
+from gitopsd.config.projects import WrittenProject, projects_of
 from gitopsd.config.references import References
 from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
 from gitopsd.config.resources import resource_settings
@@ -46,6 +48,7 @@ from gitopsd.core.app import AppSpec, Tracking, TrackingMethod
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import sequence
+from gitopsd.core.project import Impersonation, Projects
 from gitopsd.core.repo_url import normalise
 from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
@@ -55,6 +58,7 @@ M = TypeVar("M", bound=BaseModel)
 
 # Judged entry by entry, so that one bad entry hides no other.
 _LISTS = (
+    "projects",
     "clusters",
     "clustersFrom",
     "repositories",
@@ -87,6 +91,14 @@ class _Found:
     known: KnownClusters
 
 
+class _Listed(NamedTuple):
+    """An application as written, with the folder of its file and whether that is the main file."""
+
+    written: Written
+    folder: str
+    administrator: bool
+
+
 class _Loading:
     """One run of `load`."""
 
@@ -94,7 +106,7 @@ class _Loading:
         self._path = path
         self._keep_going = keep_going
         self._folder = os.path.dirname(os.path.abspath(path)) if "\0" not in path else ""
-        self._problems = Problems()
+        self._problems = Problems(path)
         self._files = Files()
         self._references = References(environ, self._folder, self._files)
 
@@ -104,11 +116,14 @@ class _Loading:
         found = self._accesses(document)
         reader = PluginReader(document, self._references, self._problems)
         plugins = reader.plugins()
+        own = self._own_projects(document)
         if self._keep_going:
             self._problems.raise_if_any()
         includes = Includes(document, self._path, self._files, self._problems)
-        around = self._surroundings(settings, found)
-        applications = tuple(self._applications(document, includes, around))
+        listed, brought = self._written(document, includes)
+        projects = self._projects(settings, own, brought)
+        around = self._surroundings(settings, found, projects)
+        applications = tuple(self._applications(listed, around))
         if not self._keep_going:
             self._problems.raise_if_any()
         warn_of_plain_http(settings.sops, document, self._problems)
@@ -116,7 +131,18 @@ class _Loading:
         if not self._keep_going:
             self._problems.raise_if_any()
         globs = (*includes.globs, *reader.globs)
-        return replace(self._assembled(settings, found, plugins, applications, globs), resources=resources)
+        config = self._assembled(settings, found, plugins, applications, globs)
+        return replace(config, resources=resources, projects=projects)
+
+    def _own_projects(self, document: Document) -> list[WrittenProject]:
+        return [
+            WrittenProject(model.name, model, document, (*path, "name"), path)
+            for model, path in self._entries(ProjectEntry, document, "projects")
+        ]
+
+    def _projects(self, settings: Main, own: list[WrittenProject], brought: list[WrittenProject]) -> Projects:
+        chosen = settings.sync.impersonation
+        return Projects(projects_of([*own, *brought], self._problems), Impersonation(chosen.enabled, chosen.enforced))
 
     def _resources(self, settings: Main, document: Document) -> ResourceSettings:
         def refuse(path: KeyPath, what: str, why: str) -> None:
@@ -226,18 +252,18 @@ class _Loading:
             if entry is not None:
                 yield entry, (key, index)
 
-    def _surroundings(self, settings: Main, found: _Found) -> Surroundings:
+    def _surroundings(self, settings: Main, found: _Found, projects: Projects) -> Surroundings:
         declared = frozenset(normalise(access.url) for access in found.repositories)
         return Surroundings(
             locations=Locations(tuple(settings.git.local_roots), declared),
             clusters=found.known,
             tracking=_tracking(settings),
+            projects=projects,
         )
 
-    def _applications(self, document: Document, includes: Includes, around: Surroundings) -> Iterator[AppSpec]:
+    def _applications(self, listed: list[_Listed], around: Surroundings) -> Iterator[AppSpec]:
         first: dict[AppName, Position] = {}
-        patterns = [item for item in sequence(document.value, "include") if isinstance(item, str)]
-        for written, folder, administrator in self._written(document, includes, patterns):
+        for written, folder, administrator in listed:
             place = EntryPlace(
                 written.document,
                 written.metadata_path,
@@ -261,16 +287,21 @@ class _Loading:
             if len(self._problems) == errors_before:
                 yield app
 
-    def _written(
-        self, document: Document, includes: Includes, patterns: Sequence[str]
-    ) -> Iterator[tuple[Written, str, bool]]:
-        """Every application as written, with the folder of its file and whether that is the main file."""
+    def _written(self, document: Document, includes: Includes) -> tuple[list[_Listed], list[WrittenProject]]:
+        """Every application as written, and the projects of included files."""
         value = document.value if isinstance(document.value, dict) else {}
-        for written in entries(value.get("applications"), document, ("applications",), self._problems):
-            yield written, self._folder, True
-        for shown, documents in includes.read(list(patterns)):
+        own = entries(value.get("applications"), document, ("applications",), self._problems)
+        listed = [_Listed(written, self._folder, True) for written in own]
+        projects: list[WrittenProject] = []
+        patterns = [item for item in sequence(document.value, "include") if isinstance(item, str)]
+        for shown, documents in includes.read(patterns):
+            folder = os.path.dirname(os.path.abspath(shown))
             for written in documents_of(documents, self._problems):
-                yield written, os.path.dirname(os.path.abspath(shown)), False
+                if isinstance(written, WrittenProject):
+                    projects.append(written)
+                else:
+                    listed.append(_Listed(written, folder, False))
+        return listed, projects
 
     def _assembled(
         self,

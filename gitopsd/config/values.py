@@ -9,6 +9,7 @@ from gitopsd.config.files import Stamp
 from gitopsd.core.app import AppSpec
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ConfigError
+from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sops import SopsAccess
@@ -141,6 +142,7 @@ class Config:
     plugins: tuple[CommandPlugin, ...] = ()
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
     resources: ResourceSettings = field(default_factory=ResourceSettings)
+    projects: Projects = ONLY_DEFAULT
 
     @property
     def files(self) -> tuple[str, ...]:

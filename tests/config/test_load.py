@@ -609,7 +609,7 @@ def test_what_cannot_be_honoured_yet_is_a_warning_of_the_check(tmp_path: Path) -
     )
     place = f"{tmp_path}/gitopsd.yaml:3:12: a is shown and left as it is: "
     assert config.warnings == (
-        f"{place}project: payments is not defined, only default exists so far",
+        f"{place}project 'payments' is not defined (known: default)",
         f"{place}syncOptions: Replace=true is not supported yet",
     )
     assert config.applications[0].project == "payments"

@@ -7,9 +7,10 @@ from pydantic import Field
 from gitopsd.config.models.application import Entry
 from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.models.plugins import CommandPlugin
+from gitopsd.config.models.project import ProjectEntry
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.resources import Resources
-from gitopsd.config.models.settings import Artifacts, Git, HelmSettings, Log, Reconcile, Render, Server, State
+from gitopsd.config.models.settings import Artifacts, Git, HelmSettings, Log, Reconcile, Render, Server, State, Sync
 from gitopsd.config.models.sops import Sops
 from gitopsd.config.models.strict import StrictModel
 
@@ -24,6 +25,10 @@ class Main(StrictModel):
     )
     resources: Resources = Field(
         default_factory=Resources, description="How kinds are compared, judged, watched and marked."
+    )
+    sync: Sync = Field(default_factory=Sync, description="How is synced.")
+    projects: list[ProjectEntry] = Field(
+        default_factory=list, description="The projects that applications belong to, besides default."
     )
     clusters: list[Cluster] = Field(default_factory=list, description="The clusters that applications are deployed to.")
     clusters_from: list[ClustersFrom] = Field(

@@ -100,6 +100,21 @@ class Reconcile(StrictModel):
     )
 
 
+class Impersonation(StrictModel):
+    """Whether syncs are made as service accounts (Argo CD: application.sync.impersonation)."""
+
+    enabled: bool = Field(False, description="As the accounts in projects' destinationServiceAccounts.")
+    enforced: bool = Field(
+        True, description="Sync nothing where no account is named; false: with gitopsd's own rights there."
+    )
+
+
+class Sync(StrictModel):
+    """How is synced."""
+
+    impersonation: Impersonation = Field(default_factory=Impersonation, description="As whom is synced.")
+
+
 class Git(StrictModel):
     """Limits of git."""
 
