@@ -173,6 +173,15 @@ class FakeCluster:
         """The object as it is now; None if it is not there."""
         return self._objects.bodies.get(key)
 
+    def live(self, key: ObjectKey) -> LiveObject:
+        """The object as a watch shows it. KeyError if it is not there."""
+        return self._server.live(key)
+
+    @property
+    def tracers(self) -> int:
+        """How many listen to each object."""
+        return len(self._tracers)
+
     def has(self, key: ObjectKey) -> bool:
         """Whether the object is there."""
         return key in self._objects.bodies
