@@ -16,6 +16,7 @@ from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.reconcile import Adapters, Outcome, Request, reconcile
 from gitopsd.control.revisions import Refusal, Resolution, Revisions, nobody_refused
 from gitopsd.control.timers import Timers
+from gitopsd.control.trees import Ground, Trees
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
@@ -111,6 +112,8 @@ class Supervisor(AsyncContextManagerMixin):
         self._passes: dict[AppName, _Pass] = {}
         self._waiters: dict[AppName, anyio.Event] = {}
         self._cut_off: dict[str, set[AppName]] = {}
+        self.trees = Trees(self._ground, world.judge, world.clock)
+        """The resource trees of the applications."""
         self._stopping = False
         self._idle = anyio.Event()
         self._adapters = Adapters(
@@ -233,6 +236,13 @@ class Supervisor(AsyncContextManagerMixin):
         if app is None or app.cluster is None:
             return ()
         return app.cluster.children([item.live.uid for item in app.comparison.objects.values() if item.live])
+
+    def _ground(self, name: AppName) -> Ground | None:
+        app = self._applications.get(name)
+        if app is None:
+            return None
+        live = tuple(item.live for item in app.comparison.objects.values() if item.live)
+        return Ground(app.status.resources, live, app.cluster)
 
     def commits(self) -> Mapping[str, frozenset[str]]:
         """Repository → commits in use, for `Sources.keep`."""

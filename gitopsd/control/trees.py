@@ -107,8 +107,8 @@ class Trees:
             await self._read(kept)
         return Sight(kept.tree.nodes(), ground.managed, orphaned, ground.cluster.unreadable_below(name))
 
-    def close(self) -> None:
-        """Let all trees go, and hear of nothing any more."""
+    def forget(self) -> None:
+        """Let all trees go (what was said of health does not stand any more, say); the next look makes them anew."""
         self._kept.clear()
         self._review()
 

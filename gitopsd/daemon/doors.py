@@ -90,6 +90,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         version=__version__,
         on_bug=behind.on_bug,
         repositories=behind.repositories,
+        tree=behind.supervisor.trees.look,
         comparison=behind.supervisor.comparison,
         masked_annotations=behind.masked_annotations,
     )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gitopsd.control.trees import Sight
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
@@ -24,6 +25,10 @@ class Refresh(Protocol):
         ...
 
 
+async def _no_tree(_name: AppName) -> Sight | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """All are called in the event loop's thread and answer at once; `metrics` is awaited, `repositories` called in
@@ -36,6 +41,7 @@ class Services:
     - `ready`: whether the daemon does its work, and if not why.
     - `repositories`: those that are configured or were asked.
     - `comparison`: an application's last one; `masked_annotations`: whose values are not shown, of any kind.
+    - `tree`: the resource tree of an application; None if there is none of that name. Awaited.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -52,3 +58,4 @@ class Services:
     repositories: Callable[[], Sequence[RepositoryStatus]] = tuple
     comparison: Callable[[AppName], Comparison] = lambda _: NOTHING_COMPARED
     masked_annotations: Callable[[], frozenset[str]] = frozenset
+    tree: Callable[[AppName], Awaitable[Sight | None]] = _no_tree

@@ -193,7 +193,7 @@ async def test_a_tree_that_nobody_looks_at_is_let_go(shop: Shop) -> None:
     assert len(shop.trees) == 0
     assert shop.cluster.tracers == 0
     assert await shop.names() == ["web", "web-1", "web-1-a"]
-    shop.trees.close()
+    shop.trees.forget()
     assert shop.cluster.tracers == 0
 
 

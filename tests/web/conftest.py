@@ -9,6 +9,7 @@ import anyio
 import httpx
 import pytest
 
+from gitopsd.control.trees import Sight
 from gitopsd.core.app import AppSpec, Automated, Destination, Source, SyncPolicy
 from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
@@ -43,6 +44,7 @@ class Daemon:
     clock: SteppingClock = field(default_factory=SteppingClock)
     apps: dict[AppName, tuple[AppSpec, AppStatus]] = field(default_factory=dict)
     below: dict[AppName, Sequence[LiveObject]] = field(default_factory=dict)
+    trees: dict[AppName, Sight] = field(default_factory=dict)
     refreshed: list[tuple[str, bool]] = field(default_factory=list)
     bugs: list[tuple[str, Exception]] = field(default_factory=list)
     repositories: Sequence[RepositoryStatus] = ()
@@ -98,7 +100,11 @@ class Daemon:
             repositories=lambda: self.repositories,
             comparison=lambda name: self.comparisons.get(name, NOTHING_COMPARED),
             masked_annotations=lambda: self.masked,
+            tree=self._tree,
         )
+
+    async def _tree(self, name: AppName) -> Sight | None:
+        return self.trees.get(name)
 
     def client(self, door: Door = Door.LOCAL) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """Return a client that talks to the app in this process."""
