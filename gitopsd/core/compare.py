@@ -325,11 +325,11 @@ def _claims(current: JsonObject, predicted: JsonObject) -> tuple[JsonObject, ...
     """The field sets of our manager before and after; None where one of them cannot be walked."""
     version = text(predicted, "apiVersion")
     after = applied_fields(predicted, version)
-    if after is None:
+    if not after:
         return None
     before = applied_fields(current, version)
     if before is not None:
-        return (before, after)
+        return (before, after) if before else (after,)
     entries = objects(current, "metadata", "managedFields")
     ours = any(entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" for entry in entries)
     return None if ours else (after,)

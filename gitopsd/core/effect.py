@@ -2,7 +2,7 @@
 
 A dry-run also shows what webhooks and defaults do to any write today. So a difference between the object as it is and
 as it would be counts only where it is ours: in a field that our manager owns now, or would own then. The field sets
-that the API server records say both (docs/decisions/0011-only-our-own-fields-differ.md).
+that the API server records say both (docs/decisions/0012-only-our-own-fields-differ.md).
 """
 
 from __future__ import annotations
