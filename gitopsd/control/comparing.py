@@ -138,6 +138,18 @@ class Comparer:
         return f"{rule.position}: ignoreDifferences: the jq expression {expression[:200]} cannot be used: {why}"
 
 
+def refusing(error: SpecError) -> Predict:
+    """Dry-runs where nobody may make one: each object is refused, because of `error`."""
+
+    async def predict(objects: Sequence[tuple[DesiredObject, LiveObject | None]]) -> Sequence[Prediction]:
+        await anyio.lowlevel.checkpoint()
+        versions = [live.resource_version if live is not None else "" for _, live in objects]
+        pairs = zip(objects, versions, strict=True)
+        return [Prediction(desired.digest, version, None, str(error)) for (desired, _), version in pairs]
+
+    return predict
+
+
 def _unknown(item: ObjectComparison, why: str) -> ObjectComparison:
     return replace(item, verdict=Verdict.UNKNOWN, error=why)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 import anyio.lowlevel
 
 from gitopsd.control.application import Application
-from gitopsd.control.comparing import Comparer
+from gitopsd.control.comparing import Comparer, Predict, refusing
 from gitopsd.control.queue import Level
 from gitopsd.control.sync import Prepare, run_stage, waited_for, waiting_for, with_results
 from gitopsd.core.annotations import compare_options
@@ -38,7 +39,9 @@ from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.permit import permit_object
 from gitopsd.core.plan import Plan, PlanOptions, plan
+from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import SELF_HEAL, Backoff
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
@@ -66,6 +69,7 @@ class Adapters:
     timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
     resources: Callable[[], ResourceSettings] = ResourceSettings
     expressions: FieldExpressions | None = None
+    projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,8 @@ async def advance(
             app.writing = True
             try:
                 prepare = _preparing(app, cluster, view.live, adapters)
-                results = await run_stage(cluster, app.spec, stage, adapters.stopping, prepare)
+                permit = partial(permit_object, app.spec, projects=adapters.projects(), server=cluster.server)
+                results = await run_stage(cluster, permit, stage, adapters.stopping, prepare)
             finally:
                 app.writing = False
             if adapters.stopping():
@@ -298,7 +303,16 @@ def _comparer(app: Application, cluster: Cluster, adapters: Adapters) -> Compare
     rules = CompareRules.of(adapters.resources(), app.spec.ignore_differences, mutations=mutations)
     if app.rules is None or app.rules != rules:
         app.rules = rules
-    return Comparer(app.rules, cluster.predict, adapters.expressions)
+    return Comparer(app.rules, _predict(app, cluster, adapters), adapters.expressions)
+
+
+def _predict(app: Application, cluster: Cluster, adapters: Adapters) -> Predict:
+    """Dry-runs as whoever would sync (N1); where that is nobody, each is refused with the reason."""
+    try:
+        account = adapters.projects().account(app.spec, cluster.server)
+    except SpecError as error:
+        return refusing(error)
+    return partial(cluster.predict, impersonate=account)
 
 
 async def _look_for_use(app: Application, before: Comparison) -> None:

@@ -31,6 +31,7 @@ from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
+from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
@@ -56,6 +57,7 @@ class SupervisorSettings:
     self_heal: Backoff = SELF_HEAL
     timing: Timing = NO_TIMEOUTS
     resources: ResourceSettings = field(default_factory=ResourceSettings)
+    projects: Projects = ONLY_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._self_heal = settings.self_heal
         self._timing = settings.timing
         self._resources = settings.resources
+        self._projects = settings.projects
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
         self._passes: dict[AppName, _Pass] = {}
@@ -127,6 +130,7 @@ class Supervisor(AsyncContextManagerMixin):
             timing=lambda: self._timing,
             resources=lambda: self._resources,
             expressions=world.expressions,
+            projects=lambda: self._projects,
         )
 
     @asynccontextmanager
@@ -177,6 +181,9 @@ class Supervisor(AsyncContextManagerMixin):
         if settings.resources != self._resources:
             self._resources = settings.resources
             self.rewire()
+        if settings.projects != self._projects:
+            self._projects = settings.projects
+            self._look_again()
         self._revisions.interval = settings.interval
         self._revisions.jitter = settings.jitter
         self._concurrency = settings.concurrency
@@ -195,7 +202,12 @@ class Supervisor(AsyncContextManagerMixin):
         again whether it may use its repositories.
         """
         self._revisions.retry()
-        for name in self._applications if projects else ():
+        if projects:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """What was refused may be allowed now, to every application."""
+        for name in self._applications:
             self._queue.add(name, Level.GIT)
 
     def refresh(self, name: AppName, *, hard: bool = False) -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import anyio
 
-from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import Timing, timed
@@ -16,22 +15,23 @@ from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
-from gitopsd.core.permit import permit_object
+from gitopsd.core.permit import Permit
 from gitopsd.core.plan import ApplyStep, PruneStep, Stage
 from gitopsd.ports.cluster import Cluster
 
 Prepare = Callable[[DesiredObject], Awaitable[DesiredObject]]
+Permitting = Callable[[ObjectKey], Permit]
 
 
 async def run_stage(
     cluster: Cluster,
-    spec: AppSpec,
+    permit: Permitting,
     stage: Stage,
     stopping: Callable[[], bool],
     prepare: Prepare,
 ) -> Mapping[ObjectKey, StepResult]:
-    """Run the steps of one stage; the result of each. `prepare` says at the last moment what to apply of an object;
-    where it raises `GitopsdError`, the step fails with that.
+    """Run the steps of one stage; the result of each. `permit` says whether an object may be written, and as whom,
+    `prepare` at the last moment what to apply of it; where one raises `GitopsdError`, the step fails with that.
 
     One step's failure stops no other of its stage. When `stopping` says so, steps that have not begun are left out: the
     plan that the next start makes has them again.
@@ -42,28 +42,29 @@ async def run_stage(
         if stopping():
             break
         if len(group) == 1:
-            await _step(cluster, spec, group[0], results, prepare)
+            await _step(cluster, permit, group[0], results, prepare)
             continue
         async with anyio.create_task_group() as tasks:
             for step in group:
-                tasks.start_soon(_step, cluster, spec, step, results, prepare)
+                tasks.start_soon(_step, cluster, permit, step, results, prepare)
     return results
 
 
 async def _step(
     cluster: Cluster,
-    spec: AppSpec,
+    permit: Permitting,
     step: ApplyStep | PruneStep,
     results: dict[ObjectKey, StepResult],
     prepare: Prepare,
 ) -> None:
     try:
-        permit = permit_object(spec, step.key)
+        permitted = permit(step.key)
+        account = permitted.impersonate
         if isinstance(step, ApplyStep):
-            await cluster.apply(permit, await prepare(step.desired))
+            await cluster.apply(permitted, await prepare(step.desired), impersonate=account)
             results[step.key] = StepResult(ResultCode.SYNCED)
         else:
-            await cluster.delete(permit, step.live, propagation=step.propagation)
+            await cluster.delete(permitted, step.live, propagation=step.propagation, impersonate=account)
             results[step.key] = StepResult(ResultCode.PRUNED)
     except GitopsdError as error:
         results[step.key] = StepResult(ResultCode.SYNC_FAILED, str(error))

@@ -241,6 +241,7 @@ def _settings(config: Config) -> SupervisorSettings:
         self_heal=Backoff(heal.seconds, heal.factor, heal.max_seconds),
         timing=Timing(timeouts=config.resources.health_timeouts),
         resources=config.resources,
+        projects=config.projects,
     )
 
 

@@ -169,9 +169,13 @@ async def write(
     content_type: str = JSON,
     impersonate: str = "",
 ) -> Answer:
-    """Send a request that changes the object `key`. Raises `PermissionError` if the permit is for another object."""
+    """Send a request that changes the object `key`. Raises `PermissionError` if the permit is for another object, or to
+    write as somebody else than `impersonate`.
+    """
     if permit.key != key:
         raise PermissionError(f"the permit of {permit.app} is for {permit.key}, not for {key}")
+    if permit.impersonate not in ("", impersonate):
+        raise PermissionError(f"the permit of {permit.app} is one to write as {permit.impersonate}")
     verb = {"PATCH": "apply", "DELETE": "delete"}[method]
     return await http.call(
         method,

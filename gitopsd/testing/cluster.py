@@ -255,7 +255,7 @@ class FakeCluster:
 
     async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
         """Server-side apply by force."""
-        _check(permit, desired.key)
+        _check(permit, desired.key, impersonate)
         user = _user(impersonate)
         await self._arrive("apply", desired.key)
         if self.excluded(desired.key.group_kind):
@@ -274,7 +274,7 @@ class FakeCluster:
         self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
     ) -> None:
         """Delete exactly this object."""
-        _check(permit, live.key)
+        _check(permit, live.key, impersonate)
         user = _user(impersonate)
         await self._arrive("delete", live.key)
         body = self._objects.bodies.get(live.key)
@@ -386,9 +386,11 @@ class FakeClusters:
         raise SpecError(f"cluster {name or server} is not known", hint=f"use one of {known}")
 
 
-def _check(permit: Permit, key: ObjectKey) -> None:
+def _check(permit: Permit, key: ObjectKey, impersonate: str) -> None:
     if permit.key != key:
         raise PermissionError(f"the permit is for {permit.key}, not for {key}")
+    if permit.impersonate not in ("", impersonate):
+        raise PermissionError(f"the permit is one to write as {permit.impersonate}")
 
 
 def _user(impersonate: str) -> str:

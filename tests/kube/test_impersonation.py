@@ -7,6 +7,7 @@ import pytest
 from gitopsd.core.errors import ClusterError, SpecError
 from gitopsd.core.ids import AppName
 from gitopsd.core.permit import permit_object
+from gitopsd.core.project import DestinationServiceAccount, Impersonation, Project, Projects
 from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
@@ -99,3 +100,17 @@ async def test_J14_nobody_else_can_be_impersonated_and_nothing_is_sent(
     with pytest.raises(SpecError):
         await cluster.delete(permit, live, impersonate=user)
     assert [made for made in requests if made.verb in ("apply", "dry-run", "delete")] == before
+
+
+async def test_N1_a_permit_to_write_as_somebody_is_none_to_write_as_gitopsd(
+    cluster: KubeCluster, namespace: str
+) -> None:
+    wanted = desired(a_config_map("mine", namespace=namespace), "shop")
+    projects = Projects(
+        {"default": Project("default", accounts=(DestinationServiceAccount("*", "*", "ci:deployer"),))},
+        Impersonation(enabled=True),
+    )
+    permit = permit_object(an_app(), wanted.key, projects, cluster.server)
+    with pytest.raises(PermissionError, match="to write as system:serviceaccount:ci:deployer"):
+        await cluster.apply(permit, wanted)
+    assert wanted.key not in (await cluster.observe(AppName("shop"), [wanted.key], [CONFIG_MAP])).objects
