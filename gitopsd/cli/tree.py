@@ -22,6 +22,7 @@ Examples:
   gitopsd app list                             what does the daemon keep, and how is it?
   gitopsd app get guestbook                    why is it so?
   gitopsd repo list                            can its repositories be reached?
+  gitopsd cluster list                         do its clusters answer?
   gitopsd render ./guestbook                   what would be applied?
 
 \b
@@ -90,6 +91,12 @@ def _repo(tree: typer.Typer) -> None:
     tree.add_typer(repo, name="repo")
 
 
+def _cluster(tree: typer.Typer) -> None:
+    from gitopsd.cli.cluster import cluster
+
+    tree.add_typer(cluster, name="cluster")
+
+
 _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "run": _run,
     "render": _render,
@@ -97,6 +104,7 @@ _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "config": _config,
     "app": _app,
     "repo": _repo,
+    "cluster": _cluster,
     "version": _version,
 }
 

@@ -102,6 +102,7 @@ class Daemon(AsyncContextManagerMixin):
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
                     self._supervisor = supervisor
+                    rooms.directory.on_change = supervisor.rewire
                     rooms.repositories.on_change = lambda projects: supervisor.reaccess(projects=projects)
                     remembered = await rooms.store.statuses()
                     supervisor.configure(self.config.applications, remembered)
@@ -117,6 +118,7 @@ class Daemon(AsyncContextManagerMixin):
                             self.ready,
                             self._route_bug,
                             rooms.repositories.statuses,
+                            lambda: rooms.directory.statuses(supervisor.applications()),
                             world.judge,
                             lambda: self.config.resources.mask_annotations,
                         )
@@ -142,6 +144,7 @@ class Daemon(AsyncContextManagerMixin):
                     return False
             elif self._rooms is not None:
                 self._rooms.repositories.reread()
+                self._rooms.directory.reread()
             self._reloaded("")
             return True
 
@@ -171,11 +174,7 @@ class Daemon(AsyncContextManagerMixin):
         rooms.repositories.reconfigure(config)
         rooms.sops.reconfigure(config.sops)
         rooms.clusters.customize(config.resources)
-        clusters_changed = config.clusters != before.clusters
-        if clusters_changed:
-            await rooms.clusters.reconfigure(config.clusters)
-            for name in {access.name for access in before.clusters} - {access.name for access in config.clusters}:
-                self.recorder.cluster_removed(name)
+        await rooms.directory.reconfigure(config)
         self.config = config
         self._warn(config)
         for key, old, new in _fixed_at_start(before, config):
@@ -183,8 +182,6 @@ class Daemon(AsyncContextManagerMixin):
                 _log.warning("this setting takes effect at the next start", setting=key)
         self.supervisor.tune(_settings(config))
         self.supervisor.configure(config.applications)
-        if clusters_changed:
-            self.supervisor.rewire()
         if config.sops != before.sops:
             self.supervisor.reaccess(projects=True)
 

@@ -18,6 +18,7 @@ from gitopsd.control.supervisor import Supervisor
 from gitopsd.core.errors import ConfigError
 from gitopsd.metrics import Recorder
 from gitopsd.ports.clock import Clock
+from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
 
@@ -45,6 +46,7 @@ class Behind:
     ready: Callable[[], tuple[bool, str]]
     on_bug: Callable[[str, Exception], None]
     repositories: Callable[[], Sequence[RepositoryStatus]]
+    clusters: Callable[[], Sequence[ClusterStatus]]
     judge: HealthJudge
     masked_annotations: Callable[[], frozenset[str]]
 
@@ -90,6 +92,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         version=__version__,
         on_bug=behind.on_bug,
         repositories=behind.repositories,
+        clusters=behind.clusters,
         tree=behind.supervisor.trees.look,
         comparison=behind.supervisor.comparison,
         masked_annotations=behind.masked_annotations,

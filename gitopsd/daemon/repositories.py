@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 import anyio
 import structlog
 from anyio import AsyncContextManagerMixin
 
-from gitopsd.config import Config, RepositorySecrets
+from gitopsd.config import Config, ReconcileSettings, RepositorySecrets
 from gitopsd.core.errors import GitopsdError
+from gitopsd.daemon.rereading import Rereading
 from gitopsd.kube.repository_secrets import RepositorySecretsFound
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.connections import Connections
-
-_AGAIN_SECONDS: Final = 10.0
-_FIRST_SECONDS: Final = 5.0
 
 _log = structlog.get_logger("gitopsd.daemon")
 
@@ -47,23 +43,19 @@ class Repositories(AsyncContextManagerMixin):
         self.on_change: Callable[[bool], None] = _nobody_hears
         self._config = config
         self._read_secrets = read
-        self._clock = clock
+        self._rereading = Rereading(self._read, clock)
         self._connections = connections
         self._use = use
         self._found: dict[RepositorySecrets, RepositorySecretsFound] = {}
         self._said: set[str] = set()
-        self._news = anyio.Event()
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Repositories]:
         self._apply()
         async with anyio.create_task_group() as tasks:
-            complete = not self._config.repositories_from
-            if not complete:
-                # Applications that begin without their credentials would fail first, and be looked at again later.
-                with anyio.move_on_after(_FIRST_SECONDS):
-                    complete = await self._read()
-            tasks.start_soon(self._follow, complete)
+            # Applications that begin without their credentials would fail first, and be looked at again later.
+            complete = not self._config.repositories_from or await self._rereading.first()
+            tasks.start_soon(self._rereading.run, complete, self._interval)
             yield self
             tasks.cancel_scope.cancel()
 
@@ -75,11 +67,11 @@ class Repositories(AsyncContextManagerMixin):
         except GitopsdError:
             self._config = before
             raise
-        self._news.set()
+        self._rereading.now()
 
     def reread(self) -> None:
         """Read the Secrets now."""
-        self._news.set()
+        self._rereading.now()
 
     def refusal(self, origin: str, project: str) -> str:
         """Why applications of `project` may not use an origin; "" if they may."""
@@ -89,23 +81,8 @@ class Repositories(AsyncContextManagerMixin):
         """Every repository that is configured or was asked."""
         return self._connections.statuses(self.accesses)
 
-    async def _follow(self, complete: bool) -> None:
-        """Read again whenever it is time; `complete`: the last time it could be done."""
-        while True:
-            news = self._news
-            with anyio.move_on_after(self._wait(complete=complete)):
-                await news.wait()
-                self._news = anyio.Event()
-            complete = await self._read()
-
-    def _wait(self, *, complete: bool) -> float:
-        """Seconds until Secrets are read again by themselves."""
-        reconcile = self._config.reconcile
-        if not complete:
-            return _AGAIN_SECONDS
-        if not self._config.repositories_from or not reconcile.refresh_interval_seconds:
-            return math.inf
-        return reconcile.refresh_interval_seconds + self._clock.jitter(reconcile.jitter_seconds)
+    def _interval(self) -> ReconcileSettings | None:
+        return self._config.reconcile if self._config.repositories_from else None
 
     async def _read(self) -> bool:
         """Read all Secrets; whether it could be done."""

@@ -18,6 +18,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.daemon.artifact_limits import artifact_limits
+from gitopsd.daemon.clusters import ClusterDirectory
 from gitopsd.daemon.repositories import Repositories
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
@@ -58,6 +59,7 @@ class Rooms:
     sources: AllSources
     renderer: RenderRoom
     clusters: KubeClusters
+    directory: ClusterDirectory
     store: SqliteStore
     repositories: Repositories
     sops: Sops
@@ -72,6 +74,7 @@ class OpenRooms(AsyncContextManagerMixin):
         self._clock = clock
         self._recorder = recorder
         self._connections = Connections(clock)
+        self._on_connected: Callable[[str], None] = lambda _: None
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Rooms]:
@@ -88,13 +91,15 @@ class OpenRooms(AsyncContextManagerMixin):
                 on_warning=_kube_warning,
                 on_connection=self._connection,
             ) as clusters,
+            ClusterDirectory(config, clusters, self._clock, self._recorder.cluster_removed) as directory,
             Repositories(
                 config, _reading_secrets(clusters), self._clock, self._connections, sources.reconfigure
             ) as repositories,
             self._sops() as sops,
             self._renderer(sources, clusters, sops, repositories) as renderer,
         ):
-            yield Rooms(sources, renderer, clusters, store, repositories, sops)
+            self._on_connected = directory.connected
+            yield Rooms(sources, renderer, clusters, directory, store, repositories, sops)
 
     @asynccontextmanager
     async def _sources(self) -> AsyncGenerator[AllSources]:
@@ -194,6 +199,7 @@ class OpenRooms(AsyncContextManagerMixin):
     def _connection(self, cluster: KubeCluster, connection: Connection) -> None:
         self._recorder.cluster_up(cluster.server, cluster.name, connection.up, connection.version)
         if connection.up:
+            self._on_connected(cluster.name)
             _log.info("cluster connected", cluster=cluster.name, server=cluster.server, version=connection.version)
         else:
             _log.error("cluster lost", cluster=cluster.name, server=cluster.server, error=connection.error)

@@ -108,6 +108,10 @@ class Catalog:
             self._api_versions = tuple(sorted(names))
         return self._api_versions
 
+    def size(self) -> int:
+        """How many kinds the cluster is known to serve; 0 before anybody asked."""
+        return len(self._preferred)
+
     def forget(self) -> None:
         """Ask for everything anew at the next occasion (the connection was lost: it may be another server now)."""
         self._loaded_at = None

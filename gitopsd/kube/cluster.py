@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +42,7 @@ from gitopsd.kube.watches import Watches
 from gitopsd.kube.write import Writer
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, LiveChange, ObjectListener
+from gitopsd.ports.clusterstatus import ClusterStatus, WatchedKind
 from gitopsd.ports.renderer import RenderTarget
 
 _LOG: Final = logging.getLogger(__name__)
@@ -152,6 +153,28 @@ class KubeCluster:
     def connection(self) -> Connection:
         """The state of the connection now; no request."""
         return self._link.state
+
+    def status(self) -> ClusterStatus:
+        """What may be told of it; no request. `applications` is not known here."""
+        access = self._access
+        return ClusterStatus(
+            name=self.name,
+            server=self.server,
+            connection=self._link.state,
+            written_at=access.written_at,
+            project=access.project,
+            labels=access.labels,
+            namespaces=access.namespaces,
+            cluster_resources=access.cluster_resources,
+            api_resources=self._catalog.size(),
+            kinds=tuple(self._watched_kinds()),
+        )
+
+    def _watched_kinds(self) -> Iterator[WatchedKind]:
+        for kind in sorted(self._watches.kinds()):
+            resource = self._watches.resource(kind)
+            version = resource.gvk.version if resource is not None else ""
+            yield WatchedKind(kind.group, version, kind.kind, *self._index.count(kind))
 
     def watched(self) -> frozenset[GroupKind]:
         """The kinds that are watched now."""

@@ -115,6 +115,11 @@ class Index:
             return {key: replace(live, owner=app) if live.owner == shown else live for key, live in found.items()}
         return found
 
+    def count(self, kind: GroupKind) -> tuple[int, int]:
+        """How many objects of a kind are kept, and how many are there in all."""
+        kept = len(self._objects.get(kind, ()))
+        return kept, kept + self._strangers.count(kind)
+
     def get(self, key: ObjectKey) -> LiveObject | None:
         """The object if it is kept."""
         return self._objects.get(key.group_kind, {}).get(key)

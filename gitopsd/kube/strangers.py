@@ -17,6 +17,10 @@ class Strangers:
     def __contains__(self, key: ObjectKey) -> bool:
         return place(key) in self._places.get(key.group_kind, ())
 
+    def count(self, kind: GroupKind) -> int:
+        """How many of a kind there are."""
+        return len(self._places.get(kind, ()))
+
     def add(self, key: ObjectKey, owner_uids: Iterable[str]) -> None:
         """`key` exists, and is a child of these owners, none of which is known."""
         where = place(key)

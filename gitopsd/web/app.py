@@ -18,6 +18,7 @@ from gitopsd.web.headers import SecurityHeaders
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.permission import Door, Permission, permissions, set_door
 from gitopsd.web.routes.applications import add_application_routes
+from gitopsd.web.routes.clusters import add_cluster_routes
 from gitopsd.web.routes.differences import add_difference_routes
 from gitopsd.web.routes.health import add_health_routes
 from gitopsd.web.routes.metrics import add_metrics_routes
@@ -63,6 +64,7 @@ def create_app(services: Services, door: Door) -> FastAPI:
     if door is Door.LOCAL:
         add_application_routes(app, services)
         add_difference_routes(app, services)
+        add_cluster_routes(app, services)
         add_repository_routes(app, services)
         add_tree_routes(app, services)
         add_version_routes(app, services)

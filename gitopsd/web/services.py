@@ -12,6 +12,7 @@ from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.web.reconciliations import Reconciliations
@@ -42,6 +43,7 @@ class Services:
     - `repositories`: those that are configured or were asked.
     - `comparison`: an application's last one; `masked_annotations`: whose values are not shown, of any kind.
     - `tree`: the resource tree of an application; None if there is none of that name. Awaited.
+    - `clusters`: those that are known, in the order of the configuration.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -56,6 +58,7 @@ class Services:
     version: str
     on_bug: Callable[[str, Exception], None]
     repositories: Callable[[], Sequence[RepositoryStatus]] = tuple
+    clusters: Callable[[], Sequence[ClusterStatus]] = tuple
     comparison: Callable[[AppName], Comparison] = lambda _: NOTHING_COMPARED
     masked_annotations: Callable[[], frozenset[str]] = frozenset
     tree: Callable[[AppName], Awaitable[Sight | None]] = _no_tree

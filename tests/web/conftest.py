@@ -16,6 +16,7 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.events import AppRemoved, Reconciled
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.testing.health import FakeJudge
 from gitopsd.web import Door, Reconciliations, Services, create_app
@@ -48,6 +49,7 @@ class Daemon:
     refreshed: list[tuple[str, bool]] = field(default_factory=list)
     bugs: list[tuple[str, Exception]] = field(default_factory=list)
     repositories: Sequence[RepositoryStatus] = ()
+    clusters: Sequence[ClusterStatus] = ()
     comparisons: dict[AppName, Comparison] = field(default_factory=dict)
     masked: frozenset[str] = frozenset()
     readiness: tuple[bool, str] = (True, "")
@@ -98,6 +100,7 @@ class Daemon:
             version="1.2.3",
             on_bug=lambda where, error: self.bugs.append((where, error)),
             repositories=lambda: self.repositories,
+            clusters=lambda: self.clusters,
             comparison=lambda name: self.comparisons.get(name, NOTHING_COMPARED),
             masked_annotations=lambda: self.masked,
             tree=self._tree,
