@@ -18,10 +18,11 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.daemon.artifact_limits import artifact_limits
+from gitopsd.daemon.childkinds import child_kinds
 from gitopsd.daemon.clusters import ClusterDirectory
 from gitopsd.daemon.repositories import Repositories
 from gitopsd.kube.answer import RequestMade
-from gitopsd.kube.cluster import KubeCluster
+from gitopsd.kube.cluster import KubeCluster, KubeSettings
 from gitopsd.kube.clusters import KubeClusters
 from gitopsd.kube.repository_secrets import RepositorySecretsFound
 from gitopsd.metrics import Recorder
@@ -87,6 +88,7 @@ class OpenRooms(AsyncContextManagerMixin):
                 config.clusters,
                 clock=self._clock,
                 resources=config.resources,
+                settings=KubeSettings(children_of=child_kinds),
                 on_request=self._kube_request,
                 on_warning=_kube_warning,
                 on_connection=self._connection,

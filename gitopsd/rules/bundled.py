@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Final
 
 from gitopsd.core.health.table import Table
+from gitopsd.core.ids import GroupKind
 from gitopsd.rules.tables import GroupTables, read_tables
 
 _FOLDER: Final = files("gitopsd.rules") / "bundled"
@@ -52,3 +53,9 @@ def bundled_table(group: str, kind: str) -> Table | None:
         return None
     tables = read_bundled(file).tables
     return tables.get(kind) or tables.get("*")
+
+
+def bundled_children(kind: GroupKind) -> tuple[GroupKind, ...]:
+    """The kinds that the controller of `kind` makes below it, as far as something is bundled; reads a file as above."""
+    file = file_for(kind.group)
+    return read_bundled(file).children.get(kind.kind, ()) if file is not None else ()
