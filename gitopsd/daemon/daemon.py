@@ -90,7 +90,9 @@ class Daemon(AsyncContextManagerMixin):
         if self._doors:
             await check_port(self.config.server)
         async with (
-            OpenRooms(self.config, self._environ, self.clock, self.recorder) as rooms,
+            OpenRooms(
+                self.config, self._environ, self.clock, self.recorder, projects=lambda: self.config.projects
+            ) as rooms,
             StatusWriter(rooms.store, self._store_trouble) as writer,
             anyio.create_task_group() as tasks,
         ):

@@ -17,6 +17,7 @@ from gitopsd.config import Config, RepositorySecrets
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
+from gitopsd.core.project import Projects
 from gitopsd.daemon.artifact_limits import artifact_limits
 from gitopsd.daemon.childkinds import child_kinds
 from gitopsd.daemon.clusters import ClusterDirectory
@@ -67,10 +68,22 @@ class Rooms:
 
 
 class OpenRooms(AsyncContextManagerMixin):
-    """Opens the rooms for `config`, and closes them in the opposite order; `async with` gives the `Rooms`."""
+    """Opens the rooms for `config`, and closes them in the opposite order; `async with` gives the `Rooms`.
 
-    def __init__(self, config: Config, environ: Mapping[str, str], clock: Clock, recorder: Recorder) -> None:
+    `projects` gives those of the configuration that is in force.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        projects: Callable[[], Projects],
+    ) -> None:
         self._config = config
+        self._projects = projects
         self._environ = environ
         self._clock = clock
         self._recorder = recorder
@@ -133,7 +146,7 @@ class OpenRooms(AsyncContextManagerMixin):
             self._clock,
             decrypt=sops.decrypt,
             keys=lambda: sops.generation,
-            look_up=_looking_up(clusters) if config.render.helm_lookup else None,
+            look_up=_looking_up(clusters, self._projects) if config.render.helm_lookup else None,
             refusal=repositories.refusal,
         )
         plugins = load_plugins()
@@ -210,12 +223,14 @@ class OpenRooms(AsyncContextManagerMixin):
         self._recorder.kube_request(request.server, request.verb, request.kind, request.code, request.seconds)
 
 
-def _looking_up(clusters: KubeClusters) -> LookUp:
-    """Objects of the application's own destination, and of no other cluster."""
+def _looking_up(clusters: KubeClusters, projects: Callable[[], Projects]) -> LookUp:
+    """Objects of the application's own destination, and of no other cluster; as whoever would sync (N1)."""
 
     async def look(spec: AppSpec, need: Need) -> bytes:
         cluster = clusters.find(server=spec.destination.server, name=spec.destination.name)
-        return await cluster.look_up(GVK.parse(need.api_version, need.object_kind), need.namespace, need.name)
+        kind = GVK.parse(need.api_version, need.object_kind)
+        account = projects().account(spec, cluster.server)
+        return await cluster.look_up(kind, need.namespace, need.name, impersonate=account)
 
     return look
 

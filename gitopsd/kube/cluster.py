@@ -295,13 +295,13 @@ class KubeCluster:
         resource = await self._known(live.gvk, live.key)
         await self._writer.delete(permit, resource, live, propagation, impersonate=impersonate)
 
-    async def look_up(self, gvk: GVK, namespace: str, name: str) -> bytes:
+    async def look_up(self, gvk: GVK, namespace: str, name: str, *, impersonate: str = "") -> bytes:
         """The object, or with no `name` the list of all of them (in `namespace`, or everywhere), as JSON; `{}` for one
         that is not there. For Helm's `lookup`. Raises `ClusterError`.
         """
         await self._link.require()
         resource = await self._known(gvk, ObjectKey(gvk.group, gvk.kind, namespace, name or "-"))
-        return await self._reader.look_up(resource, namespace, name)
+        return await self._reader.look_up(resource, namespace, name, impersonate=impersonate)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` at each change of an application's live objects; returns the way to stop it."""

@@ -62,16 +62,16 @@ class Reader:
                 raise error
         return Read(Apps().union(*found), dict(failed))
 
-    async def fetch(self, resource: Resource, key: ObjectKey) -> bytes:
+    async def fetch(self, resource: Resource, key: ObjectKey, *, impersonate: str = "") -> bytes:
         """The JSON of one object as it is now, past the index; empty if it is gone. Raises `ClusterError`."""
-        answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
+        answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind, impersonate=impersonate)
         if answer.status == 404:
             return b""
         if not answer.ok:
             raise refused(Asked(self._http.cluster, "get", key.kind, key), answer)
         return answer.body.strip()
 
-    async def look_up(self, resource: Resource, namespace: str, name: str) -> bytes:
+    async def look_up(self, resource: Resource, namespace: str, name: str, *, impersonate: str = "") -> bytes:
         """One object, or with no `name` the list of a namespace ("": of all), as JSON; `{}` if it is not there.
 
         Raises `ClusterError`, also for a list of more than a page.
@@ -79,9 +79,10 @@ class Reader:
         gvk = resource.gvk
         key = ObjectKey(gvk.group, gvk.kind, namespace if resource.namespaced else "", name)
         if name:
-            return await self.fetch(resource, key) or b"{}"
+            return await self.fetch(resource, key, impersonate=impersonate) or b"{}"
         path = resource.within(key.namespace)
-        answer = await self._http.call("GET", path, query={"limit": str(_PAGE)}, verb="list", kind=gvk.kind)
+        query = {"limit": str(_PAGE)}
+        answer = await self._http.call("GET", path, query=query, verb="list", kind=gvk.kind, impersonate=impersonate)
         if not answer.ok:
             raise refused(Asked(self._http.cluster, "list", gvk.kind), answer)
         if text(orjson.loads(answer.body), "metadata", "continue"):

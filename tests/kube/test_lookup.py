@@ -5,6 +5,7 @@ import pytest
 
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK
+from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.testing.builders import a_config_map
 from tests.cluster_fixture import ApiServer
@@ -24,6 +25,14 @@ async def test_one_object_a_namespaces_list_and_what_is_not_there(
     assert orjson.loads(await cluster.look_up(CONFIG_MAP, namespace, "three")) == {}
     everywhere = orjson.loads(await cluster.look_up(GVK("", "v1", "Namespace"), "", ""))
     assert namespace in {item["metadata"]["name"] for item in everywhere["items"]}
+
+
+async def test_N1_an_account_sees_what_it_may_see(cluster: KubeCluster, api_server: ApiServer, namespace: str) -> None:
+    api_server.do("POST", f"/api/v1/namespaces/{namespace}/configmaps", a_config_map("one", namespace=namespace))
+    nobody = ServiceAccount(namespace, "nobody").user
+    for name in ("one", ""):
+        with pytest.raises(ClusterError, match="nobody"):
+            await cluster.look_up(CONFIG_MAP, namespace, name, impersonate=nobody)
 
 
 async def test_a_kind_that_is_not_served_is_an_error(cluster: KubeCluster, namespace: str) -> None:
