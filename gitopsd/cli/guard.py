@@ -6,10 +6,14 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gitopsd.cli.exitcode import ExitCode
 from gitopsd.cli.output import ReaderGone, complain
 from gitopsd.cli.quick import refresh_of
+
+if TYPE_CHECKING:
+    from gitopsd.core.errors import GitopsdError
 
 _DEBUG = "--debug"
 
@@ -45,6 +49,14 @@ def _run(arguments: Sequence[str]) -> int:
     return dispatch(arguments)
 
 
+def complain_of(error: GitopsdError) -> None:
+    """Tell an error, or each of those that it holds."""
+    # `ConfigErrors` holds many; it is not named here because its room is slow to import.
+    several = getattr(error, "errors", None)
+    for each in several if isinstance(several, tuple) else (error,):
+        complain(each.what, where=each.where, why=each.why, hint=each.hint)
+
+
 def _failed(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     from gitopsd.cli.failures import BadInputError
     from gitopsd.core.errors import ConfigError, GitopsdError
@@ -57,10 +69,8 @@ def _failed(error: BaseException, arguments: Sequence[str]) -> ExitCode:
         again = shlex.join(["gitopsd", _DEBUG, *arguments])
         complain(f"internal error: {type(error).__name__}: {error}", hint=f"`{again}` shows where; please report it")
         return ExitCode.BUG
-    # `ConfigErrors` holds many; it is not named here because its room is slow to import.
     several = getattr(error, "errors", None)
-    for each in several if isinstance(several, tuple) else (error,):
-        complain(each.what, where=each.where, why=each.why, hint=each.hint)
+    complain_of(error)
     usage = several is not None or isinstance(error, (ConfigError, BadInputError))
     return ExitCode.USAGE if usage else ExitCode.FAILED
 

@@ -99,13 +99,13 @@ def render(
         manifests, warnings = _application(app, config or "gitopsd.yaml", _target(kube_version, apis))
     elif repo or path.startswith("oci://"):
         asked = _source(path, repo, version, helm_options(values or [], parameters or [], decrypt))
-        chosen = name or _name_of(asked.chart or path)
+        chosen = name or release_name(asked.chart or path)
         manifests, warnings = _fetched(asked, chosen, namespace, config, _target(kube_version, apis))
     elif path:
         _refuse_url(path)
         options = helm_options(values or [], parameters or [], decrypt)
         where = _where(config, _target(kube_version, apis))
-        result = _folder(path, name or _name_of(path), namespace, options, where)
+        result = _folder(path, name or release_name(path), namespace, options, where)
         manifests, warnings = result.manifests, result.warnings
     else:
         raise BadInputError("nothing to render is named", hint="`gitopsd render PATH` or `gitopsd render --app NAME`")
@@ -216,7 +216,7 @@ def _split(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(part for text in texts for part in text.split(",") if part)
 
 
-def _name_of(path: str) -> str:
+def release_name(path: str) -> str:
     """The folder's name, as far as a Helm release may have it."""
     name = os.path.basename(os.path.realpath(path)).lower()
     return re.sub(r"[^a-z0-9-]+", "-", name)[:_LONGEST_RELEASE].strip("-") or "app"

@@ -24,6 +24,7 @@ Examples:
   gitopsd repo list                            can its repositories be reached?
   gitopsd cluster list                         do its clusters answer?
   gitopsd render ./guestbook                   what would be applied?
+  gitopsd diff guestbook                       what differs, and who changed it?
 
 \b
 Exit codes: 0 good, 1 the answer is bad or refused, 2 wrong usage, configuration or input, 3 timed out."""
@@ -59,6 +60,12 @@ def _render(tree: typer.Typer) -> None:
     from gitopsd.cli.render import render
 
     tree.command()(render)
+
+
+def _diff(tree: typer.Typer) -> None:
+    from gitopsd.cli.diff import diff
+
+    tree.command()(diff)
 
 
 def _health(tree: typer.Typer) -> None:
@@ -100,6 +107,7 @@ def _cluster(tree: typer.Typer) -> None:
 _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "run": _run,
     "render": _render,
+    "diff": _diff,
     "health": _health,
     "config": _config,
     "app": _app,
@@ -129,7 +137,7 @@ def _root(
 ) -> None:
     """Keeps Kubernetes clusters equal to git: one process, one YAML file of applications.
 
-    `run` is the daemon; `app` asks it. `config`, `render` and `health` need no daemon.
+    `run` is the daemon; `app` asks it. `config`, `render`, `health` and `diff PATH` need no daemon.
     """
     if show_version:
         from gitopsd.cli.version import version

@@ -101,6 +101,25 @@ def differing(comparison: Comparison) -> tuple[ObjectComparison, ...]:
     )
 
 
+def as_json(found: ObjectDifferences) -> JsonObject:
+    """One object's differences as the API tells them."""
+    item = found.item
+    side = item.desired or item.live
+    unknown = item.verdict in (Verdict.UNKNOWN, Verdict.UNDECIDED)
+    return {
+        "group": item.key.group,
+        "version": side.gvk.version if side is not None else "",
+        "kind": item.key.kind,
+        "namespace": item.key.namespace,
+        "name": item.key.name,
+        "sync": "Unknown" if unknown else "OutOfSync",
+        "difference": Verdict.UNKNOWN.value if unknown else item.verdict.value,
+        "message": item.error,
+        "fields": [_field_as_json(each) for each in found.fields],
+        "truncated": found.truncated,
+    }
+
+
 def owner_of(live: JsonObject, path: str) -> Owner | None:
     """Who set the field at `path`, or something in it: of several the last one that is not gitopsd."""
     field = _field(live, path)
@@ -112,6 +131,27 @@ def owner_of(live: JsonObject, path: str) -> Owner | None:
         return None
     last = entries[-1]
     return Owner(text(last, "manager"), text(last, "operation"), text(last, "time"), text(last, "subresource"))
+
+
+def _field_as_json(field: Difference) -> JsonObject:
+    owner = field.owner
+    return {
+        "path": field.path,
+        "desired": _shown_as_json(field.desired),
+        "live": _shown_as_json(field.live),
+        "owner": {
+            "manager": owner.manager,
+            "operation": owner.operation,
+            "time": owner.time,
+            "subresource": owner.subresource,
+        }
+        if owner is not None
+        else None,
+    }
+
+
+def _shown_as_json(shown: Shown) -> JsonObject:
+    return {"present": shown.present, "value": shown.value, "size": shown.size}
 
 
 def _whole(item: ObjectComparison, show: partial[Sequence[JsonObject]]) -> Difference:

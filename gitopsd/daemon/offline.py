@@ -105,7 +105,7 @@ def render_path(
                 supplies=shop.supplies,
             )
 
-    return _ran(rendered)
+    return ran(rendered)
 
 
 def render_app(where: Setting, name: str) -> Rendered:
@@ -114,13 +114,13 @@ def render_app(where: Setting, name: str) -> Rendered:
     Asks its repositories, and no cluster. Blocks. Raises `SpecError` for a name that is not there and for an
     application that uses what gitopsd cannot honour, `SourceError`, `RenderError` and `PluginError`.
     """
-    return _ran(partial(_rendered, where, _found(where.config, name)))
+    return ran(partial(_rendered, where, application_named(where.config, name)))
 
 
 def render_source(where: Setting, source: Source, *, name: str, namespace: str = "") -> Rendered:
     """The manifests of a source that is fetched, as an application `name` would have them; raises as `render_app`."""
     spec = AppSpec(AppName(name), (source,), Destination(namespace=namespace))
-    return _ran(partial(_rendered, where, spec))
+    return ran(partial(_rendered, where, spec))
 
 
 async def _rendered(where: Setting, spec: AppSpec) -> Rendered:
@@ -184,11 +184,12 @@ def decrypt_values(where: Setting, file: str, content: bytes) -> bytes:
         async with _sops(where) as sops:
             return await sops.decrypt(spec, content, file, "yaml")
 
-    return _ran(decrypted)
+    return ran(decrypted)
 
 
-def _ran(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Run `work` in a loop of its own. A task group hands errors on in groups: here they come out as they were raised.
+def ran(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Run `work` in a loop of its own; blocks. A task group hands errors on in groups: here they come out as they were
+    raised.
 
     Where several things failed at once the first error of ours is raised, and the others go with it as notes.
     """
@@ -250,7 +251,8 @@ async def _renderers(
         yield plugins.renderers(pool, commands)
 
 
-def _found(config: Config | None, name: str) -> AppSpec:
+def application_named(config: Config | None, name: str) -> AppSpec:
+    """The application of the configuration. Raises `SpecError`, also for one that uses what cannot be honoured."""
     names = {str(spec.name): spec for spec in config.applications} if config else {}
     spec = names.get(name)
     if spec is None:

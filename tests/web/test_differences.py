@@ -10,6 +10,7 @@ import pytest
 
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare
+from gitopsd.core.difference import as_json, object_differences
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.live import LiveObject, Prediction
@@ -96,8 +97,10 @@ async def test_each_object_is_told_field_by_field(daemon: Daemon, local: httpx.A
 async def test_one_object_can_be_asked_for(daemon: Daemon, local: httpx.AsyncClient) -> None:
     deployment = drifted(a_deployment("web", replicas=5), a_deployment("web", replicas=3))
     missing = compare(want(a_config_map("settings")), live())
-    out_of_sync(daemon, together(deployment, missing))
+    both = together(deployment, missing)
+    out_of_sync(daemon, both)
     every = (await local.get(URL)).json()["items"]
+    assert every == [as_json(object_differences(item, both.rules)) for item in both.objects.values()], "one shape"
     assert [(item["kind"], item["difference"]) for item in every] == [
         ("Deployment", "changed"),
         ("ConfigMap", "missing"),
