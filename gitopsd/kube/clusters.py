@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -13,12 +14,14 @@ from anyio.abc import TaskStatus
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ClusterDown, SpecError
 from gitopsd.core.ids import ObjectKey
+from gitopsd.core.noise import unusable_rules
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
 from gitopsd.kube.material import IN_CLUSTER_SERVER
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess, Clusters, Connection
 
+_LOG: Final = logging.getLogger(__name__)
 # Argo CD's own name of the cluster that it runs in.
 IN_CLUSTER_NAME: Final = "in-cluster"
 
@@ -45,7 +48,7 @@ class KubeClusters(AsyncContextManagerMixin):
         self._accesses = tuple(accesses)
         self._clock = clock
         self._settings = settings
-        self._resources = resources or ResourceSettings()
+        self._resources = ResourceSettings()
         self._on_request = on_request
         self._on_warning = on_warning
         self._on_connection = on_connection
@@ -71,6 +74,9 @@ class KubeClusters(AsyncContextManagerMixin):
 
     def customize(self, resources: ResourceSettings) -> None:
         """Have all clusters, also those that come later, go by these settings of kinds."""
+        if resources.ignore_updates != self._resources.ignore_updates:
+            for warning in unusable_rules(resources):
+                _LOG.warning("%s", warning)
         self._resources = resources
         for cluster, _ in self._open.values():
             cluster.configure(resources)

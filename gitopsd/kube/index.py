@@ -18,6 +18,7 @@ from gitopsd.core.noise import Noise
 from gitopsd.core.tracking import mark
 from gitopsd.kube.news import News
 from gitopsd.kube.objects import Seen, live_object, look, reduced
+from gitopsd.kube.places import Places
 from gitopsd.kube.strangers import Strangers, place
 from gitopsd.ports.cluster import ObjectListener
 
@@ -59,11 +60,11 @@ class Index:
         self._news = News(noise or Noise())
         self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
         self._strangers = Strangers()
-        self._listed: dict[tuple[GroupKind, str], set[str]] = {}
+        self._listed: dict[tuple[GroupKind, str], Places] = {}
         self._by_app: dict[str, dict[ObjectKey, None]] = {}
         self._by_uid: dict[str, ObjectKey] = {}
         self._children: dict[str, dict[ObjectKey, None]] = {}
-        self._wanted: dict[ObjectKey, set[AppName]] = {}
+        self._wanted: dict[ObjectKey, tuple[AppName, ...]] = {}
         self._wants: dict[AppName, frozenset[ObjectKey]] = {}
         self._reduced: set[ObjectKey] = set()
         self._held: dict[ObjectKey, _Held] = {}
@@ -90,8 +91,10 @@ class Index:
             self._wants[app] = wanted
         else:
             self._wants.pop(app, None)
+        alone = (app,)
         for key in wanted - before:
-            self._wanted.setdefault(key, set()).add(app)
+            others = self._wanted.get(key)
+            self._wanted[key] = alone if others is None else (*others, app)
         for key in before - wanted:
             self._unwant(key, app)
         return self.unread(wanted)
@@ -143,12 +146,13 @@ class Index:
 
     def begin(self, kind: GroupKind, namespace: str = "") -> None:
         """A list of `kind` (in `namespace` only) begins: whatever `put` does not name until `end` is gone."""
-        self._listed[kind, namespace] = set()
+        self._listed[kind, namespace] = Places()
+        self._strangers.open(kind, namespace)
         self._objects.setdefault(kind, {})
 
     def end(self, kind: GroupKind, namespace: str = "") -> Apps:
         """The list is complete. Gives the applications of what is gone."""
-        listed = self._listed.pop((kind, namespace), set())
+        listed = self._listed.pop((kind, namespace), Places())
         here = [key for key in self._objects.get(kind, {}) if namespace in ("", key.namespace)]
         self._strangers.keep(kind, listed, namespace)
         return _NOBODY.union(*[self._drop(key, ()) for key in here if place(key) not in listed])
@@ -238,7 +242,7 @@ class Index:
             live = live_object(seen, gvk, raw)
         elif any(owner in self._by_uid for owner in seen.owners):
             live = live_object(seen, gvk, reduced(body, gvk))
-            self._reduced.add(seen.key)
+            self._reduced.add(live.key)
         else:
             self._strangers.add(seen.key, seen.owners)
             if before is not None:
@@ -302,10 +306,10 @@ class Index:
                 self._review(key)
 
     def _unwant(self, key: ObjectKey, app: AppName) -> None:
-        apps = self._wanted.get(key, set())
-        apps.discard(app)
-        if not apps:
-            self._wanted.pop(key, None)
+        others = tuple(other for other in self._wanted.pop(key, ()) if other != app)
+        if others:
+            self._wanted[key] = others
+        else:
             self._review(key)
 
     def _review(self, key: ObjectKey) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -61,14 +62,15 @@ def look(body: JsonObject, group: str, kind: str, tracking: Tracking = BY_ANNOTA
 
 
 def live_object(seen: Seen, gvk: GVK, raw: bytes) -> LiveObject:
-    """The object with all that it has."""
+    """The object with all that it has. Names that many objects share are kept once."""
+    group, kind, namespace, name = seen.key
     return LiveObject(
-        key=seen.key,
+        key=ObjectKey(group, kind, sys.intern(namespace), name),
         gvk=gvk,
         uid=seen.uid,
         resource_version=seen.resource_version,
         document=Document(raw, orjson.loads),
-        owner=seen.mark,
+        owner=sys.intern(seen.mark),
         copied=seen.copied,
         foreign=seen.foreign,
         owner_uids=seen.owner_uids,
@@ -95,12 +97,17 @@ def reduced(body: JsonObject, gvk: GVK) -> bytes:
     for part in ("status", "revision"):
         if part in body:
             small[part] = body[part]
-    return orjson.dumps(small)
+    return _compact(small)
 
 
 def with_type(item: JsonObject, gvk: GVK) -> bytes:
     """An item of a list answer, which has no `apiVersion` and `kind` of its own for built-in kinds."""
-    return orjson.dumps({"apiVersion": gvk.api_version, "kind": gvk.kind, **item})
+    return _compact({"apiVersion": gvk.api_version, "kind": gvk.kind, **item})
+
+
+def _compact(body: JsonObject) -> bytes:
+    """As JSON in no more memory than it takes: what orjson gives lies in a buffer of at least 4,096 bytes."""
+    return bytes(memoryview(orjson.dumps(body)))
 
 
 def _pod_spec(spec: JsonObject) -> Mapping[str, JsonValue]:

@@ -1,67 +1,114 @@
-"""Objects of watched kinds that no application cares for: their names, and whose children they are."""
+"""Objects of watched kinds that no application cares for: that they exist, and whose children they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.kube.places import Places
+
+_SEPARATOR: Final = b"\n"
+_EVERYWHERE: Final = ""
 
 
 class Strangers:
-    """Some 150 bytes for each, 100 more if another object owns it."""
+    """Some 16 bytes for each, and those of its name and 100 more if another object owns it: of these the names are
+    kept, since they have to be read once their owner matters.
+    """
 
     def __init__(self) -> None:
-        self._places: dict[GroupKind, set[str]] = {}
-        self._orphans: dict[GroupKind, dict[bytes, tuple[str, ...]]] = {}
+        self._rooms: dict[GroupKind, dict[str, _Room]] = {}
 
     def __contains__(self, key: ObjectKey) -> bool:
-        return place(key) in self._places.get(key.group_kind, ())
+        room = self._room(key)
+        return room is not None and place(key) in room.places
 
     def count(self, kind: GroupKind) -> int:
         """How many of a kind there are."""
-        return len(self._places.get(kind, ()))
+        return sum(len(room.places) for room in self._rooms.get(kind, {}).values())
 
-    def add(self, key: ObjectKey, owner_uids: Iterable[str]) -> None:
-        """`key` exists, and is a child of these owners, none of which is known."""
+    def add(self, key: ObjectKey, owners: Iterable[str]) -> None:
+        """`key`, of a kind that is watched, exists, and is a child of these owners, none of which is known."""
+        room = self._room(key)
+        if room is None:
+            return
         where = place(key)
-        self._places.setdefault(key.group_kind, set()).add(where)
-        for uid in owner_uids:
-            orphans = self._orphans.setdefault(key.group_kind, {})
-            packed = _packed(uid)
-            siblings = orphans.get(packed, ())
-            if where not in siblings:
-                orphans[packed] = (*siblings, where)
+        room.places.add(where)
+        for owner in owners:
+            room.adopt(_number(owner), where.encode())
 
-    def discard(self, key: ObjectKey, owner_uids: Iterable[str]) -> None:
+    def discard(self, key: ObjectKey, owners: Iterable[str]) -> None:
         """`key` is gone, or no stranger any more."""
+        room = self._room(key)
+        if room is None:
+            return
         where = place(key)
-        self._places.get(key.group_kind, set()).discard(where)
-        orphans = self._orphans.get(key.group_kind)
-        for uid in owner_uids if orphans else ():
-            _remove(orphans, _packed(uid), where)
+        room.places.discard(where)
+        for owner in owners if room.children else ():
+            room.part(_number(owner), where.encode())
 
-    def orphans(self, uid: str) -> Iterator[ObjectKey]:
-        """The strangers that `uid` owns."""
-        packed = _packed(uid)
-        for kind, orphans in self._orphans.items():
-            for where in orphans.get(packed, ()):
-                namespace, _, name = where.rpartition("/")
-                yield ObjectKey(kind.group, kind.kind, namespace, name)
+    def orphans(self, owner: str) -> Iterator[ObjectKey]:
+        """The strangers that `owner` owns, and once in a long while one of somebody else's."""
+        number = _number(owner)
+        for kind, rooms in self._rooms.items():
+            for room in rooms.values():
+                for packed in room.children.get(number, b"").split(_SEPARATOR):
+                    if packed:
+                        namespace, _, name = packed.decode().rpartition("/")
+                        yield ObjectKey(kind.group, kind.kind, namespace, name)
 
-    def keep(self, kind: GroupKind, places: Iterable[str], namespace: str = "") -> None:
+    def open(self, kind: GroupKind, namespace: str = _EVERYWHERE) -> None:
+        """This kind is watched, in this namespace or everywhere."""
+        self._rooms.setdefault(kind, {}).setdefault(namespace, _Room())
+
+    def keep(self, kind: GroupKind, places: Places, namespace: str = _EVERYWHERE) -> None:
         """Of this kind (in this namespace) only those at `places` still exist."""
-        known = self._places.get(kind, set())
-        kept = known.intersection(places)
-        if namespace:
-            kept.update(where for where in known if not where.startswith(f"{namespace}/"))
-        self._places[kind] = kept
-        packed = {uid: tuple(p for p in group if p in kept) for uid, group in self._orphans.get(kind, {}).items()}
-        self._orphans[kind] = {uid: group for uid, group in packed.items() if group}
+        room = self._rooms.get(kind, {}).get(namespace)
+        if room is not None:
+            room.keep(places)
 
     def close(self, kind: GroupKind) -> None:
         """Nobody watches this kind any more."""
-        self._places.pop(kind, None)
-        self._orphans.pop(kind, None)
+        self._rooms.pop(kind, None)
+
+    def _room(self, key: ObjectKey) -> _Room | None:
+        rooms = self._rooms.get(key.group_kind)
+        if rooms is None:
+            return None
+        return rooms.get(_EVERYWHERE) or rooms.get(key.namespace)
+
+
+class _Room:
+    """The strangers of one kind that one watch sees. `children`: owner → the places of what it owns, line by line."""
+
+    __slots__ = ("children", "places")
+
+    def __init__(self) -> None:
+        self.places = Places()
+        self.children: dict[int, bytes] = {}
+
+    def adopt(self, owner: int, where: bytes) -> None:
+        known = self.children.get(owner)
+        if known is None:
+            self.children[owner] = where
+        elif where not in known.split(_SEPARATOR):
+            self.children[owner] = known + _SEPARATOR + where
+
+    def part(self, owner: int, where: bytes) -> None:
+        left = [other for other in self.children.get(owner, b"").split(_SEPARATOR) if other and other != where]
+        self._replace(owner, left)
+
+    def keep(self, places: Places) -> None:
+        self.places.keep(places)
+        for owner, packed in list(self.children.items()):
+            self._replace(owner, [where for where in packed.split(_SEPARATOR) if where.decode() in places])
+
+    def _replace(self, owner: int, left: list[bytes]) -> None:
+        if left:
+            self.children[owner] = _SEPARATOR.join(left)
+        else:
+            self.children.pop(owner, None)
 
 
 def place(key: ObjectKey) -> str:
@@ -69,18 +116,6 @@ def place(key: ObjectKey) -> str:
     return f"{key.namespace}/{key.name}" if key.namespace else key.name
 
 
-def _packed(uid: str) -> bytes:
-    try:
-        return bytes.fromhex(uid.replace("-", ""))
-    except ValueError:
-        return uid.encode()
-
-
-def _remove(orphans: dict[bytes, tuple[str, ...]] | None, uid: bytes, where: str) -> None:
-    if orphans is None or uid not in orphans:
-        return
-    siblings = tuple(sibling for sibling in orphans[uid] if sibling != where)
-    if siblings:
-        orphans[uid] = siblings
-    else:
-        del orphans[uid]
+def _number(owner: str) -> int:
+    """60 bits, which take two digits of Python's. Two owners of one number cost a read too many."""
+    return hash(owner) & 0xFFF_FFFF_FFFF_FFFF

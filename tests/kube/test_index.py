@@ -1,20 +1,26 @@
 """The index against a model that keeps everything and computes each answer from scratch."""
 
 import tracemalloc
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitopsd.core.annotations import TRACKING_ID, tracking_id
+from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.document import canonical
 from gitopsd.core.ids import GVK, AppName, ObjectKey
+from gitopsd.core.ignore import IgnoreRule, KindPattern
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
-from gitopsd.kube.index import Index, is_newer
+from gitopsd.core.live import is_newer
+from gitopsd.core.noise import Noise
+from gitopsd.kube.index import Index
 from gitopsd.kube.lines import LineSplitter
-from gitopsd.kube.objects import from_raw
+from gitopsd.kube.objects import from_raw, reduced, with_type
+from gitopsd.kube.places import Places
 
 KINDS = (GVK("apps", "v1", "Deployment"), GVK("apps", "v1", "ReplicaSet"), GVK("", "v1", "Pod"))
 NAMES = ("a", "b")
@@ -239,21 +245,111 @@ def test_an_object_that_was_deleted_under_our_apply_does_not_come_back() -> None
     assert world.index.get(thing.key) is None
 
 
-def test_strangers_cost_little() -> None:
-    """At most 200 bytes for each object of a watched kind that is nobody's, whatever its size."""
+STRANGERS = 20_000
 
+
+def a_stranger(number: int) -> JsonObject:
+    return {"name": f"settings-{number:06d}", "namespace": "default"}
+
+
+def a_strange_pod(number: int) -> JsonObject:
+    """Return the only pod of a ReplicaSet, with names as long as they really are."""
+    owner: JsonObject = {"kind": "ReplicaSet", "uid": f"20000000-0000-0000-0000-{number:012d}"}
+    name, namespace = f"payments-gateway-7d8f9c6b5d-{number:05d}", f"team-payments-{number % 50}"
+    return {"name": name, "namespace": namespace, "ownerReferences": [owner]}
+
+
+@pytest.mark.parametrize(("kind", "metadata", "most"), [("ConfigMap", a_stranger, 30), ("Pod", a_strange_pod, 200)])
+def test_strangers_cost_little(kind: str, metadata: Callable[[int], JsonObject], most: int) -> None:
+    """At most 200 bytes for each object of a watched kind that is nobody's, whatever its size."""
     index = Index()
-    kind = GVK("", "v1", "ConfigMap")
-    index.begin(kind.group_kind)
+    gvk = GVK("", "v1", kind)
+    index.begin(gvk.group_kind)
     tracemalloc.start()
-    for number in range(5_000):
-        metadata = {"name": f"settings-{number:06d}", "namespace": "default", "resourceVersion": str(number)}
-        body = {"metadata": {**metadata, "uid": f"00000000-0000-0000-0000-{number:012d}"}, "data": {"a": "x" * 2_000}}
-        index.put(orjson.dumps(body), body, kind)
-    index.end(kind.group_kind)
+    for number in range(STRANGERS):
+        server = {"uid": f"10000000-0000-0000-0000-{number:012d}", "resourceVersion": str(number)}
+        raw = orjson.dumps({"metadata": {**metadata(number), **server}, "spec": {"a": "x" * 2_000}})
+        index.put(raw, orjson.loads(raw), gvk)
+    index.end(gvk.group_kind)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert used / 5_000 <= 200
+    assert used / STRANGERS <= most
+
+
+def test_a_child_takes_no_more_memory_than_its_bytes() -> None:
+    pod: JsonObject = {"metadata": {"name": "web-1", "namespace": "default"}, "spec": {"containers": [{"name": "web"}]}}
+    for kept in (reduced(pod, GVK("", "v1", "Pod")), with_type(pod, GVK("", "v1", "Pod"))):
+        tracemalloc.start()
+        copies = [reduced(pod, GVK("", "v1", "Pod")) for _ in range(100)]
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert used / len(copies) < len(kept) + 300
+
+
+NAMES_OF_PLACES = st.text(alphabet="abcdef", max_size=3)
+
+
+@given(st.lists(st.tuples(st.sampled_from(("add", "discard", "keep")), NAMES_OF_PLACES), max_size=200))
+def test_places_are_a_set(steps: list[tuple[str, str]]) -> None:
+    places, model = Places(), set[str]()
+    for step, name in steps:
+        if step == "add":
+            places.add(name)
+            model.add(name)
+        elif step == "discard":
+            places.discard(name)
+            model.discard(name)
+        else:
+            others, kept = Places(), {other for other in model if other < name}
+            for other in (*kept, "never there"):
+                others.add(other)
+            places.keep(others)
+            model = kept
+        assert len(places) == len(model)
+        assert all(other in places for other in model)
+        assert name in places or name not in model
+
+
+def an_event(version: int, data: str = "a", **metadata: JsonValue) -> JsonObject:
+    found: JsonObject = {"name": "a", "namespace": "default", "uid": "u1", "resourceVersion": str(version), **metadata}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": found, "data": {"key": data}}
+
+
+def test_an_event_that_says_nothing_new_is_kept_and_wakes_nobody() -> None:
+    index, shop, kind = Index(), APPS[0], GVK("", "v1", "ConfigMap")
+    key = ObjectKey("", "ConfigMap", "default", "a")
+    index.begin(kind.group_kind)
+    index.end(kind.group_kind)
+    index.want(shop, [key])
+
+    def put(body: JsonObject) -> frozenset[AppName]:
+        return index.put(canonical(body), body, kind)
+
+    assert put(an_event(1)) == {shop}
+    leader: JsonObject = {"control-plane.alpha.kubernetes.io/leader": "me"}
+    assert put(an_event(2, managedFields=[{"time": "now"}])) == frozenset()
+    assert put(an_event(3, annotations=leader)) == frozenset()
+    assert put(an_event(4, annotations={**leader, "control-plane.alpha.kubernetes.io/leader": "you"})) == frozenset()
+    live = index.get(key)
+    assert live is not None
+    assert live.resource_version == "4"
+    assert put(an_event(5, data="b")) == {shop}
+    assert index.remove(an_event(6, data="b"), kind) == {shop}
+    assert put(an_event(7, data="b")) == {shop}
+
+
+def test_other_rules_for_what_is_news_count_at_once() -> None:
+    index, kind = Index(), GVK("", "v1", "ConfigMap")
+    index.begin(kind.group_kind)
+    index.end(kind.group_kind)
+    index.want(APPS[0], [ObjectKey("", "ConfigMap", "default", "a")])
+    for version, data in enumerate("ab"):
+        body = an_event(version, data)
+        assert index.put(canonical(body), body, kind) == {APPS[0]}
+    rule = IgnoreRule(KindPattern("", "*"), paths=(("data", "key"),))
+    index.quiet(Noise(ResourceSettings(ignore_updates=(rule,))))
+    body = an_event(9, "c")
+    assert index.put(canonical(body), body, kind) == frozenset()
 
 
 def test_versions_are_compared_as_numbers_where_they_are() -> None:
