@@ -21,6 +21,7 @@ Examples:
   gitopsd run --config gitopsd.yaml --once     sync everything once, for CI
   gitopsd app list                             what does the daemon keep, and how is it?
   gitopsd app get guestbook                    why is it so?
+  gitopsd tree guestbook                       what is below its objects?
   gitopsd repo list                            can its repositories be reached?
   gitopsd cluster list                         do its clusters answer?
   gitopsd render ./guestbook                   what would be applied?
@@ -74,6 +75,12 @@ def _health(tree: typer.Typer) -> None:
     tree.command()(health)
 
 
+def _tree(tree: typer.Typer) -> None:
+    from gitopsd.cli.tree_command import tree as tree_command
+
+    tree.command("tree")(tree_command)
+
+
 def _version(tree: typer.Typer) -> None:
     from gitopsd.cli.version import version
 
@@ -113,6 +120,7 @@ _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "app": _app,
     "repo": _repo,
     "cluster": _cluster,
+    "tree": _tree,
     "version": _version,
 }
 

@@ -51,7 +51,7 @@ def _items(key: ObjectKey, body: JsonObject) -> Iterator[tuple[str, str]]:
         case "autoscaling", "HorizontalPodAutoscaler":
             now = integer(body, "status", "currentReplicas")
             least = integer(body, "spec", "minReplicas", default=1)
-            yield "Replicas", f"{now} ({least} to {integer(body, 'spec', 'maxReplicas')})"
+            yield "Scale", f"{now} ({least} to {integer(body, 'spec', 'maxReplicas')})"
         case _:
             pass
 

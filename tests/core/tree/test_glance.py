@@ -142,7 +142,7 @@ def test_a_pod_tells_node_containers_restarts_and_how_it_ended_last() -> None:
                 spec={"maxReplicas": 5},
                 status={"currentReplicas": 2},
             ),
-            {"Replicas": "2 (1 to 5)"},
+            {"Scale": "2 (1 to 5)"},
         ),
         (live("ConfigMap", "c", data={"key": "value"}), {}),
         (live("Service", "odd", spec=7, status=[], revision="x"), {"Type": "ClusterIP"}),
