@@ -29,7 +29,7 @@ _TOO_NEW: Final = "Too large resource version"
 # A server that is busy for a moment (the storage of a new kind is "(re)initializing") is no news to anybody.
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _STUMBLES: Final = 4
-_DENIED: Final = frozenset({401, 403, 404, 405})
+_DENIED: Final = frozenset({403, 404, 405})
 
 
 class Sink(Protocol):

@@ -203,6 +203,8 @@ class KubeHttp:
         try:
             if response.status != 200:
                 self._doubt_credentials(response.status)
+                if response.status == 401:
+                    self._on_unreachable(None)
                 raise refused(Asked(self.cluster, "watch", kind), await self._read(response))
             yield self._lines(response)
         finally:
