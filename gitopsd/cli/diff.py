@@ -192,7 +192,7 @@ def _compared_application(app: str, config: str, context: str, cluster: str) -> 
     spec = application_named(where.config, app)
     place = _place(where, context, cluster)
     if place is None and where.config is not None:
-        place = by_destination(where.config, spec)
+        place = by_destination(os.environ, where.config, spec.destination)
     if place is None:
         raise BadInputError("no cluster is named", hint="--cluster NAME")
     over = waiting(f"rendering {app} and asking the cluster")
@@ -271,8 +271,11 @@ def _with_target(where: Setting, place: Place) -> Setting:
 
 def _place(where: Setting, context: str, cluster: str) -> Place | None:
     """The cluster that was named; None if none was."""
-    from gitopsd.daemon.compared import by_context, by_name
+    from gitopsd.core.app import Destination
+    from gitopsd.daemon.compared import by_context, by_destination
 
     if context:
         return by_context(os.environ, context, where.config)
-    return by_name(where.config, cluster) if cluster and where.config is not None else None
+    if cluster and where.config is not None:
+        return by_destination(os.environ, where.config, Destination(name=cluster))
+    return None

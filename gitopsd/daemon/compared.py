@@ -31,6 +31,7 @@ from gitopsd.core.manifest import Desired, DesiredObject, Manifest
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.tracking import INSTALLATION_ID
 from gitopsd.daemon.clock import SystemClock
+from gitopsd.daemon.judging import Judging
 from gitopsd.daemon.offline import ran
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
@@ -38,17 +39,21 @@ from gitopsd.kube.objects import from_raw
 from gitopsd.kube.refusal import concerns_all
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.renderer import RenderTarget
+from gitopsd.render.engine import locate
 
 _READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which cluster: one of `accesses`, as a `destination` finds it. `resources` is what is said of kinds."""
+    """Which cluster: one of `accesses`, as a `destination` finds it. `resources` is what is said of kinds; `engine` is
+    the program that evaluates jq expressions, None if there is none.
+    """
 
     accesses: tuple[ClusterAccess, ...]
     destination: Destination
     resources: ResourceSettings = field(default_factory=ResourceSettings)
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +70,13 @@ def by_context(environ: Mapping[str, str], context: str, config: Config | None) 
     named = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     kubeconfig = next(iter(named), os.path.expanduser("~/.kube/config"))
     access = ClusterAccess(context or "of the kubeconfig", kubeconfig=kubeconfig, context=context)
-    return Place((access,), Destination(name=access.name), _resources(config))
+    resources = config.resources if config is not None else ResourceSettings()
+    return Place((access,), Destination(name=access.name), resources, _engine(config, environ))
 
 
-def by_name(config: Config, name: str) -> Place:
-    """A cluster of the configuration."""
-    return Place(config.clusters, Destination(name=name), config.resources)
-
-
-def by_destination(config: Config, spec: AppSpec) -> Place:
-    """Where an application of the configuration goes."""
-    return Place(config.clusters, spec.destination, config.resources)
+def by_destination(environ: Mapping[str, str], config: Config, destination: Destination) -> Place:
+    """A cluster of the configuration, as an application names it."""
+    return Place(config.clusters, destination, config.resources, _engine(config, environ))
 
 
 def find_target(place: Place) -> RenderTarget:
@@ -121,7 +122,9 @@ async def _compared(place: Place, spec: AppSpec, manifests: Sequence[Manifest], 
             _marked_as(one, live.objects.get(one.key), tracking, own=by_application) for one in wanted.objects
         )
         rules = CompareRules.of(place.resources, spec.ignore_differences)
-        comparison = await Comparer(rules, cluster.predict).compare(replace(wanted, objects=objects), live)
+        async with Judging(place.engine, ResourceSettings(), ()) as judging:
+            comparer = Comparer(rules, cluster.predict, judging.expressions)
+            comparison = await comparer.compare(replace(wanted, objects=objects), live)
         masked = place.resources.mask_annotations
         return await anyio.to_thread.run_sync(_told, comparison, masked, warnings)
 
@@ -202,5 +205,5 @@ async def _cluster(place: Place) -> AsyncGenerator[KubeCluster]:
         yield clusters.find(server=place.destination.server, name=place.destination.name)
 
 
-def _resources(config: Config | None) -> ResourceSettings:
-    return config.resources if config is not None else ResourceSettings()
+def _engine(config: Config | None, environ: Mapping[str, str]) -> str | None:
+    return locate(config.render.engine if config is not None else "", environ)

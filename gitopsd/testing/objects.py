@@ -6,8 +6,10 @@ import itertools
 from copy import deepcopy
 from typing import Any, Final
 
+from gitopsd.core.adoption import migrated
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.ownership import FIELD_MANAGER
 from gitopsd.testing import field_ownership as fields
 from gitopsd.testing.field_ownership import Body
@@ -42,6 +44,14 @@ class Objects:
         entry = _entry(FIELD_MANAGER, "Apply", gvk.api_version, owned)
         after["metadata"]["managedFields"] = [entry, *(one for one in kept if one["fieldsV1"])]
         return self._numbered(before, after)
+
+    def adopt(self, desired: DesiredObject) -> None:
+        """What `desired.adopts` own of the object is gitopsd's from now on, unless it applied it before."""
+        body = self.bodies.get(desired.key)
+        entries = migrated(body, desired.adopts, desired.gvk.api_version) if body is not None else None
+        if body is not None and entries is not None:
+            metadata = {**body["metadata"], "managedFields": [dict(entry) for entry in entries]}
+            self.bodies[desired.key] = self._numbered(body, {**body, "metadata": metadata})
 
     def edited(self, key: ObjectKey, changed: Body) -> Body:
         """The object after somebody else replaced it by `changed`; what they touched is theirs now."""

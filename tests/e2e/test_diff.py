@@ -120,20 +120,23 @@ async def test_a_file_and_a_folder_of_what_an_application_tracks_are_compared_wi
 
 
 async def test_an_application_is_compared_without_its_daemon(world: World) -> None:
-    world.commit({"app/all.yaml": f"{config_map('one')}\n---\n{config_map('two')}"})
-    world.application("app")
+    noisy = {"kind": "ConfigMap", "name": "noisy", "jqPathExpressions": [".data.key"]}
+    world.commit({"app/all.yaml": "\n---\n".join(map(config_map, ("one", "two", "noisy")))})
+    world.application("app", ignoreDifferences=[noisy])
     namespace = world.full("app")
     async with world.daemon() as daemon:
         await daemon.until("app", synced)
+    await world.cluster.patch(namespace, "configmaps/noisy", {"data": {"key": "of a controller"}})
     ask = ("diff", "--app", namespace, "--config", "gitopsd.yaml")
     done = await gitopsd(world, *ask)
     assert (done.returncode, done.stdout) == (0, b""), done.stdout + done.stderr
     writes = await world.cluster.writes(world.user)
-    world.commit({"app/all.yaml": config_map("one", "changed")})
+    world.commit({"app/all.yaml": "\n---\n".join((config_map("one", "changed"), config_map("noisy")))})
     done = await gitopsd(world, *ask)
     assert done.returncode == 1, done.stderr
     assert f"ConfigMap {namespace}/two   OutOfSync   in the cluster, and no longer in git" in done.stdout.decode()
-    assert "data.key" in done.stdout.decode()
+    assert "data.key   " in done.stdout.decode()
+    assert "noisy" not in done.stdout.decode()
     assert await world.cluster.writes(world.user) == writes
 
 
@@ -163,3 +166,20 @@ async def test_what_argo_cd_left_behind_is_shown_and_goes_with_the_first_sync(wo
     found = await world.cluster.get(namespace, "configmaps/one")
     assert found["data"] == {"key": "1"}
     assert LAST_APPLIED not in found["metadata"]["annotations"]
+
+
+async def test_S5_a_secret_that_is_invalid_is_refused_without_its_values(world: World) -> None:
+    """S4 too: the API server quotes what it refuses."""
+    namespace = world.full("folder")
+    await world.cluster.namespace(namespace)
+    there = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "data": {"password": CANARY}}
+    await world.cluster.create(namespace, "secrets", there)
+    (world.folder / "login.yaml").write_text(yaml.safe_dump({**there, "data": {"password": "no-base64-CANARY!"}}))
+    world.environ["KUBECONFIG"] = str(world.kubeconfig)
+    for more in ((), ("-o", "json")):
+        done = await gitopsd(world, "diff", "login.yaml", "-n", namespace, *more)
+        told = done.stdout.decode() + done.stderr.decode()
+        assert done.returncode == 2, told
+        assert "login" in told
+        assert "CANARY" not in told
+        assert CANARY not in told
