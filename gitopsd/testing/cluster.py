@@ -263,6 +263,7 @@ class FakeCluster:
         self._server.admit(desired)
         self.writes.append(Write("apply", desired.key, user=user))
         before = self._concerned(desired.key)
+        self._objects.adopt(desired)
         self._keep(desired.key, self._objects.applied(desired.key, desired.document.body(), desired.gvk), tell=False)
         live = self._server.live(desired.key)
         self._tell((before | self._concerned(desired.key)) - {AppName(permit.app), live.owner})
