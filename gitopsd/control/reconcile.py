@@ -6,8 +6,8 @@ Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
@@ -35,6 +35,7 @@ from gitopsd.core.errors import SpecError
 from gitopsd.core.findings import Shared, finds_something, reasons_unknown, shared_objects, unused
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.normalize import CompareRules
@@ -56,7 +57,7 @@ class Adapters:
 
     `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
     the passes that work on one cluster; `timing` says for how long verdicts on health stand, `resources` how kinds are
-    compared.
+    compared. `used_ignores` takes the rules of the system that found something to ignore.
     """
 
     renderer: Renderer
@@ -68,6 +69,7 @@ class Adapters:
     self_heal: Callable[[], Backoff] = lambda: SELF_HEAL
     timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
     resources: Callable[[], ResourceSettings] = ResourceSettings
+    used_ignores: set[IgnoreRule] = field(default_factory=set)
     expressions: FieldExpressions | None = None
     projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
 
@@ -177,7 +179,8 @@ async def look(
     )
     if comparison is not before:
         app.shared = shared_objects(app.spec, comparison)
-        await _look_for_use(app, before)
+        await _look_for_use(app, before, app.spec.ignore_differences, app.used_ignores)
+        await _look_for_use(app, before, adapters.resources().ignore_differences, adapters.used_ignores)
     conditions = (*_conditions(app, wanted, comparison), *warnings)
     return View(wanted, namespace, live, comparison, conditions, warnings)
 
@@ -315,13 +318,15 @@ def _predict(app: Application, cluster: Cluster, adapters: Adapters) -> Predict:
     return partial(cluster.predict, impersonate=account)
 
 
-async def _look_for_use(app: Application, before: Comparison) -> None:
-    """Note which of the application's rules found something in what is new of its comparison."""
-    rules = [rule for rule in app.spec.ignore_differences if rule not in app.used_ignores]
+async def _look_for_use(
+    app: Application, before: Comparison, rules: Sequence[IgnoreRule], used: set[IgnoreRule]
+) -> None:
+    """Add to `used` those of `rules` that find something in what is new of the application's comparison."""
+    rules = [rule for rule in rules if rule not in used]
     for key, item in app.comparison.objects.items() if rules else ():
-        fitting = [rule for rule in rules if rule.fits(key) and rule not in app.used_ignores]
+        fitting = [rule for rule in rules if rule not in used and rule.fits(key)]
         if fitting and before.objects.get(key) is not item:
-            app.used_ignores.update(rule for rule in fitting if finds_something(rule, item))
+            used.update(rule for rule in fitting if finds_something(rule, item))
             await anyio.lowlevel.checkpoint()
 
 

@@ -26,9 +26,11 @@ from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, next_attempt
 from gitopsd.core.errors import ClusterDown, GitopsdError, SpecError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
+from gitopsd.core.findings import unused
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import AppName
+from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
 from gitopsd.core.project import ONLY_DEFAULT, Projects
@@ -109,6 +111,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._self_heal = settings.self_heal
         self._timing = settings.timing
         self._resources = settings.resources
+        self._used_ignores: set[IgnoreRule] = set()
         self._projects = settings.projects
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
         self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
@@ -129,6 +132,7 @@ class Supervisor(AsyncContextManagerMixin):
             self_heal=lambda: self._self_heal,
             timing=lambda: self._timing,
             resources=lambda: self._resources,
+            used_ignores=self._used_ignores,
             expressions=world.expressions,
             projects=lambda: self._projects,
         )
@@ -241,6 +245,13 @@ class Supervisor(AsyncContextManagerMixin):
     def unseen(self) -> int:
         """How many applications have not been looked at since the start; those in error count as seen."""
         return sum(not app.looked and not self.resting(name) for name, app in self._applications.items())
+
+    def unused_ignores(self) -> tuple[str, ...]:
+        """A sentence for each ignoreDifferences of all applications that found nothing in any of them; none while there
+        are applications that were not looked at.
+        """
+        rules = [rule for rule in self._resources.ignore_differences if rule not in self._used_ignores]
+        return () if self.unseen() else unused(rules)
 
     def children(self, name: AppName) -> Sequence[LiveObject]:
         """Live objects below those that the application manages; none while its cluster was not looked at."""

@@ -51,12 +51,14 @@ def finds_something(rule: IgnoreRule, item: ObjectComparison) -> bool:
     return any(any(_named(rule, body)) or not managers.isdisjoint(_managers(body)) for body in sides)
 
 
-def unused(rules: Iterable[IgnoreRule], comparison: Comparison) -> tuple[str, ...]:
-    """A sentence for each of these rules, of which none has found a field."""
+def unused(rules: Iterable[IgnoreRule], comparison: Comparison | None = None) -> tuple[str, ...]:
+    """A sentence for each of these rules, which found nothing in `comparison` (None: in any application)."""
     return tuple(f"{rule.position}: ignoreDifferences of {rule.kinds}: {_why(rule, comparison)}" for rule in rules)
 
 
-def _why(rule: IgnoreRule, comparison: Comparison) -> str:
+def _why(rule: IgnoreRule, comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "no application has such a field"
     if any(rule.fits(key) for key in comparison.objects):
         return "no object that it means has such a field"
     return "the application has no such object"

@@ -61,6 +61,7 @@ class Daemon(AsyncContextManagerMixin):
         self._supervisor: Supervisor | None = None
         self._address: Address | None = None
         self._store_error = ""
+        self._unused: set[str] = set()
         for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
             self.bus.subscribe(subscriber)
 
@@ -211,14 +212,22 @@ class Daemon(AsyncContextManagerMixin):
             _log.error("status not saved; it is tried again until it is", error=str(error))
 
     async def _keep_house(self) -> None:
-        """Now and then forget snapshots and mirrors that nobody uses any more."""
+        """Now and then forget snapshots and mirrors that nobody uses any more, and tell of rules that nobody needs."""
         while True:
             await anyio.sleep(_KEEP_SECONDS + self.clock.jitter(_KEEP_SECONDS))
             if self._rooms is not None and self._supervisor is not None:
+                self._tell_unused(self._supervisor)
                 try:
                     await self._rooms.sources.keep(_together(self._supervisor.commits(), self._rooms.renderer.used()))
                 except GitopsdError as error:
                     _log.warning("old snapshots not removed", error=str(error))
+
+    def _tell_unused(self, supervisor: Supervisor) -> None:
+        """Each rule once."""
+        for rule in supervisor.unused_ignores():
+            if rule not in self._unused:
+                self._unused.add(rule)
+                _log.warning("a rule finds nothing to ignore in any application", rule=rule)
 
     async def _forget_removed(self, rooms: Rooms, remembered: Collection[AppName]) -> None:
         names = [name for name in remembered if name not in self.supervisor.applications()]

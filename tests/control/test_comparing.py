@@ -102,9 +102,21 @@ async def test_rules_of_the_system_count_as_those_of_the_application(world: Give
         scale(world, 3)
         await world.settle()
         assert world.status().sync is SyncCode.SYNCED
+        assert world.supervisor.unused_ignores() == ()
         world.supervisor.tune(replace(world.settings, resources=ResourceSettings()))
         await world.settle()
         assert world.status().sync is SyncCode.OUT_OF_SYNC
+
+
+async def test_a_rule_of_the_system_that_no_application_needs_is_named(world: GivenWorld) -> None:
+    rule = IgnoreRule(KindPattern("apps", "Deployment"), paths=(("spec", "absent"),))
+    resources = ResourceSettings(ignore_differences=(rule,))
+    world.settings = SupervisorSettings(interval=180, jitter=0, resources=resources)
+    world.git(a_deployment())
+    async with world.running(an_app()):
+        (told,) = world.supervisor.unused_ignores()
+        assert "apps/Deployment" in told
+        assert "no application" in told
 
 
 async def test_a_field_that_a_named_manager_owns_is_ignored(world: GivenWorld) -> None:
