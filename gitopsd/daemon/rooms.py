@@ -21,6 +21,7 @@ from gitopsd.core.project import Projects
 from gitopsd.daemon.artifact_limits import artifact_limits
 from gitopsd.daemon.childkinds import child_kinds
 from gitopsd.daemon.clusters import ClusterDirectory
+from gitopsd.daemon.judging import Judging
 from gitopsd.daemon.repositories import Repositories
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
@@ -65,6 +66,7 @@ class Rooms:
     store: SqliteStore
     repositories: Repositories
     sops: Sops
+    judging: Judging
 
 
 class OpenRooms(AsyncContextManagerMixin):
@@ -93,6 +95,7 @@ class OpenRooms(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Rooms]:
         config = self._config
+        self._plugins = load_plugins()
         async with (
             StateLock(Path(config.state_dir)) as lock,
             SqliteStore(lock, _unreadable) as store,
@@ -112,9 +115,10 @@ class OpenRooms(AsyncContextManagerMixin):
             ) as repositories,
             self._sops() as sops,
             self._renderer(sources, clusters, sops, repositories) as renderer,
+            self._judging() as judging,
         ):
             self._on_connected = directory.connected
-            yield Rooms(sources, renderer, clusters, directory, store, repositories, sops)
+            yield Rooms(sources, renderer, clusters, directory, store, repositories, sops, judging)
 
     @asynccontextmanager
     async def _sources(self) -> AsyncGenerator[AllSources]:
@@ -149,7 +153,7 @@ class OpenRooms(AsyncContextManagerMixin):
             look_up=_looking_up(clusters, self._projects) if config.render.helm_lookup else None,
             refusal=repositories.refusal,
         )
-        plugins = load_plugins()
+        plugins = self._plugins
         commands = CommandPlugins(config.plugins, str(Path(config.cache_dir) / "commands"))
         binary = locate(config.render.engine, self._environ)
         cache = RenderCache(
@@ -178,6 +182,10 @@ class OpenRooms(AsyncContextManagerMixin):
             yield self._render_room(
                 plugins.renderers(engine, commands), sources, cache, who=who, supplies=supplies, seeds=seeds
             )
+
+    def _judging(self) -> Judging:
+        engine = locate(self._config.render.engine, self._environ)
+        return Judging(engine, self._config.resources, self._plugins.health_checks())
 
     def _sops(self) -> Sops:
         program = locate_sops(self._environ)
