@@ -96,6 +96,11 @@ class Catalog:
         await self._load()
         return self._preferred.get(kind)
 
+    async def namespaced(self) -> tuple[Resource, ...]:
+        """Every kind whose objects are in namespaces and can be watched, at the preferred version."""
+        await self._load()
+        return tuple(item for item in self._preferred.values() if item.namespaced and item.watchable)
+
     async def api_versions(self) -> tuple[str, ...]:
         """`apps/v1` and `apps/v1/Deployment` of everything that is served, sorted.
 

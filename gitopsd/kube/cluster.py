@@ -22,7 +22,9 @@ from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.noise import Noise
+from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
+from gitopsd.core.tracking import mark
 from gitopsd.core.tree.kinds import ChildKinds, built_in_children
 from gitopsd.kube.adopt import Known
 from gitopsd.kube.answer import RequestMade
@@ -34,6 +36,7 @@ from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
 from gitopsd.kube.objects import live_object
+from gitopsd.kube.orphans import Orphans, Surroundings
 from gitopsd.kube.reader import Reader
 from gitopsd.kube.refusal import aggregated_api_down
 from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
@@ -124,6 +127,10 @@ class KubeCluster:
             namespaces=self._access.namespaces,
         )
         self._definitions = Definitions(source, self._catalog, self._on_kinds, self._group)
+        around = Surroundings(self._index.look, self._index.is_wanted, self._tracks, self.excluded)
+        self._orphans = Orphans(
+            source, self._catalog, around, self._notify, self._group, grace=self._settings.grace_seconds
+        )
         self._group.start_soon(self._link.run)
         return self
 
@@ -199,6 +206,8 @@ class KubeCluster:
         for kind in self._watches.kinds():
             if self.excluded(kind) or resources.tracking != before.tracking:
                 self._watches.close(kind)
+        if resources.tracking != before.tracking:
+            self._orphans.close()
         self._tell(frozenset(self._apps))
 
     async def repository_secrets(self, namespace: str) -> RepositorySecretsFound:
@@ -228,12 +237,26 @@ class KubeCluster:
         Raises `ClusterError` for the trouble of the whole cluster; kinds with a trouble of their own are `unreadable`.
         """
         await anyio.lowlevel.checkpoint()
-        self._apps.add(app)
+        if app not in self._apps:
+            self._apps.add(app)
+            self._orphans.turned(mark(app, self._resources.tracking))
         while True:
             configured = self._configured
             live = await self._live(app, keys, kinds)
             if configured == self._configured:  # else what was found may be half of it
                 return live
+
+    async def strays(self, app: AppName, namespace: str) -> Strays:
+        """What no application wants of the namespace's objects, as far as it is known by now. Raises `ClusterError`."""
+        if not namespace:
+            self._orphans.forget(app)
+            return Strays()
+        if self._access.namespaces and namespace not in self._access.namespaces:
+            raise self._not_looked_at(f"namespace {namespace}")
+        await self._link.require()
+        if self._sees_cluster:
+            self._definitions.start()
+        return await self._orphans.strays(app, namespace)
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Watched objects that one of `uids` owns, directly or through others: by owner references, or inferred."""
@@ -320,8 +343,10 @@ class KubeCluster:
         dropped = set(kinds)
         self._index.want(app, [key for key in self._index.wants(app) if key.group_kind not in dropped])
         self._watches.forget(app, dropped)
+        self._orphans.forget(app)
         if not self._watches.chosen_by(app):
             self._apps.discard(app)
+            self._orphans.turned(mark(app, self._resources.tracking))
             self._unreadable_below.pop(app, None)
 
     # ---- inside
@@ -341,7 +366,10 @@ class KubeCluster:
         asked = dict.fromkeys([*(gvk.group_kind for gvk in kinds), *(key.group_kind for key in keys)])
         wanted = [kind for kind in asked if not self.excluded(kind)]
         self._watches.need(app, wanted)
+        before = self._index.wants(app)
         self._index.want(app, keys)
+        if self._orphans.asking():
+            self._orphans.wants_changed(before ^ self._index.wants(app))
         await self._link.require()
         failed = await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
         if unread := self._index.unread(keys):
@@ -464,6 +492,10 @@ class KubeCluster:
                 break
         return raw, current
 
+    def _tracks(self, mark: str) -> bool:
+        """Whether an application that looks at this cluster has this mark."""
+        return self._index.app_of(mark) in self._apps
+
     def _notify(self, apps: Apps) -> None:
         known = apps & self._apps
         if known:
@@ -487,7 +519,7 @@ class KubeCluster:
         """Definitions changed: watches of versions that are gone end; who needs the kinds looks again."""
         for kind in kinds:
             self._group.start_soon(self._review, kind)
-        self._notify(self._watches.needed_by(*kinds))
+        self._notify(self._watches.needed_by(*kinds) | self._orphans.asking())
 
     async def _review(self, kind: GroupKind) -> None:
         resource = self._watches.resource(kind)

@@ -12,12 +12,10 @@ from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, GroupKind
 from gitopsd.core.jsonvalue import JsonObject, mapping, text
 from gitopsd.kube.catalog import BUILT_IN, Catalog
-from gitopsd.kube.follow import Follower, Source
-from gitopsd.kube.http import JSON
+from gitopsd.kube.follow import METADATA_ONLY, Follower, Source
 from gitopsd.kube.resource import Resource
 from gitopsd.kube.retry import Backoff
 
-_METADATA_ONLY: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 _VERBS: Final = frozenset({"list", "watch"})
 _DEFINITIONS: Final = Resource(GVK(DEFINITION.group, "v1", DEFINITION.kind), "customresourcedefinitions", False, _VERBS)
@@ -50,7 +48,7 @@ class Definitions:
             return
         self._started = True
         for resource, sink in ((_DEFINITIONS, _Plurals(self, self._catalog)), (_API_SERVICES, _Versions(self))):
-            follower = Follower(self._source, resource, sink, accept=_METADATA_ONLY)
+            follower = Follower(self._source, resource, sink, accept=METADATA_ONLY)
             self._group.start_soon(follower.run)
 
     def touched(self, group: str, plural: str = "", *, served: bool = True) -> None:

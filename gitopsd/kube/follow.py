@@ -19,6 +19,9 @@ from gitopsd.kube.resource import Resource
 from gitopsd.kube.retry import Backoff
 from gitopsd.ports.clock import Clock
 
+METADATA_ONLY: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""What a follower accepts that needs no more of objects than their metadata."""
+
 _PAGE: Final = 500
 _WATCH_SECONDS: Final = 1800
 _LASTING_SECONDS: Final = 10.0
@@ -92,6 +95,8 @@ class Follower:
         self._sink = sink
         self._clock = source.clock
         self._accept = accept
+        # A list of partial objects has a name of its own: a server refuses to make one of them out of it.
+        self._accept_list = accept.replace("as=PartialObjectMetadata;", "as=PartialObjectMetadataList;")
         self._version = ""
         self._streams_lists = True
         self._page = _PAGE
@@ -244,7 +249,7 @@ class Follower:
                 "GET",
                 self._path,
                 query=query,
-                accept=self._accept,
+                accept=self._accept_list,
                 verb="list",
                 kind=self.resource.gvk.kind,
             )

@@ -103,6 +103,14 @@ class Index:
         """The keys that `app` wants."""
         return self._wants.get(app, frozenset())
 
+    def is_wanted(self, key: ObjectKey) -> bool:
+        """Whether any application wants it."""
+        return key in self._wanted
+
+    def app_of(self, mark: str) -> AppName:
+        """The application that such a mark means."""
+        return self._shortened.get(mark) or AppName(mark)
+
     def unread(self, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
         """Those of `keys` that exist and are not kept in full."""
         return [key for key in keys if key in self._strangers or key in self._reduced]
@@ -330,7 +338,7 @@ class Index:
 
     def _apps_above(self, live: LiveObject, depth: int) -> Iterator[AppName]:
         if live.owner:
-            yield self._shortened.get(live.owner) or AppName(live.owner)
+            yield self.app_of(live.owner)
         yield from self._wanted.get(live.key, ())
         for name in live.owners if depth else ():
             key = self._by_uid.get(name)

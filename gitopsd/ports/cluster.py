@@ -10,6 +10,7 @@ from typing import Protocol
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
 from gitopsd.core.proxy import Proxy
 from gitopsd.core.secret import Secret
@@ -154,6 +155,13 @@ class Cluster(Protocol):
         request. A kind that is not served, or excluded, has no objects. A kind that cannot be read now (no permission,
         a webhook or an aggregated API that does not answer) is `unreadable` and hurts no other; only what concerns the
         whole cluster is raised.
+        """
+        ...
+
+    async def strays(self, app: AppName, namespace: str) -> Strays:
+        """The objects of `namespace` that no other object owns and no application wants. From the first call on all
+        kinds are watched there, and `app` is told when the answer becomes another one, until it asks for another
+        namespace, for none (""), or is forgotten. The first answers may be incomplete: nothing is waited for.
         """
         ...
 

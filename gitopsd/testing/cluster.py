@@ -15,6 +15,7 @@ from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
+from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
 from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.core.tree.kinds import with_children
@@ -71,6 +72,7 @@ class FakeCluster:
         self._tracers: dict[object, ObjectListener] = {}
         self._needs: dict[AppName, set[GroupKind]] = {}
         self._wants: dict[AppName, set[ObjectKey]] = {}
+        self._stray_places: dict[AppName, str] = {}
         self._unreadable: dict[GroupKind, str] = {}
         self._errors: dict[str, list[ClusterError]] = {}
         self._down = ""
@@ -228,6 +230,24 @@ class FakeCluster:
         mine = {one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)}
         return Live(mine, unreadable)
 
+    async def strays(self, app: AppName, namespace: str) -> Strays:
+        """The objects of the namespace that nobody owns or wants."""
+        await self._arrive("strays")
+        self._stray_places.pop(app, None)
+        if not namespace:
+            return Strays()
+        self._stray_places[app] = namespace
+        wanted = set().union(*self._wants.values())
+        tracked: dict[str, list[LiveObject]] = {"": []}
+        for key in self._objects.bodies:
+            if key.namespace == namespace and key not in wanted and not self.excluded(key.group_kind):
+                live = self._server.live(key)
+                if not live.owners and not live.foreign:
+                    tracked.setdefault(live.owner, []).append(live)
+        untracked = tuple(tracked.pop(""))
+        others = {mark: tuple(found) for mark, found in tracked.items() if mark not in self._needs}
+        return Strays(untracked, others, unreadable=dict(self._unreadable))
+
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Objects that one of `uids` owns, by owner references or inferred."""
         return self._server.children(uids)
@@ -297,6 +317,7 @@ class FakeCluster:
         """`app` needs these kinds no more."""
         await anyio.lowlevel.checkpoint()
         self.forgotten.append((app, frozenset(kinds)))
+        self._stray_places.pop(app, None)
         self._needs.get(app, set()).difference_update(kinds)
         self._wants[app] = {key for key in self._wants.get(app, ()) if key.group_kind not in kinds}
         if not self._needs.get(app):
@@ -347,6 +368,7 @@ class FakeCluster:
     def _concerned(self, key: ObjectKey) -> set[AppName]:
         """Who wants the object, who it is tracked as, and whose objects own it."""
         found = {app for app, keys in self._wants.items() if key in keys}
+        found.update(app for app, namespace in self._stray_places.items() if namespace == key.namespace)
         seen: set[ObjectKey] = set()
         rest = [key]
         while rest:

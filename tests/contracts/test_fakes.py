@@ -9,9 +9,10 @@ from gitopsd.testing.cluster import FakeCluster
 from gitopsd.testing.store import FakeStore
 from tests.contracts.cluster_contract import ClusterContract
 from tests.contracts.store_contract import StoreContract
+from tests.contracts.strays_contract import StraysContract
 
 
-class TestFakeCluster(ClusterContract):
+class TestFakeCluster(ClusterContract, StraysContract):
     """A cluster of its own for each test."""
 
     @pytest.fixture

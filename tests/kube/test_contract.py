@@ -1,7 +1,8 @@
 """The real cluster passes the contract of clusters."""
 
 from tests.contracts.cluster_contract import ClusterContract
+from tests.contracts.strays_contract import StraysContract
 
 
-class TestKubeCluster(ClusterContract):
+class TestKubeCluster(ClusterContract, StraysContract):
     """The suite on a real API server, in a namespace of its own each."""
