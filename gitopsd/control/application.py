@@ -15,6 +15,7 @@ from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.manifest import Desired, Rendered
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase
+from gitopsd.core.orphans import NOT_ASKED, Orphaned
 from gitopsd.ports.cluster import Cluster
 
 
@@ -27,6 +28,7 @@ class Application:
     is no function of git, `places` where else they were got from, `moved` whether one of those may have moved since.
     `included` is `desired` without the kinds that the cluster excludes. `comparison` was made by `rules`; `shared` is
     what in it others have too, `used_ignores` are the rules of the application that ever found something to ignore.
+    `orphaned` is what belongs to nobody where it deploys to.
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
     (monotonic clock) live changes wake nobody.
@@ -51,6 +53,7 @@ class Application:
     rules: CompareRules | None = None
     shared: tuple[Shared, ...] = ()
     used_ignores: set[IgnoreRule] = field(default_factory=set)
+    orphaned: Orphaned = NOT_ASKED
     operation: Operation | None = None
     attempt: Attempt | None = None
     failures: int = 0
@@ -75,7 +78,14 @@ class Application:
         A new object, so that a pass that still works by the old spec cannot mix the two.
         """
         return Application(
-            spec, self.status, self.published, self.looked, self.cluster, self.kinds, attempt=self.attempt
+            spec,
+            self.status,
+            self.published,
+            self.looked,
+            self.cluster,
+            self.kinds,
+            orphaned=self.orphaned,
+            attempt=self.attempt,
         )
 
     def move(self, cluster: Cluster) -> None:
@@ -91,4 +101,5 @@ class Application:
         self.desired = None
         self.included = None
         self.comparison = NOTHING_COMPARED
+        self.orphaned = NOT_ASKED
         self.operation = None

@@ -15,6 +15,7 @@ import anyio.lowlevel
 
 from gitopsd.control.application import Application
 from gitopsd.control.comparing import Comparer, Predict, refusing
+from gitopsd.control.orphans import look_for_orphans
 from gitopsd.control.queue import Level
 from gitopsd.control.sync import Prepare, run_stage, waited_for, waiting_for, with_results
 from gitopsd.core.annotations import compare_options
@@ -40,9 +41,10 @@ from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.orphans import warnings
 from gitopsd.core.permit import permit_object
 from gitopsd.core.plan import Plan, PlanOptions, plan
-from gitopsd.core.project import ONLY_DEFAULT, Projects
+from gitopsd.core.project import ONLY_DEFAULT, OrphanedResources, Projects
 from gitopsd.core.schedule import SELF_HEAL, Backoff
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
@@ -55,6 +57,7 @@ from gitopsd.ports.renderer import Renderer
 class Adapters:
     """What a reconciliation needs of the world.
 
+    `exists` says whether there is an application with such a mark on its objects.
     `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
     the passes that work on one cluster; `timing` says for how long verdicts on health stand, `resources` how kinds are
     compared. `used_ignores` takes the rules of the system that found something to ignore.
@@ -72,6 +75,7 @@ class Adapters:
     used_ignores: set[IgnoreRule] = field(default_factory=set)
     expressions: FieldExpressions | None = None
     projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
+    exists: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
             operation, view = await advance(app, cluster, operation, view, adapters)
     previous = {item.key: item for item in app.status.resources}
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
+    await _look_for_orphans(app, cluster, adapters)
     resources = resource_statuses(view.comparison, previous, verdicts, adapters.clock.now(), adapters.timing())
     status = _status(app, replace(view, resources=resources), decision, operation, adapters)
     return Outcome(status, view.comparison, decision, operation)
@@ -418,6 +423,7 @@ def _status(
     failed = last is not None and last.phase in (Phase.FAILED, Phase.ERROR) and last.digest == view.wanted.digest
     if last is not None and failed and not view.comparison.synced:
         conditions = (*conditions, Condition(ConditionType.SYNC_ERROR, last.message))
+    conditions = (*conditions, *warnings(app.orphaned, _orphan_settings(app, adapters)))
     return AppStatus(
         name=app.spec.name,
         sync=overall_sync(view.comparison, view.wanted.problems),
@@ -432,6 +438,17 @@ def _status(
         unused_ignores=_unused(app, view.comparison),
         reconciled_at=adapters.clock.now(),
     )
+
+
+async def _look_for_orphans(app: Application, cluster: Cluster, adapters: Adapters) -> None:
+    settings = _orphan_settings(app, adapters)
+    if settings is not None or app.orphaned.asked:
+        app.orphaned = await look_for_orphans(app.spec, cluster, settings, app.orphaned, adapters.exists)
+
+
+def _orphan_settings(app: Application, adapters: Adapters) -> OrphanedResources | None:
+    project = adapters.projects().find(app.spec.project)
+    return project.orphaned if project is not None else None
 
 
 def _unused(app: Application, comparison: Comparison) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from gitopsd.control.revisions import Refusal, Resolution, Revisions, nobody_ref
 from gitopsd.control.timers import Timers
 from gitopsd.control.trees import Ground, Trees
 from gitopsd.core.annotations import SKIP_RECONCILE
-from gitopsd.core.app import AppSpec
+from gitopsd.core.app import AppSpec, TrackingMethod
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
@@ -33,8 +33,10 @@ from gitopsd.core.ids import AppName
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
+from gitopsd.core.orphans import Orphaned
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
+from gitopsd.core.tracking import mark as mark_of
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.expressions import FieldExpressions
@@ -135,6 +137,7 @@ class Supervisor(AsyncContextManagerMixin):
             used_ignores=self._used_ignores,
             expressions=world.expressions,
             projects=lambda: self._projects,
+            exists=self._exists,
         )
 
     @asynccontextmanager
@@ -155,6 +158,8 @@ class Supervisor(AsyncContextManagerMixin):
     def configure(self, specs: Iterable[AppSpec], remembered: Mapping[AppName, AppStatus] | None = None) -> None:
         """Work for exactly these applications from now on. Those that did not change go on undisturbed."""
         wanted = {spec.name: spec for spec in specs}
+        if wanted.keys() != self._applications.keys():
+            self._look_for_orphans()
         for name in self._applications.keys() - wanted.keys():
             self._remove(name)
         for name, spec in wanted.items():
@@ -266,6 +271,25 @@ class Supervisor(AsyncContextManagerMixin):
             return None
         live = tuple(item.live for item in app.comparison.objects.values() if item.live)
         return Ground(app.status.resources, live, app.cluster)
+
+    def orphaned(self, name: AppName) -> Orphaned | None:
+        """What its last pass found to belong to nobody; None if there is no such application."""
+        app = self._applications.get(name)
+        return app.orphaned if app is not None else None
+
+    def _exists(self, mark: str) -> bool:
+        """Whether there is an application with this mark; as labels long names are shortened."""
+        tracking = self._resources.tracking
+        return mark in self._applications or (
+            tracking.method is TrackingMethod.LABEL
+            and any(mark_of(name, tracking) == mark for name in self._applications)
+        )
+
+    def _look_for_orphans(self) -> None:
+        """Applications came or went: what was theirs may be nobody's now, or the other way round."""
+        for name, app in self._applications.items():
+            if app.orphaned.asked:
+                self._queue.add(name, Level.LIVE)
 
     def commits(self) -> Mapping[str, frozenset[str]]:
         """Repository → commits in use, for `Sources.keep`."""
@@ -400,7 +424,7 @@ class Supervisor(AsyncContextManagerMixin):
             return False
         outcome = await reconcile(app, cluster, _request(resolutions, level), self._adapters)
         self._revisions.also(app.spec.name, app.places)
-        if outcome.comparison.having(Verdict.UNKNOWN):
+        if outcome.comparison.having(Verdict.UNKNOWN) or app.orphaned.error:
             self._retry_later(app)
         else:
             app.failures = 0
