@@ -56,7 +56,8 @@ def changed(wanted: Any, there: Any, *before: Any) -> ObjectComparison:
 def applied(manifest: Any) -> Body:
     """The object right after we applied it."""
     (one,) = want(manifest).objects
-    return json.loads(live_of(one).document.raw)  # type: ignore[no-any-return]  # an object
+    body: Body = json.loads(live_of(one).document.raw)
+    return body
 
 
 def fields(item: ObjectComparison, **more: Any) -> dict[str, Difference]:

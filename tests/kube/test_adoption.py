@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
 import pytest
 
-from gitopsd.core.adoption import ADOPTED_MANAGERS, LAST_APPLIED, adopted_managers
+from gitopsd.core.adoption import ADOPTED_MANAGERS, LAST_APPLIED, adopted_managers, leftovers
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
@@ -103,6 +106,24 @@ async def test_what_kubectl_applied_and_git_has_no_more_goes_with_the_first_appl
     assert managers(api_server, before) == {("gitopsd", "Apply")}
     found: Any = api_server.do("GET", path_of(before))
     assert LAST_APPLIED not in found["metadata"]["annotations"], "what it says is not true any more"
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs the program kubectl")
+@pytest.mark.parametrize("more", [(), ("--server-side",)], ids=["client-side", "server-side"])
+async def test_what_kubectl_itself_applied_is_taken_over(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    file = tmp_path / "settings.json"
+    before = settings(namespace, colour="blue", leftover="yes")
+    file.write_text(json.dumps(before))
+    command = ["kubectl", "--kubeconfig", str(api_server.kubeconfig), "apply", "-f", str(file), *more]
+    await anyio.run_process(command, env={**os.environ, "HOME": str(tmp_path)})
+    now = wanted(settings(namespace, colour="blue"))
+    there = await look(cluster, now)
+    assert leftovers(now.document.body(), there.document.body(), now.adopts) == (("data", "leftover"),)
+    await apply(cluster, now)
+    assert data(api_server, before) == {"colour": "blue"}
+    assert managers(api_server, before) == {("gitopsd", "Apply")}
 
 
 @pytest.mark.parametrize("manager", ["argocd-controller", "kubectl"])
