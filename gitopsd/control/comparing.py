@@ -104,24 +104,32 @@ class Comparer:
         self, items: Iterable[ObjectComparison]
     ) -> tuple[Mapping[ObjectKey, Expressed], Sequence[ObjectComparison]]:
         """What the expressions find in the objects that they are about, and the objects of which they say nothing."""
-        found: dict[ObjectKey, Expressed] = {}
-        unknown: list[ObjectComparison] = []
+        groups: dict[tuple[str, ...], list[tuple[ObjectComparison, DesiredObject, LiveObject]]] = {}
         for item in items if any(rule.jq for rule in self.rules.ignore) else ():
             expressions = self.rules.object(item.key).jq
-            if not expressions or item.desired is None or item.live is None:
-                continue
-            bodies = [item.desired.document.body(), item.live.document.body()]
-            wanted, there = await self._ask(item.key, expressions, bodies)
-            if isinstance(wanted, str) or isinstance(there, str):
-                unknown.append(_unknown(item, wanted if isinstance(wanted, str) else str(there)))
-            else:
-                found[item.key] = Expressed(desired=wanted, live=there)
+            if expressions and item.desired is not None and item.live is not None:
+                groups.setdefault(expressions, []).append((item, item.desired, item.live))
+        found: dict[ObjectKey, Expressed] = {}
+        unknown: list[ObjectComparison] = []
+        for expressions, members in groups.items():
+            for start in range(0, len(members), _AT_ONCE):
+                some = members[start : start + _AT_ONCE]
+                key = some[0][0].key
+                wanted = await self._ask(key, expressions, [desired.document.body() for _, desired, _ in some])
+                there = await self._ask(key, expressions, [live.document.body() for _, _, live in some])
+                for (item, _, _), before, after in zip(some, wanted, there, strict=True):
+                    if isinstance(before, str) or isinstance(after, str):
+                        unknown.append(_unknown(item, before if isinstance(before, str) else str(after)))
+                    else:
+                        found[item.key] = Expressed(desired=before, live=after)
         return found, unknown
 
     async def _ask(
         self, key: ObjectKey, expressions: Sequence[str], bodies: Sequence[JsonObject]
     ) -> Sequence[tuple[Found, ...] | str]:
-        """For each body all fields that the expressions find, or what is wrong with one of them."""
+        """For each body all fields that the expressions find, or what is wrong with one of them; `key` is one of the
+        objects that they are about.
+        """
         if self.expressions is None:
             return [self._wrong(key, expressions[0], "jq expressions need the engine, and there is none")] * len(bodies)
         answers: list[tuple[Found, ...] | str] = []

@@ -317,6 +317,23 @@ async def test_replicas_that_are_ignored_belong_to_the_autoscaler(world: World) 
         assert counts == [1, 3]
 
 
+async def test_fields_that_a_jq_expression_names_are_ignored_and_a_bad_one_is_named(world: World) -> None:
+    expression = '.spec.template.spec.containers[] | select(.name == "main") | .image'
+    bad = ignoring("ConfigMap", "", jqPathExpressions=[".data["])
+    world.commit({"app/web.yaml": web(), "app/one.yaml": config_map("one")})
+    world.application("app", ignoreDifferences=[ignoring("Deployment", jqPathExpressions=[expression]), bad])
+    async with world.daemon() as daemon:
+        await daemon.until("app", synced)
+        image = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "other:2"}]}}}}
+        await changed(world, daemon, "deployments/web", image, "strategic-merge-patch")
+        await stays_synced(world, daemon)
+        assert await dry_runs(world) == 0
+        await changed(world, daemon, "configmaps/one", {"data": {"key": "other"}})
+        status = await daemon.until("app", says("ComparisonError", "gitopsd.yaml:", ".data["))
+        assert resource(status, "one").sync.value == "Unknown"
+        assert resource(status, "web").sync.value == "Synced"
+
+
 async def test_a_list_item_by_its_name_and_what_a_manager_owns_are_ignored(world: World) -> None:
     name = world.full("hooks")
     hook = {
