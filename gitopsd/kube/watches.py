@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -16,6 +17,8 @@ from gitopsd.kube.follow import Follower, Source
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.refusal import concerns_all
 from gitopsd.kube.resource import Resource
+
+_MOST_ORDERS: Final = 1000
 
 
 class KindWatch:
@@ -104,6 +107,7 @@ class Watches:
         self._children_of = children_of
         self._namespaces = namespaces
         self._watches: dict[GroupKind, _Running] = {}
+        self._orders: dict[frozenset[GroupKind], Sequence[GroupKind]] = {}
         self._chosen: dict[AppName, frozenset[GroupKind]] = {}
         self._needs: dict[GroupKind, set[AppName]] = {}
 
@@ -117,12 +121,19 @@ class Watches:
         for kind in self.below(after):
             self._needs.setdefault(kind, set()).add(app)
 
-    def below(self, kinds: Iterable[GroupKind]) -> list[GroupKind]:
-        """`kinds` and all below them, owners first."""
-        return with_children(kinds, self._children_of)
+    def below(self, kinds: Iterable[GroupKind]) -> Sequence[GroupKind]:
+        """`kinds` and all below them, owners first. Asked at each pass, so remembered: few sets of kinds differ."""
+        asked = frozenset(kinds)
+        found = self._orders.get(asked)
+        if found is None:
+            if len(self._orders) >= _MOST_ORDERS:
+                self._orders.clear()
+            found = self._orders[asked] = tuple(with_children(sorted(asked), self._children_of))
+        return found
 
     def reconsider(self) -> None:
         """What stands below which kind changed: watches that are needed no more end after the grace."""
+        self._orders.clear()
         before, self._needs = self._needs, {}
         for app, chosen in self._chosen.items():
             for kind in self.below(chosen):
