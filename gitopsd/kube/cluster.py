@@ -62,6 +62,7 @@ class KubeSettings:
     in_flight: int = 32
     rehearsals: int = 16
     grace_seconds: float = 60.0
+    patience_seconds: float = 30.0
     children_of: ChildKinds = built_in_children
 
 
@@ -123,6 +124,7 @@ class KubeCluster:
             self._notify,
             self._group,
             grace=self._settings.grace_seconds,
+            patience=self._settings.patience_seconds,
             children_of=self._children_of,
             namespaces=self._access.namespaces,
         )

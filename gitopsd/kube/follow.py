@@ -12,6 +12,7 @@ import orjson
 
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.jsonvalue import JsonObject, integer, objects, text
+from gitopsd.core.live import is_newer
 from gitopsd.kube.http import JSON, KubeHttp, is_too_large
 from gitopsd.kube.objects import with_type
 from gitopsd.kube.refusal import Asked, from_status, refused
@@ -32,6 +33,10 @@ _TOO_NEW: Final = "Too large resource version"
 # A server that is busy for a moment (the storage of a new kind is "(re)initializing") is no news to anybody.
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _STUMBLES: Final = 4
+_BUSY_SECONDS: Final = 90.0
+_NONSENSE: Final = "Nonsense"
+# Events between two pauses for the rest of the process: a batch can hold thousands.
+_AT_ONCE: Final = 32
 _DENIED: Final = frozenset({403, 404, 405})
 
 
@@ -104,6 +109,7 @@ class Follower:
         self._resume = Backoff(source.clock, first=0.02, longest=10.0)
         self._denied = Backoff(source.clock, first=2.0, longest=60.0)
         self._stumbles = 0
+        self._stumbling_since = 0.0
         self._path = resource.within(namespace)
         self.resource = resource
         self.listed = False
@@ -123,8 +129,7 @@ class Follower:
                 if error.status == 410 or (error.status == 504 and self.listed and _TOO_NEW in error.why):
                     self._version = ""
                     delay = self._resume.next(error.retry_after)
-                elif error.status in _BUSY and self._stumbles < _STUMBLES:
-                    self._stumbles += 1
+                elif self._may_stumble(error):
                     delay = self._resume.next(error.retry_after)
                 else:
                     self._fail(error)
@@ -196,8 +201,10 @@ class Follower:
             self._recovered()
         try:
             async for lines in batches:
-                for line in lines:
+                for number, line in enumerate(lines, start=1):
                     initial = self._event(line, initial=initial)
+                    if not number % _AT_ONCE:
+                        await anyio.lowlevel.checkpoint()
                 if not initial:
                     self._resume.reset()
                     self._sink.flush()
@@ -222,7 +229,9 @@ class Follower:
             self._version = text(body, "metadata", "resourceVersion")
             self._recovered()
         if not initial:
-            self._version = text(body, "metadata", "resourceVersion") or self._version
+            version = text(body, "metadata", "resourceVersion")
+            if version and is_newer(version, self._version):
+                self._version = version
         return initial
 
     # ---- list, for servers that do not stream it
@@ -263,6 +272,20 @@ class Follower:
 
     # ---- state
 
+    def _may_stumble(self, error: ClusterError) -> bool:
+        """Whether to try again before anybody hears of it: a few times; for longer where a server that is busy asks for
+        that, and what there was is known.
+        """
+        if error.status not in _BUSY and error.reason != _NONSENSE:
+            return False
+        now = self._clock.monotonic()
+        if not self._stumbles:
+            self._stumbling_since = now
+        self._stumbles += 1
+        if error.status == 429 and self.listed:
+            return now - self._stumbling_since < _BUSY_SECONDS
+        return self._stumbles <= _STUMBLES
+
     def _recovered(self) -> None:
         self._denied.reset()
         self._stumbles = 0
@@ -302,6 +325,7 @@ class Follower:
             why=why,
             hint="look for a proxy between gitopsd and the API server",
             retryable=True,
+            reason=_NONSENSE,
         )
 
 

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
@@ -30,6 +31,7 @@ from gitopsd.ports.cluster import ClusterAccess
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
 JSON: Final = "application/json"
+_LARGE_BODY: Final = 512 * 1024
 _CONNECT_SECONDS: Final = 10.0
 _REREAD_SECONDS: Final = 5.0
 _TOO_LARGE: Final = "AnswerTooLarge"
@@ -259,7 +261,7 @@ class KubeHttp:
             return await self._session.request(
                 sent.method,
                 credentials.server + sent.target,
-                data=sent.body,
+                data=_payload(sent.body),
                 headers=_headers(sent, credentials, plain=self._access.disable_compression),
                 timeout=sent.timeout,
                 allow_redirects=False,
@@ -350,6 +352,11 @@ def is_too_large(error: ClusterError) -> bool:
 
 def _worth_another(answer: Answer) -> bool:
     return is_transient(answer.status) and not (answer.status == 500 and is_invalid(status_of(answer)))
+
+
+def _payload(body: bytes | None) -> bytes | BytesIO | None:
+    """What is large goes out in pieces, so that nobody waits for it."""
+    return BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
 
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:

@@ -18,8 +18,7 @@ from gitopsd.core.noise import Noise
 from gitopsd.core.tracking import mark
 from gitopsd.kube.news import News
 from gitopsd.kube.objects import Seen, live_object, look, reduced
-from gitopsd.kube.places import Places
-from gitopsd.kube.strangers import Strangers, place
+from gitopsd.kube.strangers import Strangers
 from gitopsd.ports.cluster import ObjectListener
 
 Apps = frozenset[AppName]
@@ -27,6 +26,7 @@ Apps = frozenset[AppName]
 # Kept although nobody tracks them: each application with `CreateNamespace` asks for one, and they are small and few.
 _NAMESPACE: Final = GroupKind("", "Namespace")
 _DEEPEST: Final = 10
+_DELETED: Final = 1_000
 _NOBODY: Final[Apps] = frozenset()
 
 
@@ -60,7 +60,8 @@ class Index:
         self._news = News(noise or Noise())
         self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
         self._strangers = Strangers()
-        self._listed: dict[tuple[GroupKind, str], Places] = {}
+        self._unlisted: dict[tuple[GroupKind, str], set[ObjectKey]] = {}
+        self._deleted: dict[str, None] = {}
         self._by_app: dict[str, dict[ObjectKey, None]] = {}
         self._by_uid: dict[str, ObjectKey] = {}
         self._children: dict[str, dict[ObjectKey, None]] = {}
@@ -154,21 +155,22 @@ class Index:
 
     def begin(self, kind: GroupKind, namespace: str = "") -> None:
         """A list of `kind` (in `namespace` only) begins: whatever `put` does not name until `end` is gone."""
-        self._listed[kind, namespace] = Places()
-        self._strangers.open(kind, namespace)
-        self._objects.setdefault(kind, {})
+        known = self._objects.setdefault(kind, {})
+        self._unlisted[kind, namespace] = {key for key in known if namespace in ("", key.namespace)}
+        self._strangers.begin(kind, namespace)
 
     def end(self, kind: GroupKind, namespace: str = "") -> Apps:
         """The list is complete. Gives the applications of what is gone."""
-        listed = self._listed.pop((kind, namespace), Places())
-        here = [key for key in self._objects.get(kind, {}) if namespace in ("", key.namespace)]
-        self._strangers.keep(kind, listed, namespace)
-        return _NOBODY.union(*[self._drop(key, ()) for key in here if place(key) not in listed])
+        self._strangers.end(kind, namespace)
+        gone = self._unlisted.pop((kind, namespace), ())
+        return _NOBODY.union(*[self._drop(key, ()) for key in gone])
 
     def put(self, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
         """An object as it is now. Gives the applications to tell: none if nothing changed, or while it is held."""
         seen = self.look(body, gvk)
         self._note_listed(seen.key)
+        if seen.uid in self._deleted:
+            return _NOBODY
         known = self.get(seen.key)
         if known is not None and known.uid == seen.uid and not is_newer(seen.resource_version, known.resource_version):
             return _NOBODY
@@ -182,6 +184,7 @@ class Index:
     def remove(self, body: JsonObject, gvk: GVK) -> Apps:
         """An object was deleted. Gives the applications to tell, as `put` does."""
         seen = self.look(body, gvk)
+        self._note_deleted(seen.uid)
         known = self.get(seen.key)
         if known is not None and known.uid != seen.uid:
             return _NOBODY
@@ -193,13 +196,17 @@ class Index:
             return _NOBODY
         return self._store(self.look(body, gvk), raw, body, gvk)
 
+    def miss(self, key: ObjectKey) -> None:
+        """An object that `want` or `fetch` asked for is not there."""
+        self._strangers.discard(key, ())
+
     def close(self, kind: GroupKind) -> None:
         """Nobody watches `kind` any more."""
         for key in list(self._objects.get(kind, ())):
             self._drop(key, ())
         self._objects.pop(kind, None)
-        for listing in [listing for listing in self._listed if listing[0] == kind]:
-            del self._listed[listing]
+        for listing in [listing for listing in self._unlisted if listing[0] == kind]:
+            del self._unlisted[listing]
         self._strangers.close(kind)
 
     # ---- our own writes: what they did is known from their answer, so their events are no news
@@ -228,12 +235,18 @@ class Index:
     # ---- inside
 
     def _note_listed(self, key: ObjectKey) -> None:
-        if not self._listed:
+        if not self._unlisted:
             return
-        for namespace in {"", key.namespace}:
-            listed = self._listed.get((key.group_kind, namespace))
-            if listed is not None:
-                listed.add(place(key))
+        for namespace in ("", key.namespace):
+            unlisted = self._unlisted.get((key.group_kind, namespace))
+            if unlisted is not None:
+                unlisted.discard(key)
+
+    def _note_deleted(self, uid: str) -> None:
+        """No object has this uid ever again: an event that says so was overtaken by that of its end."""
+        self._deleted[uid] = None
+        if len(self._deleted) > _DELETED:
+            del self._deleted[next(iter(self._deleted))]
 
     def _unless_held(self, seen: Seen, apps: Apps, *, gone: bool) -> Apps:
         held = self._held.get(seen.key)

@@ -54,13 +54,6 @@ class Places:
                     break
             slots[hole], hole = slots[here], here
 
-    def keep(self, others: Places) -> None:
-        """Only what is in `others` too stays."""
-        kept = [number for number in self._numbers() if others._slots[others._find(number)]]
-        self._slots, self._count = array("Q", bytes(8 * _room(len(kept)))), 0
-        for number in kept:
-            self._put(number)
-
     def _put(self, number: int) -> None:
         place = self._find(number)
         if self._slots[place]:
@@ -91,7 +84,3 @@ class Places:
 
 def _number(name: str) -> int:
     return hash(name) & 0xFFFF_FFFF_FFFF_FFFF or 1
-
-
-def _room(count: int) -> int:
-    return max(_SMALLEST, int(count / _FULL * 1.1) + 1)

@@ -102,7 +102,9 @@ class Reader:
             if answer.ok:
                 raw = answer.body.strip()
                 found.append(self._index.fill(key, raw, orjson.loads(raw), resource.gvk))
-            elif answer.status != 404:
+            elif answer.status == 404:
+                self._index.miss(key)
+            else:
                 failed.append((key.group_kind, refused(Asked(self._http.cluster, "get", key.kind, key), answer)))
         except ClusterError as error:
             failed.append((key.group_kind, error))

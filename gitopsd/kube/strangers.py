@@ -19,10 +19,14 @@ class Strangers:
 
     def __init__(self) -> None:
         self._rooms: dict[GroupKind, dict[str, _Room]] = {}
+        self._listing: dict[GroupKind, dict[str, _Room]] = {}
 
     def __contains__(self, key: ObjectKey) -> bool:
-        room = self._room(key)
-        return room is not None and place(key) in room.places
+        rooms = self._rooms_of(key)
+        if not rooms:
+            return False
+        where = place(key)
+        return any(where in room.places for room in rooms)
 
     def count(self, kind: GroupKind) -> int:
         """How many of a kind there are."""
@@ -30,53 +34,62 @@ class Strangers:
 
     def add(self, key: ObjectKey, owners: Iterable[str]) -> None:
         """`key`, of a kind that is watched, exists, and is a child of these owners, none of which is known."""
-        room = self._room(key)
-        if room is None:
+        rooms = self._rooms_of(key)
+        if not rooms:
             return
         where = place(key)
-        room.places.add(where)
+        rooms[-1].places.add(where)
         for owner in owners:
-            room.adopt(_number(owner), where.encode())
+            rooms[-1].adopt(_number(owner), where.encode())
 
     def discard(self, key: ObjectKey, owners: Iterable[str]) -> None:
         """`key` is gone, or no stranger any more."""
-        room = self._room(key)
-        if room is None:
+        rooms = self._rooms_of(key)
+        if not rooms:
             return
         where = place(key)
-        room.places.discard(where)
-        for owner in owners if room.children else ():
-            room.part(_number(owner), where.encode())
+        for room in rooms:
+            room.places.discard(where)
+            for owner in owners if room.children else ():
+                room.part(_number(owner), where.encode())
 
     def orphans(self, owner: str) -> Iterator[ObjectKey]:
         """The strangers that `owner` owns, and once in a long while one of somebody else's."""
         number = _number(owner)
         for kind, rooms in self._rooms.items():
-            for room in rooms.values():
+            for room in (*rooms.values(), *self._listing.get(kind, {}).values()):
                 for packed in room.children.get(number, b"").split(_SEPARATOR):
                     if packed:
                         namespace, _, name = packed.decode().rpartition("/")
                         yield ObjectKey(kind.group, kind.kind, namespace, name)
 
-    def open(self, kind: GroupKind, namespace: str = _EVERYWHERE) -> None:
-        """This kind is watched, in this namespace or everywhere."""
+    def begin(self, kind: GroupKind, namespace: str = _EVERYWHERE) -> None:
+        """A list of this kind (in this namespace) begins: what is not added until its `end` is gone."""
         self._rooms.setdefault(kind, {}).setdefault(namespace, _Room())
+        self._listing.setdefault(kind, {})[namespace] = _Room()
 
-    def keep(self, kind: GroupKind, places: Places, namespace: str = _EVERYWHERE) -> None:
-        """Of this kind (in this namespace) only those at `places` still exist."""
-        room = self._rooms.get(kind, {}).get(namespace)
-        if room is not None:
-            room.keep(places)
+    def end(self, kind: GroupKind, namespace: str = _EVERYWHERE) -> None:
+        """The list is complete."""
+        listed = self._listing.get(kind, {}).pop(namespace, None)
+        if listed is not None:
+            self._rooms[kind][namespace] = listed
 
     def close(self, kind: GroupKind) -> None:
         """Nobody watches this kind any more."""
         self._rooms.pop(kind, None)
+        self._listing.pop(kind, None)
 
-    def _room(self, key: ObjectKey) -> _Room | None:
-        rooms = self._rooms.get(key.group_kind)
-        if rooms is None:
-            return None
-        return rooms.get(_EVERYWHERE) or rooms.get(key.namespace)
+    def _rooms_of(self, key: ObjectKey) -> list[_Room]:
+        """Where it may be; the last is where it belongs."""
+        kind = key.group_kind
+        if kind not in self._rooms:
+            return []
+        found: list[_Room] = []
+        for rooms in (self._rooms[kind], self._listing.get(kind)):
+            room = (rooms.get(_EVERYWHERE) or rooms.get(key.namespace)) if rooms else None
+            if room is not None:
+                found.append(room)
+        return found
 
 
 class _Room:
@@ -97,14 +110,6 @@ class _Room:
 
     def part(self, owner: int, where: bytes) -> None:
         left = [other for other in self.children.get(owner, b"").split(_SEPARATOR) if other and other != where]
-        self._replace(owner, left)
-
-    def keep(self, places: Places) -> None:
-        self.places.keep(places)
-        for owner, packed in list(self.children.items()):
-            self._replace(owner, [where for where in packed.split(_SEPARATOR) if where.decode() in places])
-
-    def _replace(self, owner: int, left: list[bytes]) -> None:
         if left:
             self.children[owner] = _SEPARATOR.join(left)
         else:

@@ -42,6 +42,7 @@ class KindWatch:
         self._needed_by = needed_by
         self._apps: set[AppName] = set()
         self._first = True
+        self.given_up = False
 
     def begin(self) -> None:
         """As `Sink` says."""
@@ -50,9 +51,11 @@ class KindWatch:
     def end(self) -> None:
         """As `Sink` says."""
         self._apps |= self._index.end(self._kind, self._namespace)
-        if self._first:
+        if self._first and self.given_up:
+            self._apps |= self._needed_by(self._kind)
+        elif self._first:
             self._apps -= self._needed_by(self._kind)  # these wait for the list, and read it then
-            self._first = False
+        self._first = False
 
     def put(self, raw: bytes, body: JsonObject) -> None:
         """As `Sink` says."""
@@ -79,13 +82,33 @@ class _Running:
 
     resource: Resource
     followers: tuple[Follower, ...]
+    sinks: tuple[KindWatch, ...]
     scope: anyio.CancelScope
+
+    async def settled(self, deadline: float) -> None:
+        """Wait for the lists, but once only until `deadline` (loop's time). Raises `ClusterError` for what keeps them
+        away.
+        """
+        given_up = any(sink.given_up for sink in self.sinks)
+        with anyio.CancelScope(deadline=anyio.current_time() if given_up else deadline):
+            for follower in self.followers:
+                await follower.settled()
+            return
+        for sink in self.sinks:
+            sink.given_up = True  # who waited hears of the list when it comes
+        raise ClusterError(
+            f"{self.resource.gvk.group_kind} could not be listed yet",
+            why="the API server takes its time",
+            hint="nothing, it goes on; look at the API server if it stays so",
+            retryable=True,
+        )
 
 
 class Watches:
     """Starts watches when a kind is first needed, and closes them `grace` seconds after nobody needs it any more.
 
-    `children_of` says what is to be watched below a kind; `namespaces` are those that are looked at, () is all.
+    A list that hangs holds up nobody for longer than `patience` seconds. `children_of` says what is to be watched below
+    a kind; `namespaces` are those that are looked at, () is all.
     """
 
     def __init__(
@@ -96,6 +119,7 @@ class Watches:
         group: TaskGroup,
         *,
         grace: float,
+        patience: float,
         children_of: ChildKinds,
         namespaces: tuple[str, ...] = (),
     ) -> None:
@@ -104,6 +128,7 @@ class Watches:
         self._notify = notify
         self._group = group
         self._grace = grace
+        self._patience = patience
         self._children_of = children_of
         self._namespaces = namespaces
         self._watches: dict[GroupKind, _Running] = {}
@@ -164,11 +189,12 @@ class Watches:
         if kind in self._watches or not resource.watchable:
             return
         namespaces = self._namespaces if resource.namespaced and self._namespaces else ("",)
+        sinks = tuple(self._sink(resource.gvk, namespace) for namespace in namespaces)
         followers = tuple(
-            Follower(self._source, resource, self._sink(resource.gvk, namespace), namespace=namespace)
-            for namespace in namespaces
+            Follower(self._source, resource, sink, namespace=namespace)
+            for sink, namespace in zip(sinks, namespaces, strict=True)
         )
-        running = _Running(resource, followers, anyio.CancelScope())
+        running = _Running(resource, followers, sinks, anyio.CancelScope())
         self._watches[kind] = running
         self._group.start_soon(self._run, kind, running)
 
@@ -179,13 +205,13 @@ class Watches:
         the whole cluster.
         """
         failed: dict[GroupKind, ClusterError] = {}
+        deadline = anyio.current_time() + self._patience
         for kind in kinds:
             running = self._watches.get(kind)
             if running is None:
                 continue
             try:
-                for follower in running.followers:
-                    await follower.settled()
+                await running.settled(deadline)
             except ClusterError as error:
                 if concerns_all(error):
                     raise

@@ -65,6 +65,7 @@ class FaultProxy:
         self._kubeconfig = kubeconfig
         self._faults: list[_Fault] = []
         self._open: list[tuple[web.BaseRequest, ProxiedRequest]] = []
+        self._streams: list[tuple[web.StreamResponse, ProxiedRequest]] = []
         self._port = 0
         self.requests: list[ProxiedRequest] = []
         self.forces: dict[str, str] = {}
@@ -134,6 +135,13 @@ class FaultProxy:
                 request.transport.abort()
         return len(dropped)
 
+    async def say(self, text: bytes, matching: Matching = lambda request: request.is_watch) -> int:
+        """Slip `text` into open answers, between two of the API server's own events. How many they were."""
+        told = [response for response, seen in self._streams if matching(seen)]
+        for response in told:
+            await response.write(text)
+        return len(told)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         seen = ProxiedRequest(request.method, request.path, dict(request.query), dict(request.headers))
         self.requests.append(seen)
@@ -144,7 +152,7 @@ class FaultProxy:
             await anyio.sleep(fault.seconds)
         self._open.append((request, seen))
         try:
-            return await self._pass_on(request)
+            return await self._pass_on(request, seen)
         finally:
             self._open.remove((request, seen))
 
@@ -164,7 +172,7 @@ class FaultProxy:
             status=fault.status or 500, body=fault.body, headers=fault.headers, content_type="application/json"
         )
 
-    async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _pass_on(self, request: web.BaseRequest, seen: ProxiedRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         headers = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
         headers |= self.forces
@@ -183,12 +191,14 @@ class FaultProxy:
                 if name.lower() not in _HOP_BY_HOP:
                     response.headers.add(name, value)
             await response.prepare(request)
+            self._streams.append((response, seen))
             with contextlib.suppress(ConnectionResetError):  # the client left, or was made to
                 async for chunk in answer.content.iter_any():
                     await response.write(chunk)
                 await response.write_eof()
             return response
         finally:
+            self._streams = [stream for stream in self._streams if stream[1] is not seen]
             # At once: a polite end of TLS may outlive the loop that it needs.
             if answer.connection is not None and answer.connection.transport is not None:
                 answer.connection.transport.abort()

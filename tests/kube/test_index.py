@@ -289,25 +289,50 @@ def test_a_child_takes_no_more_memory_than_its_bytes() -> None:
 NAMES_OF_PLACES = st.text(alphabet="abcdef", max_size=3)
 
 
-@given(st.lists(st.tuples(st.sampled_from(("add", "discard", "keep")), NAMES_OF_PLACES), max_size=200))
-def test_places_are_a_set(steps: list[tuple[str, str]]) -> None:
+@given(st.lists(st.tuples(st.booleans(), NAMES_OF_PLACES), max_size=200))
+def test_places_are_a_set(steps: list[tuple[bool, str]]) -> None:
     places, model = Places(), set[str]()
-    for step, name in steps:
-        if step == "add":
+    for comes, name in steps:
+        if comes:
             places.add(name)
             model.add(name)
-        elif step == "discard":
+        else:
             places.discard(name)
             model.discard(name)
-        else:
-            others, kept = Places(), {other for other in model if other < name}
-            for other in (*kept, "never there"):
-                others.add(other)
-            places.keep(others)
-            model = kept
         assert len(places) == len(model)
         assert all(other in places for other in model)
-        assert name in places or name not in model
+        assert (name in places) is comes
+
+
+def test_an_event_that_comes_after_that_of_the_objects_end_is_too_late() -> None:
+    index, kind = Index(), GVK("", "v1", "ConfigMap")
+    key = ObjectKey("", "ConfigMap", "default", "a")
+    index.begin(kind.group_kind)
+    index.end(kind.group_kind)
+    index.want(APPS[0], [key])
+    for version in (5, 4):
+        body = an_event(version)
+        index.put(canonical(body), body, kind)
+    assert (live := index.get(key)) is not None
+    assert live.resource_version == "5"
+    index.remove(an_event(7), kind)
+    assert index.put(canonical(an_event(6)), an_event(6), kind) == frozenset()
+    assert index.get(key) is None
+    again = an_event(8, uid="u2")
+    assert index.put(canonical(again), again, kind) == {APPS[0]}
+
+
+def test_a_list_anew_does_not_forget_what_it_named() -> None:
+    index, kind = Index(), GVK("", "v1", "ConfigMap")
+    keys = [ObjectKey("", "ConfigMap", "default", name) for name in ("kept", "gone", "wanted later")]
+    for turn, names in enumerate((("kept", "gone", "wanted later"), ("kept", "wanted later"))):
+        index.begin(kind.group_kind)
+        for name in names:
+            body = an_event(turn + 1, name=name, uid=name)
+            index.put(canonical(body), body, kind)
+            assert index.unread(keys[:1]) == keys[:1]
+        index.end(kind.group_kind)
+    assert index.unread(keys) == [keys[0], keys[2]]
 
 
 def an_event(version: int, data: str = "a", **metadata: JsonValue) -> JsonObject:
@@ -335,7 +360,7 @@ def test_an_event_that_says_nothing_new_is_kept_and_wakes_nobody() -> None:
     assert live.resource_version == "4"
     assert put(an_event(5, data="b")) == {shop}
     assert index.remove(an_event(6, data="b"), kind) == {shop}
-    assert put(an_event(7, data="b")) == {shop}
+    assert put(an_event(7, data="b", uid="u2")) == {shop}
 
 
 def test_other_rules_for_what_is_news_count_at_once() -> None:
