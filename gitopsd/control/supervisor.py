@@ -270,7 +270,7 @@ class Supervisor(AsyncContextManagerMixin):
         if app is None:
             return None
         live = tuple(item.live for item in app.comparison.objects.values() if item.live)
-        return Ground(app.status.resources, live, app.cluster)
+        return Ground(app.status.resources, live, app.cluster, app.orphaned.objects)
 
     def orphaned(self, name: AppName) -> Orphaned | None:
         """What its last pass found to belong to nobody; None if there is no such application."""

@@ -12,7 +12,7 @@ import anyio.lowlevel
 from gitopsd.core.appstatus import ResourceStatus
 from gitopsd.core.ids import AppName, GroupKind, ObjectKey
 from gitopsd.core.live import LiveObject
-from gitopsd.core.tree.node import Node, node_of
+from gitopsd.core.tree.node import Node, bare_node
 from gitopsd.core.tree.tree import Tree
 from gitopsd.core.tree.view import View, arranged
 from gitopsd.ports.clock import Clock
@@ -28,7 +28,8 @@ _KEEP_SECONDS: Final = 300.0
 class Ground:
     """What an application's tree grows from: what it manages, as its last pass saw it, and where.
 
-    `cluster` is None while nobody looked. `orphaned` are objects of its namespace that nobody manages.
+    `cluster` is None while nobody looked. `orphaned` are objects of its namespace that nobody manages; of them only the
+    metadata is known.
     """
 
     managed: tuple[ResourceStatus, ...]
@@ -98,7 +99,7 @@ class Trees:
         ground = self._ground(name)
         if ground is None:
             return None
-        orphaned = await self._orphaned(ground.orphaned)
+        orphaned = tuple(node_of(live, None, whole=False) for live in ground.orphaned)
         if ground.cluster is None:
             return Sight({}, ground.managed, orphaned)
         kept = self._keep(name, ground.cluster)
@@ -120,12 +121,6 @@ class Trees:
             verdicts = await self._judge.assess([live for live in some if live.key not in kept.roots])
             kept.tree.read(some, verdicts)
             await anyio.lowlevel.checkpoint()
-
-    async def _orphaned(self, lives: Sequence[LiveObject]) -> tuple[Node, ...]:
-        if not lives:
-            return ()
-        verdicts = await self._judge.assess(lives)
-        return tuple(node_of(live, verdicts.get(live.key)) for live in lives)
 
     def _keep(self, name: AppName, cluster: Cluster) -> _Kept:
         """The application's tree, which is now the one that was used last."""

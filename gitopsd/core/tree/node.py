@@ -34,8 +34,11 @@ class Node:
     deleting: bool = False
 
 
-def node_of(live: LiveObject, health: Health | None) -> Node:
-    """Read out of a live object what the tree shows of it: no data, no environment, no annotation."""
+def node_of(live: LiveObject, health: Health | None, *, whole: bool = True) -> Node:
+    """Read out of a live object what the tree shows of it: no data, no environment, no annotation.
+
+    Where it is not `whole`, only its metadata is there to tell something.
+    """
     body = live.document.body()
     return Node(
         key=live.key,
@@ -45,9 +48,9 @@ def node_of(live: LiveObject, health: Health | None) -> Node:
         created_at=text(body, "metadata", "creationTimestamp"),
         owners=live.owners,
         known_as=(live.uid, *live.aliases),
-        info=info_items(live.key, body),
-        images=images(live.key, body),
-        networking=networking(live.key, body),
+        info=info_items(live.key, body) if whole else (),
+        images=images(live.key, body) if whole else (),
+        networking=networking(live.key, body) if whole else None,
         health=health,
         deleting=live.deleting,
     )
