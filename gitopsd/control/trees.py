@@ -12,7 +12,7 @@ import anyio.lowlevel
 from gitopsd.core.appstatus import ResourceStatus
 from gitopsd.core.ids import AppName, GroupKind, ObjectKey
 from gitopsd.core.live import LiveObject
-from gitopsd.core.tree.node import Node, bare_node
+from gitopsd.core.tree.node import Node, node_of
 from gitopsd.core.tree.tree import Tree
 from gitopsd.core.tree.view import View, arranged
 from gitopsd.ports.clock import Clock

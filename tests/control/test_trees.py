@@ -221,8 +221,8 @@ async def test_kinds_that_cannot_be_read_and_orphaned_objects_are_told(shop: Sho
     assert shop.ground is not None
     await shop.cluster.observe(SHOP, [shop.deployment], [])
     shop.cluster.make_unreadable(PODS, "may not be listed")
-    lost = shop.cluster.live(shop.cluster.create(an_object("ConfigMap", "lost", namespace="default")))
+    lost = shop.cluster.live(shop.cluster.create(an_object("Service", "lost", namespace="default")))
     shop.ground = Ground(shop.ground.managed, shop.ground.live, shop.cluster, (lost,))
     view = (await shop.seen()).view()
     assert view.unreadable == {PODS: "may not be listed"}
-    assert [placed.ref.name for placed in view.orphaned] == ["lost"]
+    assert [(placed.ref.name, placed.node and placed.node.info) for placed in view.orphaned] == [("lost", ())]

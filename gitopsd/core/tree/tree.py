@@ -33,8 +33,8 @@ class Tree:
         return key in self._live or any(owner in self._names for owner in owners)
 
     def put(self, live: LiveObject) -> bool:
-        """An object as it is now; one that is no newer than what is known says nothing. Whether it is another object than
-        before, so that there may be others below it.
+        """An object as it is now; one that is no newer than what is known says nothing. Whether it is another object
+        than before, so that there may be others below it.
         """
         before = self._live.get(live.key)
         is_other = before is None or before.uid != live.uid
