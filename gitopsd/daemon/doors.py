@@ -90,6 +90,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         metrics=behind.recorder.exposition,
         ready=behind.ready,
         version=__version__,
+        orphaned=behind.supervisor.orphaned,
         on_bug=behind.on_bug,
         repositories=behind.repositories,
         clusters=behind.clusters,

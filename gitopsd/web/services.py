@@ -12,6 +12,7 @@ from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.core.orphans import Orphaned
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
@@ -44,6 +45,7 @@ class Services:
     - `comparison`: an application's last one; `masked_annotations`: whose values are not shown, of any kind.
     - `tree`: the resource tree of an application; None if there is none of that name. Awaited.
     - `clusters`: those that are known, in the order of the configuration.
+    - `orphaned`: what belongs to nobody where an application deploys to; None if there is none of that name.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -62,3 +64,4 @@ class Services:
     comparison: Callable[[AppName], Comparison] = lambda _: NOTHING_COMPARED
     masked_annotations: Callable[[], frozenset[str]] = frozenset
     tree: Callable[[AppName], Awaitable[Sight | None]] = _no_tree
+    orphaned: Callable[[AppName], Orphaned | None] = lambda _: None

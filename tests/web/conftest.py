@@ -16,6 +16,7 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.events import AppRemoved, Reconciled
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.core.orphans import Orphaned
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.testing.health import FakeJudge
@@ -46,6 +47,7 @@ class Daemon:
     apps: dict[AppName, tuple[AppSpec, AppStatus]] = field(default_factory=dict)
     below: dict[AppName, Sequence[LiveObject]] = field(default_factory=dict)
     trees: dict[AppName, Sight] = field(default_factory=dict)
+    orphans: dict[AppName, Orphaned] = field(default_factory=dict)
     refreshed: list[tuple[str, bool]] = field(default_factory=list)
     bugs: list[tuple[str, Exception]] = field(default_factory=list)
     repositories: Sequence[RepositoryStatus] = ()
@@ -104,6 +106,7 @@ class Daemon:
             comparison=lambda name: self.comparisons.get(name, NOTHING_COMPARED),
             masked_annotations=lambda: self.masked,
             tree=self._tree,
+            orphaned=self.orphans.get,
         )
 
     async def _tree(self, name: AppName) -> Sight | None:
