@@ -141,6 +141,16 @@ async def test_a_pass_that_is_behind_the_watch_does_not_turn_the_tree_back(shop:
     assert dict((await shop.seen()).nodes[shop.deployment].info)["Replicas"] == "1/1"
 
 
+async def test_a_cluster_that_is_down_leaves_the_tree_as_it_was(shop: Shop) -> None:
+    shop.pod("web-1-a")
+    await shop.seen()
+    shop.cluster.go_down()
+    assert await shop.names() == ["web", "web-1", "web-1-a"]
+    shop.cluster.come_up()
+    shop.pod("web-1-b")
+    assert await shop.names() == ["web", "web-1", "web-1-a", "web-1-b"]
+
+
 async def test_two_who_look_at_once_see_the_same(shop: Shop) -> None:
     for number in range(150):
         shop.pod(f"web-1-{number}")
