@@ -206,6 +206,14 @@ class Supervisor(AsyncContextManagerMixin):
         for name in self._applications:
             self._queue.add(name, Level.LIVE)
 
+    def rejudge(self) -> None:
+        """The rules for health changed: every object is judged anew."""
+        self.trees.forget()
+        for name, app in self._applications.items():
+            resources = tuple(replace(item, version="") for item in app.status.resources)
+            app.status = replace(app.status, resources=resources)
+            self._queue.add(name, Level.LIVE)
+
     def reaccess(self, *, projects: bool) -> None:
         """Credentials of repositories changed: what failed is looked up now. With `projects` every application asks
         again whether it may use its repositories.

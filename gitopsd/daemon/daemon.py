@@ -27,7 +27,6 @@ from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
-from gitopsd.rules.plain import TableJudge
 from gitopsd.store.writer import StatusWriter
 
 _KEEP_SECONDS: Final = 300.0
@@ -100,7 +99,13 @@ class Daemon(AsyncContextManagerMixin):
             self._rooms = rooms
             self.bus.subscribe(writer.on_event)
             world = World(
-                rooms.sources, rooms.renderer, rooms.clusters, self.clock, TableJudge(), rooms.repositories.refusal
+                rooms.sources,
+                rooms.renderer,
+                rooms.clusters,
+                self.clock,
+                rooms.judging,
+                rooms.repositories.refusal,
+                rooms.judging.expressions,
             )
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
@@ -174,6 +179,7 @@ class Daemon(AsyncContextManagerMixin):
         if rooms is None:
             return
         before = self.config
+        judged_otherwise = await rooms.judging.reconfigure(config.resources)
         rooms.repositories.reconfigure(config)
         rooms.sops.reconfigure(config.sops)
         rooms.clusters.customize(config.resources)
@@ -185,6 +191,8 @@ class Daemon(AsyncContextManagerMixin):
                 _log.warning("this setting takes effect at the next start", setting=key)
         self.supervisor.tune(_settings(config))
         self.supervisor.configure(config.applications)
+        if judged_otherwise:
+            self.supervisor.rejudge()
         if config.sops != before.sops:
             self.supervisor.reaccess(projects=True)
 
