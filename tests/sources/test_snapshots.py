@@ -152,7 +152,8 @@ async def test_keep_takes_all_away_before_it_deletes_the_first_one(
     delete = shutil.rmtree
 
     def looked(path: str, *, ignore_errors: bool) -> None:
-        left.append([root.exists() for root in roots])
+        if f"{os.sep}trash{os.sep}" in path:  # and not the folder of a worker that just ended
+            left.append([root.exists() for root in roots])
         delete(path, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", looked)
