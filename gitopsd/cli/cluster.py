@@ -100,7 +100,8 @@ def _header(found: JsonObject) -> Iterator[tuple[str, str]]:
     yield "Status", text(connection, "status") + (f" since {since}" if since else "")
     yield "Message", message
     yield "Applications", str(integer(found, "applications"))
-    yield "Objects", f"{integer(found, 'objects')} of {len(objects(found, 'kinds'))} kinds"
+    kinds = len(objects(found, "kinds"))
+    yield "Objects", f"{integer(found, 'objects')} of {kinds} kind{'' if kinds == 1 else 's'}"
     yield "API kinds", str(integer(found, "apiResources"))
     yield "Namespaces", _namespaces(found)
     yield "Labels", ", ".join(f"{key}={each}" for key, each in sorted(string_map(found, "labels").items()))

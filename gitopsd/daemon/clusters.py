@@ -59,7 +59,7 @@ class ClusterDirectory(AsyncContextManagerMixin):
     async def reconfigure(self, config: Config) -> None:
         """Have another configuration's clusters, and read its Secrets."""
         self._config = config
-        await self._apply()
+        await self._apply(renew=True)
         self._rereading.now()
 
     def reread(self) -> None:
@@ -103,7 +103,8 @@ class ClusterDirectory(AsyncContextManagerMixin):
         await self._apply()
         return not failed
 
-    async def _apply(self) -> None:
+    async def _apply(self, *, renew: bool = False) -> None:
+        """Tell the clusters which there are, if they are others, or (`renew`) the files that they name may be."""
         async with self._applying:
             accesses, warnings = _together(self._config, self._found)
             unread = [self._failed.get(place, "") for place in self._config.clusters_from if place not in self._found]
@@ -113,13 +114,17 @@ class ClusterDirectory(AsyncContextManagerMixin):
                 _log.warning(warning)
             self._said = said
             before = self._accesses
-            if (accesses, missing) == (before, self._missing):
+            same = (accesses, missing) == (before, self._missing)
+            if same and not renew:
                 return
+            here = self._clusters.all
             with anyio.CancelScope(shield=True):  # all or nothing; it waits for no cluster
                 await self._clusters.reconfigure(accesses, missing)
             self._accesses, self._missing = accesses, missing
             for name in sorted({access.name for access in before} - {access.name for access in accesses}):
                 self._on_removed(name)
+            if same and here == self._clusters.all:
+                return
         self.on_change()
 
 

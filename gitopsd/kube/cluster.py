@@ -159,6 +159,14 @@ class KubeCluster:
         """What the configuration says of it."""
         return self._access
 
+    async def moved(self) -> bool:
+        """Whether the access leads to another server than when it was read."""
+        return await self._http.moved()
+
+    def renew(self) -> None:
+        """The files behind the credentials may be others: have them read before the next request."""
+        self._http.renew()
+
     def connection(self) -> Connection:
         """The state of the connection now; no request."""
         return self._link.state

@@ -82,20 +82,26 @@ class KubeClusters(AsyncContextManagerMixin):
             cluster.configure(resources)
 
     async def reconfigure(self, accesses: Sequence[ClusterAccess], missing: str = "") -> None:
-        """Have exactly these clusters; those whose access did not change keep their connections and watches.
+        """Have exactly these clusters; those whose access did not change keep their connections and watches, and read
+        their credentials anew. One whose kubeconfig leads to another server now is another cluster.
 
         `missing` says why there may be more, which could not be read yet; "" if these are all.
         """
         async with self._changing:
             wanted = {access.name: access for access in accesses}
-            before = {name: cluster.access for name, (cluster, _) in self._open.items()}
+            before = {name: cluster for name, (cluster, _) in self._open.items()}
             async with anyio.create_task_group() as opening:
                 for name, access in wanted.items():
-                    if before.get(name) != access:
-                        opening.start_soon(self._begin, access)
+                    opening.start_soon(self._open_unless, before.get(name), access)
             for name in before.keys() - wanted.keys():
                 self._open.pop(name)[1].set()
             self._accesses, self._missing = tuple(accesses), missing
+
+    async def _open_unless(self, there: KubeCluster | None, access: ClusterAccess) -> None:
+        if there is None or there.access != access or await there.moved():
+            await self._begin(access)
+        else:
+            there.renew()
 
     async def _begin(self, access: ClusterAccess) -> None:
         """Open a cluster; one of its name that is open already goes on until then."""

@@ -116,6 +116,16 @@ class KubeHttp:
         """The API server's URL; "" until a kubeconfig could be read."""
         return self._credentials.server if self._credentials is not None else self._server
 
+    async def moved(self) -> bool:
+        """Whether a kubeconfig leads to another server than when it was read; one that cannot be read does not."""
+        with contextlib.suppress(ClusterError):
+            return self.server not in ("", await read_server(self._access))
+        return False
+
+    def renew(self) -> None:
+        """Read the credentials before the next request; open connections stay if they may go on being used."""
+        self._refused = True
+
     async def request(
         self,
         method: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import sys
@@ -73,7 +74,9 @@ def cause(error: Exception) -> str:
         if isinstance(error, kind):
             return words
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or "the connection was refused"
+        # The loop's own words hold the address as Python writes it.
+        number = error.os_error.errno
+        return os.strerror(number).lower() if number is not None and number > 0 else "the connection was refused"
     return "the connection broke"
 
 

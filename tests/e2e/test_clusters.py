@@ -155,7 +155,20 @@ async def test_E8_a_secret_that_names_a_program_starts_none(world: World, api_se
         await daemon.goes_on()
         with anyio.fail_after(20):
             while not trace.exists():
-                await anyio.lowlevel.checkpoint()
+                await anyio.sleep(0.01)
+
+
+async def test_S15_a_secret_takes_no_name_that_the_configuration_has(
+    world: World, api_server: ApiServer, secrets: str
+) -> None:
+    token = {"bearerToken": CANARY}
+    for name in ("local", "in-cluster"):
+        api_server.do("POST", secrets, cluster_secret(name, "https://127.0.0.1:1", token))
+    world.good()
+    async with world.daemon() as daemon:
+        await daemon.goes_on()
+        (local,) = (await get(daemon, "/clusters"))["items"]
+        assert (local["name"], local["server"]) == ("local", world.cluster.server)
 
 
 async def test_while_secrets_cannot_be_read_their_applications_wait_and_begin_by_themselves(

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -170,6 +171,26 @@ async def test_clusters_that_did_not_change_keep_their_connections(api_server: A
         assert after["two"] is not before["two"]
         await clusters.reconfigure([one])
         assert [cluster.name for cluster in clusters.all] == ["one"]
+
+
+async def test_a_kubeconfig_that_leads_elsewhere_is_another_cluster(
+    api_server: ApiServer, clock: RealClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(api_server.kubeconfig.read_text().replace(api_server.server, NOWHERE))
+    accesses = [ClusterAccess("moving", kubeconfig=str(path)), pki(api_server)]
+    async with KubeClusters(accesses, clock=clock) as clusters:
+        gone, stays = clusters.all
+        with pytest.raises(ClusterDown):
+            await gone.target()
+        path.write_text(api_server.kubeconfig.read_text())
+        await clusters.reconfigure(accesses)
+        found, still = clusters.all
+        assert found is not gone
+        assert still is stays
+        assert (await found.target()).kube_version
+        await clusters.reconfigure(accesses)
+        assert clusters.all == (found, stays)
 
 
 async def test_a_cluster_may_be_one_that_is_not_known_yet(clock: RealClock) -> None:
