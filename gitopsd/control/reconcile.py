@@ -22,6 +22,7 @@ from gitopsd.core.annotations import compare_options
 from gitopsd.core.appstatus import (
     AppStatus,
     ResourceStatus,
+    external_urls,
     overall_health,
     overall_sync,
     resource_statuses,
@@ -356,8 +357,10 @@ def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:
 
 
 def _compare_namespace(view: View) -> ObjectComparison | None:
-    """Whether the namespace that CreateNamespace asks for has to be made or changed."""
-    if view.namespace is None:
+    """Whether the namespace that CreateNamespace asks for has to be made or changed; None where nobody may see it: if
+    it is missing, what goes into it says so.
+    """
+    if view.namespace is None or view.namespace.key.group_kind in view.live.unreadable:
         return None
     return compare_namespace(view.namespace, view.live.objects.get(view.namespace.key))
 
@@ -436,6 +439,7 @@ def _status(
         operation=last,
         decision=decision.reason,
         unused_ignores=_unused(app, view.comparison),
+        external_urls=external_urls(view.resources),
         reconciled_at=adapters.clock.now(),
     )
 

@@ -30,8 +30,9 @@ _SILENCE_SECONDS: Final = 600.0  # API servers send a bookmark each minute
 _LIST_END: Final = "k8s.io/initial-events-end"
 # What a server says that was restored from a backup, or that is another one than before.
 _TOO_NEW: Final = "Too large resource version"
-# A server that is busy for a moment (the storage of a new kind is "(re)initializing") is no news to anybody.
-_BUSY: Final = frozenset({429, 500, 502, 503, 504})
+# A server that is busy for a moment (the storage of a new kind is "(re)initializing") is no news to anybody, nor is a
+# token that is over: it is read anew.
+_PASSING: Final = frozenset({401, 429, 500, 502, 503, 504})
 _STUMBLES: Final = 4
 _BUSY_SECONDS: Final = 90.0
 _NONSENSE: Final = "Nonsense"
@@ -276,7 +277,7 @@ class Follower:
         """Whether to try again before anybody hears of it: a few times; for longer where a server that is busy asks for
         that, and what there was is known.
         """
-        if error.status not in _BUSY and error.reason != _NONSENSE:
+        if error.status not in _PASSING and error.reason != _NONSENSE:
             return False
         now = self._clock.monotonic()
         if not self._stumbles:

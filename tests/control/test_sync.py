@@ -398,6 +398,15 @@ async def test_without_create_namespace_a_missing_one_says_what_to_do(world: Giv
         assert world.status().sync is SyncCode.SYNCED
 
 
+async def test_a_namespace_that_nobody_may_see_is_left_to_whoever_made_it(world: GivenWorld) -> None:
+    world.cluster.create(a_namespace("shop"))
+    world.cluster.forbid(GroupKind("", "Namespace"))
+    world.git(a_config_map())
+    async with world.running(an_app(namespace="shop", options={"CreateNamespace": "true"})):
+        assert world.writes() == ["apply settings"]
+        assert world.status().sync is SyncCode.SYNCED
+
+
 async def test_a_kind_that_may_not_be_listed_blocks_its_own_application_alone(world: GivenWorld) -> None:
     world.cluster.forbid(GroupKind("apps", "Deployment"))
     world.git(a_deployment(), app="web")

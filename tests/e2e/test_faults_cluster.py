@@ -221,6 +221,40 @@ async def test_no_permission_for_one_kind_names_the_missing_rule_and_ends_when_i
         await daemon.until("app", synced, healthy, quiet, seconds=60)
 
 
+async def test_a_conversion_webhook_that_is_down_makes_only_its_kind_unknown(world: World) -> None:
+    group = f"broken-{world.number}.example.org"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    versions = [{"name": name, "served": True, "storage": name == "v1", "schema": schema} for name in ("v1", "v2")]
+    client = {"service": {"namespace": "default", "name": "nobody", "path": "/convert"}}
+    spec = {
+        "group": group,
+        "names": {"kind": "Widget", "plural": "widgets"},
+        "scope": "Namespaced",
+        "versions": versions,
+        "conversion": {
+            "strategy": "Webhook",
+            "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": client},
+        },
+    }
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    await world.cluster.do("POST", definitions, {"metadata": {"name": f"widgets.{group}"}, "spec": spec})
+    world.good()
+    world.commit({"app/one.yaml": config_map("one"), "app/stored.yaml": manifest(f"{group}/v1", "Widget", "stored")})
+    world.application("app")
+    async with world.daemon() as daemon:
+        await daemon.until("app", synced)
+        world.commit(
+            {"app/stored.yaml": manifest(f"{group}/v2", "Widget", "stored"), "app/two.yaml": config_map("two")}
+        )
+    async with world.daemon() as daemon:
+        status = await daemon.until("app", says("ComparisonError", "Widget", "cannot be read"))
+        assert status.sync.value == "Unknown"
+        assert resource(status, "one").sync.value == "Synced"
+        assert resource(status, "stored").sync.value == "Unknown"
+        await daemon.goes_on()
+    await world.cluster.do("DELETE", f"{definitions}/widgets.{group}")
+
+
 async def test_an_object_that_somebody_keeps_changing_is_healed_with_growing_waits(world: World) -> None:
     world.config["reconcile"]["selfHealBackoff"] = {"duration": "1s", "factor": 10, "maxDuration": "60s"}
     world.good()

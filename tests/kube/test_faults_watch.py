@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio
 import orjson
@@ -146,6 +147,40 @@ async def test_a_busy_server_is_given_the_time_it_asks_for_and_its_watches_go_on
     again = [request for request in proxy.requests[asked:] if watches("configmaps")(request)]
     assert len(again) == 7
     assert all("sendInitialEvents" not in request.query for request in again)
+
+
+class LaterClock(RealClock):
+    """Real time, and `ahead` of it."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+async def test_a_token_that_expires_while_watching_is_read_anew_before_anybody_notices(
+    proxy: FaultProxy, api_server: ApiServer, namespace: str, tmp_path: Path
+) -> None:
+    clock = LaterClock()
+    shop, wanted = AppName(f"shop-{namespace}"), a_map(namespace)
+    token = tmp_path / "token"
+    token.write_text("old")
+    access = ClusterAccess("rotating", server=proxy.url, token_file=str(token))
+    async with KubeCluster(access, clock=clock) as cluster:
+        await cluster.observe(shop, [wanted.key], [CONFIG_MAP])
+        await apply(cluster, wanted)
+        changes = Changes(cluster)
+        token.write_text("new")
+        proxy.answer(401, times=1_000, matching=lambda request: request.headers["Authorization"] == "Bearer old")
+        asked = len(proxy.requests)
+        clock.ahead = 60  # credentials that were read a moment ago are not read again
+        proxy.drop()
+        change_behind(api_server, namespace)
+        await until_colour(cluster, changes, shop, wanted.key, "red")
+        assert changes.named(shop) == 1
+        again = [request for request in proxy.requests[asked:] if watches("configmaps")(request)]
+        assert again[-1].headers["Authorization"] == "Bearer new"
+        assert "sendInitialEvents" not in again[-1].query
 
 
 @pytest.fixture
