@@ -38,6 +38,8 @@ def _header(application: JsonObject) -> Iterator[tuple[str, str]]:
     yield "Sync", text(summary, "sync")
     yield "Revision", revisions_of(summary)
     yield "Health", text(summary, "health", "status") + (f": {health}" if health else "")
+    for url in sequence(summary, "externalURLs"):
+        yield "URL", str(url)
     yield "Decision", text(application, "decision")
     yield "Last sync", _operation(application)
     yield "Reconciled", text(summary, "reconciledAt")

@@ -16,6 +16,7 @@ from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timed, Timing, earliest, timed
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import string_map
+from gitopsd.core.links import Link, links_of
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Hook
 from gitopsd.core.operation import Operation
@@ -37,7 +38,8 @@ class ResourceStatus:
     """One object of an application. `health` is None for kinds of which nothing is known; `version`: resourceVersion.
 
     `changes` are the paths at which it differs from git. `tolerated`: it left git, and its application may be Synced
-    all the same (`IgnoreExtraneous`). `since` and `until` are as in `core.health.timing.Timed`.
+    all the same (`IgnoreExtraneous`). `links` lead out to the web. `since` and `until` are as in
+    `core.health.timing.Timed`.
     """
 
     key: ObjectKey
@@ -53,6 +55,7 @@ class ResourceStatus:
     since: datetime | None = None
     until: datetime | None = None
     tolerated: bool = False
+    links: tuple[Link, ...] = ()
 
     def stands(self, version: str, now: datetime) -> bool:
         """Whether its health holds for the object at this resourceVersion."""
@@ -64,6 +67,7 @@ class AppStatus:
     """One application as people and metrics see it.
 
     `unused_ignores` are rules of its `ignoreDifferences` that found nothing to ignore so far, each as a sentence.
+    `external_urls` are those of its resources' links (Argo CD's `status.summary.externalURLs`).
     """
 
     name: AppName
@@ -77,6 +81,7 @@ class AppStatus:
     operation: Operation | None = None
     decision: str = ""
     unused_ignores: tuple[str, ...] = ()
+    external_urls: tuple[str, ...] = ()
     reconciled_at: datetime | None = None
 
 
@@ -111,6 +116,11 @@ def judged_again_at(resources: Iterable[ResourceStatus]) -> datetime | None:
     return earliest(item.until for item in resources)
 
 
+def external_urls(resources: Iterable[ResourceStatus]) -> tuple[str, ...]:
+    """Where the resources' links lead, each place once."""
+    return tuple(dict.fromkeys(link.url for item in resources for link in item.links))
+
+
 def overall_health(resources: Iterable[ResourceStatus]) -> Health:
     """The application's health, rolled up from its resources (those that left git count only if they may stay)."""
     return roll_up(
@@ -143,6 +153,7 @@ class _Judged:
     version: str
     timed: Timed
     ignored: bool = False
+    links: tuple[Link, ...] = ()
 
 
 def _stands(item: ObjectComparison, previous: Mapping[ObjectKey, ResourceStatus], now: datetime) -> bool:
@@ -163,11 +174,13 @@ def _health(
         return _Judged("", Timed(Health(HealthStatus.MISSING)))
     before = previous.get(item.key)
     if before is not None and before.stands(item.live.resource_version, now):
-        return _Judged(before.version, Timed(before.health, before.since, before.until), before.health_ignored)
+        kept = Timed(before.health, before.since, before.until)
+        return _Judged(before.version, kept, before.health_ignored, before.links)
     body = item.live.document.body()
     ignored = string_map(body, "metadata", "annotations").get(IGNORE_HEALTHCHECK) == "true"
     since = before.since if before is not None else None
-    return _Judged(item.live.resource_version, timed(verdict, body, now, timing, since=since), ignored)
+    fresh = timed(verdict, body, now, timing, since=since)
+    return _Judged(item.live.resource_version, fresh, ignored, links_of(item.key, body))
 
 
 def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
@@ -186,4 +199,5 @@ def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
         since=judged.timed.since,
         until=judged.timed.until,
         tolerated=item.tolerated,
+        links=judged.links,
     )

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, objects, sequence, string_map, text
 
 LINK_PREFIX: Final = "link.argocd.argoproj.io/"
 IGNORE_DEFAULT_LINKS: Final = "argocd.argoproj.io/ignore-default-links"
+_INGRESSES: Final = frozenset({GroupKind("networking.k8s.io", "Ingress"), GroupKind("extensions", "Ingress")})
 _SCHEMES: Final = ("http", "https")
 _LONGEST: Final = 2048
 
@@ -52,6 +54,12 @@ def annotated_links(body: JsonObject) -> tuple[Link, ...]:
             if link:
                 found.append(Link((title if bar else "") or name.removeprefix(LINK_PREFIX), link))
     return tuple(found)
+
+
+def links_of(key: ObjectKey, body: JsonObject) -> tuple[Link, ...]:
+    """All links of an object: those that its annotations name, then where it can be reached if it is an Ingress."""
+    reached = ingress_links(body) if key.group_kind in _INGRESSES else ()
+    return (*annotated_links(body), *(Link(urlsplit(url).netloc, url) for url in reached))
 
 
 def ingress_links(body: JsonObject) -> tuple[str, ...]:

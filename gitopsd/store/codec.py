@@ -11,11 +11,12 @@ from datetime import datetime
 
 import orjson
 
-from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode
+from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode, external_urls
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, integer, objects, sequence, text, value
+from gitopsd.core.links import Link
 from gitopsd.core.manifest import Hook
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 
@@ -64,6 +65,7 @@ def encode_operation(operation: Operation | None) -> str | None:
 def decode(name: AppName, status: str, operation: str | None) -> AppStatus:
     """The value that was encoded. Raises ValueError for anything else."""
     body: JsonObject = _object(status)
+    resources = tuple(_read_resource(item) for item in objects(body, "resources"))
     return AppStatus(
         name=name,
         sync=SyncCode(text(body, "sync")),
@@ -72,7 +74,8 @@ def decode(name: AppName, status: str, operation: str | None) -> AppStatus:
         conditions=tuple(
             Condition(ConditionType(kind), message) for kind, message in _rows(body, "conditions", columns=2)
         ),
-        resources=tuple(_read_resource(item) for item in objects(body, "resources")),
+        resources=resources,
+        external_urls=external_urls(resources),
         hooks=tuple(
             Hook(_read_gvk(item), text(item, "namespace"), text(item, "name"), _texts(item, "phases"))
             for item in objects(body, "hooks")
@@ -115,6 +118,7 @@ def _resource(item: ResourceStatus) -> Mapping[str, object]:
         "message": item.message,
         "since": _moment(item.since),
         "until": _moment(item.until),
+        "links": item.links,
     }
     return fields | {name: held for name, held in seldom.items() if held}
 
@@ -178,6 +182,7 @@ def _read_resource(body: JsonObject) -> ResourceStatus:
         version=text(body, "version"),
         since=_read_moment(body, "since"),
         until=_read_moment(body, "until"),
+        links=tuple(Link(title, url) for title, url in _rows(body, "links", columns=2)),
     )
 
 

@@ -14,6 +14,7 @@ from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode, unknown_
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import GVK, AppName, ObjectKey
+from gitopsd.core.links import Link
 from gitopsd.core.manifest import Hook
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import Plan
@@ -66,6 +67,7 @@ def a_status(name: str = "guestbook") -> AppStatus:
                 changes=("spec.replicas", "metadata.labels['a.b/c']"),
                 message="refused",
                 version="4711",
+                links=(Link("Runbook", "https://wiki.example.org/ui"),),
             ),
             ResourceStatus(
                 key=CLUSTER_ROLE,
@@ -80,6 +82,7 @@ def a_status(name: str = "guestbook") -> AppStatus:
         renderers=("helm", "directory"),
         operation=an_operation(),
         decision="waits 5 s before the next try",
+        external_urls=("https://wiki.example.org/ui",),
         reconciled_at=ENDED,
     )
 

@@ -10,6 +10,7 @@ from gitopsd.core.appstatus import (
     AppStatus,
     ResourceStatus,
     SyncCode,
+    external_urls,
     overall_health,
     overall_sync,
     resource_statuses,
@@ -21,6 +22,7 @@ from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.assess import assess
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.links import Link
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.settled import GRACE_SECONDS, Settled, settled
 from gitopsd.testing.builders import a_config_map, a_deployment
@@ -92,6 +94,20 @@ def test_changes_and_refusals_are_passed_on() -> None:
     changed = replace(item, verdict=Verdict.CHANGED, changes=("spec.replicas",), error="refused")
     web = statuses(replace(comparison, objects={key: changed}))["web"]
     assert (web.sync, web.changes, web.message) == (SyncCode.OUT_OF_SYNC, ("spec.replicas",), "refused")
+
+
+def test_links_of_the_objects_are_the_applications_external_urls() -> None:
+    marks = {"link.argocd.argoproj.io/docs": "https://wiki.example.org", "link.argocd.argoproj.io/bad": "javascript:x"}
+    wanted = want(a_config_map("one", annotations=marks), a_config_map("two", annotations=marks), a_config_map("three"))
+    found = statuses(compare(wanted, live(*(live_of(item) for item in wanted.objects))))
+    assert [found[name].links for name in ("one", "three")] == [(Link("docs", "https://wiki.example.org"),), ()]
+    assert external_urls(found.values()) == ("https://wiki.example.org",)
+
+
+def test_links_of_an_object_that_did_not_change_are_kept_unread() -> None:
+    comparison = compare(WANTED, live(*THERE))
+    before = tuple(replace(item, links=(Link("a", "https://a"),)) for item in statuses(comparison).values())
+    assert statuses(comparison, before)["web"].links == (Link("a", "https://a"),)
 
 
 def test_at_first_nothing_is_known() -> None:

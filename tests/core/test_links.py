@@ -2,8 +2,9 @@
 
 import pytest
 
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
-from gitopsd.core.links import Link, annotated_links, ingress_links, web_link
+from gitopsd.core.links import Link, annotated_links, ingress_links, links_of, web_link
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,21 @@ def test_an_ingress_may_ask_for_no_links_of_its_own() -> None:
         "spec": {"rules": [{"host": "shop.example.org"}]},
     }
     assert ingress_links(body) == ()
+
+
+INGRESS = ObjectKey("networking.k8s.io", "Ingress", "shop", "web")
+HOSTS: JsonObject = {"spec": {"rules": [{"host": "shop.example.org"}], "tls": [{"hosts": ["shop.example.org"]}]}}
+
+
+def test_links_of_an_object_are_what_it_says_and_where_it_is_reached() -> None:
+    marks = {"link.argocd.argoproj.io/runbook": "https://wiki.example.org/shop", "link.argocd.argoproj.io/x": "no"}
+    assert links_of(INGRESS, {"metadata": {"annotations": marks}, **HOSTS}) == (
+        Link("runbook", "https://wiki.example.org/shop"),
+        Link("shop.example.org", "https://shop.example.org"),
+    )
+
+
+def test_hosts_are_no_links_where_the_ingress_says_so_or_is_none() -> None:
+    marks = {"argocd.argoproj.io/ignore-default-links": "true", "link.argocd.argoproj.io/a": "http://a.example.org"}
+    assert links_of(INGRESS, {"metadata": {"annotations": marks}, **HOSTS}) == (Link("a", "http://a.example.org"),)
+    assert links_of(INGRESS._replace(group="example.org"), HOSTS) == ()

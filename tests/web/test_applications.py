@@ -68,6 +68,7 @@ async def test_the_list_shows_summaries_sorted_by_name(daemon: Daemon, local: ht
         "revisions": [],
         "conditions": [],
         "resourceCount": 0,
+        "externalURLs": [],
         "operationPhase": None,
         "reconciledAt": None,
     }
@@ -163,6 +164,7 @@ async def test_one_application_is_shown_in_full(daemon: Daemon, local: httpx.Asy
         "requiresPruning": False,
         "changes": ["spec.replicas", "metadata.labels['a.b/c']"],
         "message": "refused",
+        "links": [{"title": "Runbook", "url": "https://wiki.example.org/ui"}],
     }
     assert told["resources"][1]["health"] is None
     assert told["hooks"][0]["phases"] == ["PreSync", "Skip"]

@@ -14,6 +14,7 @@ PUBLIC_ROUTES = {("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/readyz")}
 LOCAL_ROUTES = {
     ("GET", "/api/v1/applications"),
     ("GET", "/api/v1/applications/{name}"),
+    ("GET", "/api/v1/applications/{name}/orphaned-resources"),
     ("GET", "/api/v1/applications/{name}/resource-tree"),
     ("GET", "/api/v1/applications/{name}/differences"),
     ("POST", "/api/v1/applications/{name}/refresh"),

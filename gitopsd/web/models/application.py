@@ -107,6 +107,7 @@ class Summary(Model):
     revisions: tuple[str, ...] = Field(description="the commit of each source")
     conditions: tuple[ConditionAnswer, ...]
     resource_count: int
+    external_urls: tuple[str, ...] = Field(alias="externalURLs", description="where its objects' links lead")
     operation_phase: Phase | None = Field(description="of the sync under way or the last one")
     reconciled_at: datetime | None
 
@@ -125,6 +126,7 @@ class Summary(Model):
             revisions=status.revisions,
             conditions=tuple(ConditionAnswer.of(condition) for condition in status.conditions),
             resource_count=len(status.resources),
+            external_urls=status.external_urls,
             operation_phase=status.operation.phase if status.operation else None,
             reconciled_at=status.reconciled_at,
         )

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from gitopsd.core.appstatus import ResourceStatus, SyncCode
 from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.links import Link
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Hook
 from gitopsd.web.models.model import Model
@@ -23,6 +24,18 @@ class HealthAnswer(Model):
         return cls(status=health.status, message=health.message)
 
 
+class LinkAnswer(Model):
+    """A place on the web, and what to call it."""
+
+    title: str
+    url: str = Field(description="absolute, http or https, without user and password")
+
+    @classmethod
+    def of(cls, link: Link) -> LinkAnswer:
+        """From the core's value."""
+        return cls(title=link.title, url=link.url)
+
+
 class Resource(Model):
     """An object that the application manages, or that left git. `changes` are paths at which it differs from git."""
 
@@ -37,6 +50,7 @@ class Resource(Model):
     requires_pruning: bool
     changes: tuple[str, ...]
     message: str
+    links: tuple[LinkAnswer, ...] = Field(description="from link.argocd.argoproj.io/… annotations and Ingress hosts")
 
     @classmethod
     def of(cls, item: ResourceStatus) -> Resource:
@@ -53,6 +67,7 @@ class Resource(Model):
             requires_pruning=item.requires_pruning,
             changes=item.changes,
             message=item.message,
+            links=tuple(LinkAnswer.of(link) for link in item.links),
         )
 
 
