@@ -24,6 +24,8 @@ from benchmarks.monorepo import monorepo_figures
 from benchmarks.phases import Phases
 from benchmarks.renders import render_figures
 from benchmarks.report import HEAD, figures
+from benchmarks.scale import scale_figures
+from benchmarks.scale_workload import OBJECTS
 from benchmarks.workload import OBJECTS_PER_APPLICATION, make_workload
 
 _RESULT: Final = Path(__file__).resolve().parent.parent / ".bench" / "result.json"
@@ -50,6 +52,8 @@ def main() -> None:
         phases.end()
         print(f"\n{title}\n\n{table([HEAD, *(figure.row() for figure in rows)])}")
         found += rows
+    if "scale" in arguments.tables:
+        found += _scale(arguments, phases)
     missed = [figure.name for figure in found if figure.met is False]
     print(f"\nMissed: {'; '.join(missed) or 'nothing'}.")
     print(f"Load average at the end: {os.getloadavg()[0]:.1f}.")
@@ -74,6 +78,15 @@ def _daemon(arguments: argparse.Namespace, phases: Phases) -> list[Figure]:
     return [*found, *small]
 
 
+def _scale(arguments: argparse.Namespace, phases: Phases) -> list[Figure]:
+    loop = {"loop_factory": uvloop.new_event_loop}
+    program, count = Path(arguments.program), arguments.scale_apps
+    rows = anyio.run(scale_figures, program, count, phases, backend_options=loop)
+    phases.end()
+    print(f"\n{count:,} applications of {OBJECTS} objects\n\n{table([HEAD, *(figure.row() for figure in rows)])}")
+    return rows
+
+
 async def _run(count: int, settings: Settings, phases: Phases) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="gitopsd-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -93,7 +106,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--applications", type=int, default=200, help="ten objects each (default: 200)")
     parser.add_argument("--rounds", type=int, default=20, help="pushes, and drifts (default: 20)")
     parser.add_argument("--idle", type=float, default=60, help="seconds of idleness (default: 60)")
-    tables = ("daemon", *_RENDERING)
+    parser.add_argument("--scale-apps", type=int, default=5000, help="20 objects each, table `scale` (default: 5000)")
+    tables = ("daemon", *_RENDERING, "scale")
     parser.add_argument("--tables", nargs="+", choices=tables, default=tables, help="which ones (default: all)")
     beside = Path(sys.executable).parent / "gitopsd"
     parser.add_argument("--program", default=str(beside), help="the gitopsd to measure (default: the environment's)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -51,10 +52,14 @@ class _Page(TypedDict):
 
 
 class Daemon:
-    """`async with` starts it and ends it. `began` is the moment of its start (monotonic seconds), `socket` its API."""
+    """`async with` starts it and ends it. `began` is the moment of its start (monotonic seconds), `socket` its API.
 
-    def __init__(self, program: Path, config: Path, state: Path, log: Path) -> None:
-        self._command = [str(program), "run", "--config", str(config)]
+    With `lag` it is run by `lag_probe`, which writes that file.
+    """
+
+    def __init__(self, program: Path, config: Path, state: Path, log: Path, *, lag: Path | None = None) -> None:
+        command = [str(program)] if lag is None else [sys.executable, "-m", "benchmarks.lag_probe", str(lag)]
+        self._command = [*command, "run", "--config", str(config)]
         self.socket = state / "gitopsd.sock"
         self._log = log
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_UNITS: Final = {"ms": 1000.0, "s": 1.0, "%": 100.0, "MB": 1e-6, "": 1.0, "µs": 1e6}
+_UNITS: Final = {"ms": 1000.0, "s": 1.0, "%": 100.0, "MB": 1e-6, "kB": 1e-3, "B": 1.0, "": 1.0, "µs": 1e6}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,23 @@ def family(pid: int) -> list[int]:
     return [pid, *(each for child in _children(pid) for each in family(child))]
 
 
-def memory_bytes(pid: int) -> int:
-    """Memory of the whole family, pages shared within it counted once (proportional set size)."""
-    return sum(_pss(each) for each in family(pid))
+def memory_bytes(pid: int, *, alone: bool = False) -> int:
+    """Memory of the whole family, pages shared within it counted once (proportional set size); or its share `alone`."""
+    return sum(_pss(each) for each in ([pid] if alone else family(pid)))
 
 
 def cpu_seconds(pid: int) -> float:
     """CPU time that the family has used so far, ended children included."""
     return sum(_cpu(each) for each in family(pid))
+
+
+def cpu_alone(pid: int) -> float:
+    """CPU time that the process has used so far, without its children."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def busy_seconds() -> float:
