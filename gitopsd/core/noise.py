@@ -15,7 +15,7 @@ from gitopsd.core.fieldset import without
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.ignore import IgnoreRule, KindPattern
 from gitopsd.core.jqpath import jq_path
-from gitopsd.core.jsonvalue import JsonObject, mapping
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
 
 _BOOKKEEPING: Final = frozenset({"generation", "managedFields", "resourceVersion"})
 
@@ -77,12 +77,16 @@ _OF_CONTROLLERS: Final = (
 """Rules for what controllers make. Where an application has such objects in git, a change of them is drift."""
 
 
+# A field that does not count, and the rule that says of which objects of the kind; None for all of them.
+_Ignored = tuple[IgnoreRule | None, FieldPath]
+
+
 class Noise:
     """What does not count when an object changes: bookkeeping, the built-in rules and those of `settings`."""
 
     def __init__(self, settings: ResourceSettings | None = None) -> None:
         self._rules = (*BUILT_IN, *(_update_rules(settings) if settings is not None else ()))
-        self._by_kind: dict[tuple[GroupKind, bool], tuple[tuple[IgnoreRule, tuple[FieldPath, ...]], ...]] = {}
+        self._by_kind: dict[tuple[GroupKind, bool], tuple[_Ignored, ...]] = {}
 
     def news(self, key: ObjectKey, body: JsonObject, *, tracked: bool) -> JsonObject:
         """`body` with what counts alone: equal before and after a change that is none. `tracked`: an application has
@@ -94,13 +98,21 @@ class Noise:
         metadata = {name: item for name, item in mapping(body, "metadata").items() if name not in _BOOKKEEPING}
         content: JsonObject = {**body, "metadata": metadata}
         fields = [
-            field for rule, paths in rules if rule.fits(key) for path in paths for field in fields_at(content, path)
+            field
+            for rule, path in rules
+            if _may_lead(content, path) and (rule is None or rule.fits(key))
+            for field in fields_at(content, path)
         ]
         return without(content, fields) if fields else content
 
-    def _fitting(self, kind: GroupKind, *, tracked: bool) -> tuple[tuple[IgnoreRule, tuple[FieldPath, ...]], ...]:
+    def _fitting(self, kind: GroupKind, *, tracked: bool) -> tuple[_Ignored, ...]:
         rules = self._rules if tracked else (*self._rules, *_OF_CONTROLLERS)
-        return tuple((rule, _paths(rule)) for rule in rules if rule.kinds.fits(kind))
+        return tuple(
+            (rule if rule.name or rule.namespace else None, path)
+            for rule in rules
+            if rule.kinds.fits(kind)
+            for path in _paths(rule)
+        )
 
 
 def unusable_rules(settings: ResourceSettings) -> tuple[str, ...]:
@@ -115,6 +127,18 @@ def unusable_rules(settings: ResourceSettings) -> tuple[str, ...]:
         if rule.managers:
             found.append(f"{rule.position}: ignoreResourceUpdates does not know managedFieldsManagers")
     return tuple(found)
+
+
+def _may_lead(content: JsonObject, path: FieldPath) -> bool:
+    """Whether the path could lead somewhere: most do not, which is found out at their first steps."""
+    here: JsonValue = content
+    for step in path:
+        if type(step) is not str or type(here) is not dict:
+            return True
+        if step not in here:
+            return False
+        here = here[step]
+    return True
 
 
 def _update_rules(settings: ResourceSettings) -> tuple[IgnoreRule, ...]:
