@@ -18,7 +18,7 @@ def asking(settings: OrphanedResources | None = OrphanedResources()) -> Projects
     return Projects({"web": Project("web", orphaned=settings)})
 
 
-def given(world: GivenWorld, settings: OrphanedResources | None = OrphanedResources()) -> None:  # noqa: B008  # as above
+def given(world: GivenWorld, settings: OrphanedResources | None = OrphanedResources()) -> None:  # noqa: B008  # frozen, so one default serves all
     """An application of the project web that deploys one ConfigMap."""
     world.settings = replace(world.settings, projects=asking(settings))
     world.git(a_config_map())

@@ -30,7 +30,7 @@ def answer(version: str = V1, **status: str) -> str:
 
 
 def plugin(program: str, **fields: str) -> CredentialPlugin:
-    return CredentialPlugin(sys.executable, ("-c", program), **fields)  # type: ignore[arg-type]  # texts alone
+    return CredentialPlugin(sys.executable, ("-c", program), **fields)  # type: ignore[arg-type]  # the fields that tests give are texts
 
 
 async def credentials(program: str) -> Credentials:

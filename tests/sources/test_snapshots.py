@@ -143,8 +143,9 @@ async def test_keep_knows_snapshots_of_an_earlier_run(tmp_path: Path, repo: GitR
 
 
 async def test_keep_takes_all_away_before_it_deletes_the_first_one(
-    sources: GitSources, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stack: AsyncExitStack, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sources = await stack.enter_async_context(GitSources(folder=tmp_path))
     roots = [await _snapshot(sources, repo)]
     repo.commit({"app/a.yaml": "a: 2\n"})
     roots.append(await _snapshot(sources, repo))
