@@ -25,6 +25,7 @@ _FORBIDDEN: Final = re.compile(
     r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)" in API group "(?P<group>[\w.-]*)"'
     r'(?: in the namespace "(?P<namespace>[\w.-]+)")?'
 )
+_ACCOUNT: Final = re.compile(r'User "(?P<user>system:serviceaccount:[\w.:-]+)" cannot ')
 _WEBHOOK: Final = re.compile(r'admission webhook "(?P<name>[\w./-]+)" denied')
 _BROKEN_WEBHOOK: Final = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)"')
 
@@ -173,7 +174,9 @@ def _missing_rule(message: str) -> str:
     place = f" in namespace {found['namespace']}" if found["namespace"] else ""
     verbs = '["get", "list", "watch"]' if found["verb"] in ("get", "list", "watch") else f'["{found["verb"]}"]'
     rule = f'apiGroups: ["{found["group"]}"], resources: ["{found["resource"]}"], verbs: {verbs}'
-    return f"add to a {kind} of gitopsd's user{place}: {{{rule}}}"
+    account = _ACCOUNT.search(message)  # perhaps one that the request was made as
+    who = account["user"] if account else "gitopsd's user"
+    return f"add to a {kind} of {who}{place}: {{{rule}}}"
 
 
 def _has_cause(status: JsonObject, reason: str) -> bool:
