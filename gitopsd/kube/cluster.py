@@ -216,6 +216,7 @@ class KubeCluster:
         for kind in self._watches.kinds():
             if self.excluded(kind) or resources.tracking != before.tracking:
                 self._watches.close(kind)
+        self._orphans.reconsider()
         if resources.tracking != before.tracking:
             self._orphans.close()
         self._tell(frozenset(self._apps))

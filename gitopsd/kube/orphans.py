@@ -59,6 +59,8 @@ class Orphans:
         self._notify = notify
         self._group = group
         self._grace = grace
+        self._served: tuple[Resource, ...] = ()
+        self._kinds: tuple[Resource, ...] = ()
         self._places: dict[str, _Place] = {}
         self._marks: dict[str, set[str]] = {}
         self._asked: dict[AppName, str] = {}
@@ -73,15 +75,14 @@ class Orphans:
             self.forget(app)
             self._asked[app] = namespace
             self._askers.setdefault(namespace, set()).add(app)
-        resources = [
-            item for item in await self._catalog.namespaced() if not self._around.excluded(item.gvk.group_kind)
-        ]
+        kinds = self._included(await self._catalog.namespaced())
         if self._asked.get(app) != namespace:
             return Strays(complete=False)
         place = self._places.get(namespace)
         if place is None:
             place = self._places[namespace] = _Place(namespace, self._around, self._marks, self._changed)
-        self._follow(place, resources)
+        if place.kinds is not kinds:
+            self._follow(place, kinds)
         return place.strays()
 
     def forget(self, app: AppName) -> None:
@@ -108,15 +109,27 @@ class Orphans:
         for namespace in tuple(self._marks.get(mark, ())):
             self._changed(namespace)
 
+    def reconsider(self) -> None:
+        """Other kinds may be excluded now; who asks again sees to that."""
+        self._served = self._kinds = ()
+
     def close(self) -> None:
         """Let everything go: what objects mean is another thing now. Who asks again begins anew."""
         for place in self._places.values():
             place.keep(())
         self._places.clear()
 
-    def _follow(self, place: _Place, resources: Iterable[Resource]) -> None:
+    def _included(self, served: tuple[Resource, ...]) -> tuple[Resource, ...]:
+        """Those that are not excluded: the same value as long as nothing changed, for it is asked at each pass."""
+        if served != self._served:
+            self._served = served
+            self._kinds = tuple(item for item in served if not self._around.excluded(item.gvk.group_kind))
+        return self._kinds
+
+    def _follow(self, place: _Place, kinds: tuple[Resource, ...]) -> None:
         """Follow exactly these kinds there."""
-        wanted = {item.gvk.group_kind: item for item in resources}
+        place.kinds = kinds
+        wanted = {item.gvk.group_kind: item for item in kinds}
         place.keep(wanted.values())
         for kind, resource in wanted.items():
             if kind not in place.followed:
@@ -155,6 +168,7 @@ class _Place:
         self.namespace = namespace
         self.around = around
         self._marks = marks
+        self.kinds: tuple[Resource, ...] = ()
         self.followed: dict[GroupKind, _Followed] = {}
         self._changed = changed
         self._objects: dict[ObjectKey, LiveObject] = {}

@@ -8,8 +8,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from gitopsd.core.app import Tracking
-from gitopsd.core.customization import ResourceSettings
+from gitopsd.core.app import Tracking, TrackingMethod
+from gitopsd.core.customization import ALWAYS_EXCLUDED, KindFilter, ResourceSettings
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import AppName, GroupKind
 from gitopsd.core.orphans import Strays, orphaned
@@ -212,3 +212,30 @@ def an_event(namespace: str) -> dict[str, object]:
     """An event, which nobody owns."""
     about = {"kind": "ConfigMap", "namespace": namespace, "name": "a"}
     return {"metadata": {"name": "it-happened"}, "involvedObject": about, "reason": "Because", "type": "Normal"}
+
+
+async def test_a_kind_that_is_excluded_while_we_run_is_not_looked_at_any_more(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str
+) -> None:
+    changes = await asked(cluster)
+    post(api_server, namespace, "configmaps", a_config_map("left"))
+    await until(cluster, changes, SHOP, namespace, lambda found: orphans(found) == ["ConfigMap/left"])
+    excluded = KindFilter(groups=("",), kinds=("ConfigMap",))
+    cluster.configure(ResourceSettings(exclusions=(*ALWAYS_EXCLUDED, excluded)))
+    assert orphans(await cluster.strays(SHOP, namespace)) == []
+    cluster.configure(ResourceSettings())
+    await until(cluster, changes, SHOP, namespace, lambda found: orphans(found) == ["ConfigMap/left"])
+
+
+async def test_marks_that_mean_another_thing_now_are_read_anew(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str
+) -> None:
+    changes = await asked(cluster)
+    marks = {"argocd.argoproj.io/tracking-id": f"{SHOP}:/ConfigMap:{namespace}/ours"}
+    post(api_server, namespace, "configmaps", a_config_map("ours", annotations=marks))
+    post(api_server, namespace, "configmaps", a_config_map("left"))
+    await until(cluster, changes, SHOP, namespace, lambda found: orphans(found) == ["ConfigMap/left"])
+    cluster.configure(ResourceSettings(tracking=Tracking(TrackingMethod.LABEL)))
+    await cluster.observe(SHOP, [], [CONFIG_MAP])
+    expected = ["ConfigMap/left", "ConfigMap/ours"]
+    await until(cluster, changes, SHOP, namespace, lambda found: orphans(found) == expected)
