@@ -13,6 +13,7 @@ from typing import Final
 import anyio
 import orjson
 
+from gitopsd.core.emptied import emptied
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
@@ -31,6 +32,7 @@ APPLY: Final = "application/apply-patch+yaml"
 # Typos in fields are told as warnings: what other tools apply must not fail here.
 _APPLY_QUERY: Final = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Warn"}
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_CREATED: Final = 201
 _PROPAGATIONS: Final = frozenset({"Foreground", "Background", "Orphan"})
 
 OnWarning = Callable[[ObjectKey, str], None]
@@ -59,26 +61,13 @@ class Writer:
         """
         if known is not None:
             await self._adopt(permit, resource, desired, known, impersonate)
-        attempts = Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
-        while True:
-            answer = await write(
-                self._http,
-                permit,
-                desired.key,
-                method="PATCH",
-                path=resource.path(desired.key),
-                query=_APPLY_QUERY,
-                body=desired.document.raw,
-                content_type=APPLY,
-                impersonate=impersonate,
-            )
-            delay = attempts.next_delay(answer.retry_after) if answer.status == 409 else None
-            if delay is None:
-                break
-            await anyio.sleep(delay)
+        answer = await self._send(permit, resource, desired, impersonate)
         if not answer.ok:
             raise refused(_asked(self._http, "apply", desired), answer)
         self._warn(desired.key, answer)
+        if answer.status != _CREATED and emptied(desired.document.body(), orjson.loads(answer.body)):
+            again = await self._send(permit, resource, desired, impersonate)
+            answer = again if again.ok else answer
         return answer.body.strip()
 
     async def delete(
@@ -124,6 +113,25 @@ class Writer:
         if not answer.ok:
             raise refused(_asked(self._http, "apply", desired), answer)
         return answer.body.strip()
+
+    async def _send(self, permit: Permit, resource: Resource, desired: DesiredObject, impersonate: str) -> Answer:
+        attempts = Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
+        while True:
+            answer = await write(
+                self._http,
+                permit,
+                desired.key,
+                method="PATCH",
+                path=resource.path(desired.key),
+                query=_APPLY_QUERY,
+                body=desired.document.raw,
+                content_type=APPLY,
+                impersonate=impersonate,
+            )
+            delay = attempts.next_delay(answer.retry_after) if answer.status == 409 else None
+            if delay is None:
+                return answer
+            await anyio.sleep(delay)
 
     async def _adopt(
         self, permit: Permit, resource: Resource, desired: DesiredObject, known: Known, impersonate: str
