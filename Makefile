@@ -17,6 +17,9 @@ BENCH_ARGS ?=
 # How long `make fuzz` tries each check.
 SECONDS ?= 600
 
+# How many objects of each kind `make truth` makes.
+OBJECTS ?= 100
+
 .PHONY: help
 help: ## Show what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +75,10 @@ format: venv ## Format the code and mend what lint can mend
 .PHONY: fuzz
 fuzz: setup ## Try to break the decoder, the protocol and the path checks (SECONDS=600 each)
 	@$(PYTHON) -m tools.fuzz $(SECONDS)
+
+.PHONY: truth
+truth: setup ## Change objects of 27 kinds in every way, and hold compare to what dry-runs say (OBJECTS=100 of each)
+	@GITOPSD_TRUTH_ROUNDS=$(OBJECTS) nice $(PYTHON) -m pytest -s -o timeout=0 tests/kube/test_truth.py $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: setup originals ## Measure speed and size, each figure beside its floor
