@@ -304,7 +304,7 @@ class KubeCluster:
         """Server-side apply by force; the object as it is then, which `observe` knows too. Raises `ClusterError`."""
         self._check_included(desired.key)
         await self._link.require()
-        resource = await self._known(desired.gvk, desired.key)
+        resource = (await self._known(desired.gvk, desired.key)).scoped(desired.key)
         known = self._known_before(resource, desired)
         self._index.hold(desired.key)
         applied: LiveObject | None = None
@@ -477,7 +477,7 @@ class KubeCluster:
     async def _predict(self, desired: DesiredObject, live: LiveObject | None, impersonate: str) -> Prediction:
         version = live.resource_version if live is not None else ""
         try:
-            resource = await self._known(desired.gvk, desired.key)
+            resource = (await self._known(desired.gvk, desired.key)).scoped(desired.key)
             raw, current = await self._rehearse(resource, desired, live, impersonate)
         except ClusterDown:
             raise

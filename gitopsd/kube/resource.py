@@ -42,6 +42,22 @@ class Resource:
             return f"{base}/{self.plural}"
         return f"{base}/namespaces/{_segment(ObjectKey(*self.gvk.group_kind, namespace, ''), namespace)}/{self.plural}"
 
+    def scoped(self, key: ObjectKey) -> Resource:
+        """Itself, if `key` has the kind's scope. Raises `ClusterError` if not: what was allowed for an object of a
+        namespace is not for one of the cluster, and only discovery says which it is (advisory N6).
+        """
+        if self.namespaced == bool(key.namespace):
+            return self
+        scope = "lives in namespaces" if self.namespaced else "is cluster-scoped"
+        raise ClusterError(
+            f"the scope of {self.gvk} is another one",
+            where=str(key),
+            why=f"the kind {scope}",
+            hint="none needed: it is looked at again",
+            retryable=True,
+            reason="Scope",
+        )
+
     def path(self, key: ObjectKey) -> str:
         """The path of one object. Raises `ClusterError` for names that could leave their place in the path.
 

@@ -1,6 +1,7 @@
 """What broke in other tools must not break here; each test bears the name of its row in docs/advisories."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from gitopsd.core.errors import ClusterError
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.jsonvalue import JsonValue
 from gitopsd.core.permit import permit_object
 from gitopsd.core.secret import Secret
@@ -142,3 +143,30 @@ async def test_a_name_cannot_leave_its_place_in_the_path(cluster: KubeCluster, n
     odd = desired(an_object("ConfigMap", name, namespace=namespace, data={}))
     (prediction,) = await cluster.predict([(odd, None)])
     assert "cannot be used" in prediction.error
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "namespace"), [("PriorityClass", "scheduling.k8s.io/v1", "shop"), ("ConfigMap", "v1", "")]
+)
+async def test_N6_scope_is_what_discovery_says_whatever_namespace_was_named(
+    cluster: KubeCluster, requests: list[RequestMade], kind: str, api_version: str, namespace: str
+) -> None:
+    gvk = GVK.parse(api_version, kind)
+    named = replace(
+        desired(an_object(kind, "odd", namespace="shop", api_version=api_version, value=1)),
+        key=ObjectKey(gvk.group, kind, namespace, "odd"),
+    )
+    with pytest.raises(ClusterError, match="scope") as refused:
+        await apply(cluster, named)
+    assert refused.value.retryable
+    (prediction,) = await cluster.predict([(named, None)])
+    assert "scope" in prediction.error
+    assert {request.verb for request in requests}.isdisjoint({"apply", "dry-run"})
+
+
+async def test_N6_a_kind_that_nobody_knows_is_not_written(cluster: KubeCluster, requests: list[RequestMade]) -> None:
+    with pytest.raises(ClusterError, match="does not serve"):
+        await apply(
+            cluster, desired(an_object("Nothing", "odd", namespace="shop", api_version="unheard.example.org/v1"))
+        )
+    assert {request.verb for request in requests}.isdisjoint({"apply", "dry-run"})
