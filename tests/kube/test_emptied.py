@@ -1,5 +1,8 @@
 """What git leaves empty where it had something before."""
 
+import json
+from typing import Any
+
 from gitopsd.core.compare import Verdict, compare
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import Live
@@ -14,12 +17,12 @@ from tests.contracts.cluster_contract import desired
 async def test_one_sync_is_enough_where_a_field_was_emptied(cluster: KubeCluster, namespace: str) -> None:
     app = AppName(f"shop-{namespace}")
     spread = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}
-    body = a_deployment("web", namespace=namespace, replicas=0)
-    pod = body["spec"]["template"]["spec"]  # type: ignore[index,call-overload]  # as the builder makes it
-    pod["affinity"] = spread  # type: ignore[index]  # the same
+    body: dict[str, Any] = json.loads(json.dumps(a_deployment("web", namespace=namespace, replicas=0)))
+    pod = body["spec"]["template"]["spec"]
+    pod["affinity"] = spread
     full = desired(body, app)
     await cluster.apply(permit_object(an_app(), full.key), full)
-    pod["affinity"] = {}  # type: ignore[index]  # the same
+    pod["affinity"] = {}
     emptied = desired(body, app)
     live = await cluster.apply(permit_object(an_app(), emptied.key), emptied)
     (prediction,) = await cluster.predict([(emptied, live)])
