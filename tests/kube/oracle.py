@@ -22,21 +22,21 @@ def ours(body: Body) -> Body:
 def drift(owned: Mapping[str, Any], wanted: Any, then: Any, now: Any, path: str) -> Iterator[str]:
     """The fields below `owned` that are not what they were."""
     below = [name for name in owned if name != "."]
-    if not below and wanted in ({}, []):
-        return  # `labels: {}` says nothing of the labels that there are
+    if wanted in ({}, []) and then != wanted:
+        return  # `labels: {}` says nothing of the labels that others gave it
     if not below:
         if json.dumps(then, sort_keys=True) != json.dumps(now, sort_keys=True):
             yield path
         return
     for name in below:
-        one, other = _child(then, name), _child(now, name)
+        one, other, asked = _child(then, name), _child(now, name), _child(wanted, name)
         if one is None:
             continue
-        if other is None:
+        want = asked[0] if asked else None
+        if other is not None:
+            yield from drift(owned[name], want, one[0], other[0], f"{path}.{name[2:]}")
+        elif want not in ({}, []) or one[0] == want:
             yield f"{path}.{name[2:]}"
-        else:
-            ask = _child(wanted, name)
-            yield from drift(owned[name], ask[0] if ask else None, one[0], other[0], f"{path}.{name[2:]}")
 
 
 def _child(value: Any, name: str) -> tuple[Any] | None:
