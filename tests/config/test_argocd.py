@@ -62,9 +62,11 @@ def test_other_manifests_are_named_in_warnings(config: Config) -> None:
     others = [warning for warning in config.warnings if " left as it is: " not in warning]
     assert [warning.split(": ", 1)[1] for warning in others] == [
         "ApplicationSet previews is not supported yet: ignored",
-        "project payments cannot be used: restrictions are not enforced by this version: "
-        "destinations (without entries it allows nothing), "
-        "clusterResourceWhitelist (without entries it allows nothing)",
+        (
+            "project payments cannot be used: restrictions are not enforced by this version: "
+            "destinations (without entries it allows nothing), "
+            "clusterResourceWhitelist (without entries it allows nothing)"
+        ),
     ]
 
 
