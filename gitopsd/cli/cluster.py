@@ -12,8 +12,9 @@ import typer
 from gitopsd.cli.alone import help_alone
 from gitopsd.cli.client import Api
 from gitopsd.cli.endpoint import find_socket
-from gitopsd.cli.output import ListFormat, data, lines, note, write
-from gitopsd.cli.params import Output, Socket, SocketOf
+from gitopsd.cli.listing import Listing
+from gitopsd.cli.output import data, lines, write
+from gitopsd.cli.params import ListOutput, Output, Socket, SocketOf
 from gitopsd.cli.table import table
 from gitopsd.core.jsonvalue import JsonObject, boolean, integer, mapping, objects, sequence, string_map, text
 
@@ -28,31 +29,16 @@ def _cluster(context: typer.Context) -> None:
 
 
 @cluster.command("list")
-def list_clusters(
-    *,
-    output: Annotated[
-        ListFormat | None, typer.Option("-o", "--output", help="A wider table, or JSON or YAML for programs.")
-    ] = None,
-    socket: Socket = "",
-    config: SocketOf = "",
-) -> None:
+def list_clusters(*, output: ListOutput = None, socket: Socket = "", config: SocketOf = "") -> None:
     """List clusters, and whether their API servers answer."""
-    items = objects(Api(find_socket(socket, config, os.environ)).get("/clusters").body, "items")
-    if output is not None and output is not ListFormat.WIDE:
-        data(items, output)
-        return
-    if not items:
-        note("no clusters")
-        return
-    wide = output is ListFormat.WIDE
-    table(
-        [
-            *("NAME", "SERVER", "VERSION", "STATUS", "APPS", "OBJECTS"),
-            *(["SINCE", "NAMESPACES", "PROJECT", "WRITTEN AT"] if wide else []),
-            "MESSAGE",
-        ],
-        [_row(item, wide=wide) for item in items],
-    )
+    Listing(
+        "/clusters",
+        ("NAME", "SERVER", "VERSION", "STATUS", "APPS", "OBJECTS"),
+        ("SINCE", "NAMESPACES", "PROJECT", "WRITTEN AT"),
+        "MESSAGE",
+        _row,
+        "no clusters",
+    ).show(output, socket, config)
 
 
 @cluster.command("get")
@@ -80,7 +66,7 @@ def _in_path(name: str) -> str:
     return quote(quote(name, safe="") if "/" in name else name, safe="")
 
 
-def _row(item: JsonObject, *, wide: bool) -> list[str]:
+def _row(item: JsonObject, wide: bool) -> list[str]:
     row = [text(item, key) or "-" for key in ("name", "server", "serverVersion")]
     row.append(text(item, "connectionState", "status"))
     row += [str(integer(item, key)) for key in ("applications", "objects")]

@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from gitopsd.cli.duration import seconds_of
-from gitopsd.cli.output import Format
+from gitopsd.cli.output import Format, ListFormat
 
 Output = Annotated[Format | None, typer.Option("-o", "--output", help="For programs: JSON or YAML instead of text.")]
+ListOutput = Annotated[
+    ListFormat | None, typer.Option("-o", "--output", help="A wider table, or JSON or YAML for programs.")
+]
 Socket = Annotated[
     str,
     typer.Option(metavar="PATH", help="The daemon's socket. Default: $GITOPSD_SOCKET, else the usual places."),
