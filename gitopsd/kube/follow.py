@@ -23,6 +23,7 @@ from gitopsd.ports.clock import Clock
 METADATA_ONLY: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """What a follower accepts that needs no more of objects than their metadata."""
 
+_METADATA_LIST: Final = METADATA_ONLY.replace("as=PartialObjectMetadata;", "as=PartialObjectMetadataList;")
 _PAGE: Final = 500
 _WATCH_SECONDS: Final = 1800
 _LASTING_SECONDS: Final = 10.0
@@ -161,9 +162,30 @@ class Follower:
         self._denied.reset()
 
     async def _follow(self) -> None:
+        if self._version and await self._is_behind():
+            self._version = ""
         if not self._version and not self._streams_lists:
             await self._list()
         await self._watch(initial=not self._version)
+
+    async def _is_behind(self) -> bool:
+        """Whether the server has not come as far as what was seen already: it was restored from a backup, or is another
+        one. It would never say so to a watch, but send nothing until it has caught up.
+        """
+        answer = await self._http.request(
+            "GET",
+            self._path,
+            query={"limit": "1"},
+            accept=_METADATA_LIST,
+            verb="list",
+            kind=self.resource.gvk.kind,
+        )
+        if answer.status in _PASSING:
+            raise refused(self._asked("list"), answer)
+        if not answer.ok:
+            return False  # who may watch need not be allowed to list
+        version = text(self._parsed(answer.body), "metadata", "resourceVersion")
+        return version.isdecimal() and self._version.isdecimal() and is_newer(self._version, version)
 
     # ---- watch
 

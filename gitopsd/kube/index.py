@@ -61,7 +61,7 @@ class Index:
         self._objects: dict[GroupKind, dict[ObjectKey, LiveObject]] = {}
         self._strangers = Strangers()
         self._unlisted: dict[tuple[GroupKind, str], set[ObjectKey]] = {}
-        self._deleted: dict[str, None] = {}
+        self._deleted: dict[str, GroupKind] = {}
         self._by_app: dict[str, dict[ObjectKey, None]] = {}
         self._by_uid: dict[str, ObjectKey] = {}
         self._children: dict[str, dict[ObjectKey, None]] = {}
@@ -158,6 +158,8 @@ class Index:
         known = self._objects.setdefault(kind, {})
         self._unlisted[kind, namespace] = {key for key in known if namespace in ("", key.namespace)}
         self._strangers.begin(kind, namespace)
+        for uid in [uid for uid, deleted in self._deleted.items() if deleted == kind]:
+            del self._deleted[uid]
 
     def end(self, kind: GroupKind, namespace: str = "") -> Apps:
         """The list is complete. Gives the applications of what is gone."""
@@ -166,14 +168,20 @@ class Index:
         return _NOBODY.union(*[self._drop(key, ()) for key in gone])
 
     def put(self, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
-        """An object as it is now. Gives the applications to tell: none if nothing changed, or while it is held."""
+        """An object as it is now. Gives the applications to tell: none if nothing changed, or while it is held.
+
+        What a list names counts even if it is older than what was known when the list began: API servers are restored
+        from backups.
+        """
         seen = self.look(body, gvk)
-        self._note_listed(seen.key)
+        first_listed = self._note_listed(seen.key)
         if seen.uid in self._deleted:
             return _NOBODY
         known = self.get(seen.key)
-        if known is not None and known.uid == seen.uid and not is_newer(seen.resource_version, known.resource_version):
-            return _NOBODY
+        if known is not None and known.uid == seen.uid:
+            is_news = first_listed and seen.resource_version != known.resource_version
+            if not is_news and not is_newer(seen.resource_version, known.resource_version):
+                return _NOBODY
         before = self._news.said(known) if known is not None and known.uid == seen.uid else None
         apps = self._store(seen, raw, body, gvk)
         live = self.get(seen.key)
@@ -184,7 +192,7 @@ class Index:
     def remove(self, body: JsonObject, gvk: GVK) -> Apps:
         """An object was deleted. Gives the applications to tell, as `put` does."""
         seen = self.look(body, gvk)
-        self._note_deleted(seen.uid)
+        self._note_deleted(seen.uid, gvk.group_kind)
         known = self.get(seen.key)
         if known is not None and known.uid != seen.uid:
             return _NOBODY
@@ -234,17 +242,19 @@ class Index:
 
     # ---- inside
 
-    def _note_listed(self, key: ObjectKey) -> None:
-        if not self._unlisted:
-            return
-        for namespace in ("", key.namespace):
-            unlisted = self._unlisted.get((key.group_kind, namespace))
-            if unlisted is not None:
+    def _note_listed(self, key: ObjectKey) -> bool:
+        """Whether a list is under way, and nothing was heard of the object since it began."""
+        first = False
+        for namespace in ("", key.namespace) if self._unlisted else ():
+            unlisted = self._unlisted.get((key.group_kind, namespace), set())
+            if key in unlisted:
                 unlisted.discard(key)
+                first = True
+        return first
 
-    def _note_deleted(self, uid: str) -> None:
+    def _note_deleted(self, uid: str, kind: GroupKind) -> None:
         """No object has this uid ever again: an event that says so was overtaken by that of its end."""
-        self._deleted[uid] = None
+        self._deleted[uid] = kind
         if len(self._deleted) > _DELETED:
             del self._deleted[next(iter(self._deleted))]
 

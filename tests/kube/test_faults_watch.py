@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gitopsd.core.ids import GVK, AppName, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, JsonValue
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
 from gitopsd.core.live import Live
 from gitopsd.core.permit import permit_object
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
@@ -66,6 +66,27 @@ async def test_events_out_of_order_do_not_turn_time_back(
     assert wanted.key not in live.objects
     resumed = [request for request in proxy.requests if watches("configmaps")(request)][-1]
     assert int(resumed.query["resourceVersion"]) > int(applied.resource_version)
+
+
+async def test_a_server_that_was_restored_from_a_backup_is_listed_anew_and_followed(
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
+) -> None:
+    wanted, gone = a_map(namespace), a_map(namespace, "gone")
+    await behind_proxy.observe(shop, [wanted.key, gone.key], [CONFIG_MAP])
+    changes = Changes(behind_proxy)
+    body = (await behind_proxy.apply(permit_object(an_app(), wanted.key), wanted)).document.body()
+    lost = (await behind_proxy.apply(permit_object(an_app(), gone.key), gone)).document.body()
+    # What happened after the backup was made, at versions that the server has not come to yet.
+    later = {"metadata": {**mapping(body, "metadata"), "resourceVersion": str(10**15)}, "data": {"colour": "lost"}}
+    await proxy.say(an_event("MODIFIED", {**body, **later}), watches("configmaps"))
+    await proxy.say(an_event("DELETED", lost), watches("configmaps"))
+    await until_colour(behind_proxy, changes, shop, wanted.key, "lost")
+    await changes.until_live(behind_proxy, shop, gone.key, there=False)
+    proxy.drop()
+    await until_colour(behind_proxy, changes, shop, wanted.key, "green")
+    await changes.until_live(behind_proxy, shop, gone.key, there=True)
+    change_behind(api_server, namespace)
+    await until_colour(behind_proxy, changes, shop, wanted.key, "red")
 
 
 async def test_a_watch_that_says_nothing_but_bookmarks_wakes_nobody_and_resumes_there(

@@ -322,6 +322,22 @@ def test_an_event_that_comes_after_that_of_the_objects_end_is_too_late() -> None
     assert index.put(canonical(again), again, kind) == {APPS[0]}
 
 
+def test_what_a_list_names_counts_even_if_it_is_older_than_what_was_known() -> None:
+    index, kind = Index(), GVK("", "v1", "ConfigMap")
+    key = ObjectKey("", "ConfigMap", "default", "a")
+    index.begin(kind.group_kind)
+    index.end(kind.group_kind)
+    index.want(APPS[0], [key])
+    index.put(canonical(an_event(7)), an_event(7), kind)
+    index.begin(kind.group_kind)
+    restored = an_event(3, "restored")
+    assert index.put(canonical(restored), restored, kind) == {APPS[0]}
+    assert index.put(canonical(an_event(2)), an_event(2), kind) == frozenset()
+    index.end(kind.group_kind)
+    assert (live := index.get(key)) is not None
+    assert live.resource_version == "3"
+
+
 def test_a_list_anew_does_not_forget_what_it_named() -> None:
     index, kind = Index(), GVK("", "v1", "ConfigMap")
     keys = [ObjectKey("", "ConfigMap", "default", name) for name in ("kept", "gone", "wanted later")]
