@@ -536,6 +536,7 @@ class KubeCluster:
         resource = self._watches.resource(kind)
         if resource is not None and await self._catalog.resource(resource.gvk) is None:
             self._watches.close(kind)
+            self._notify(self._watches.needed_by(kind))  # who looked meanwhile saw what this watch had kept
 
     def _adopt(self, keys: Collection[ObjectKey]) -> None:
         fresh = set(keys) - self._adopting

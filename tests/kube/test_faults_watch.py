@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gitopsd.core.ids import GVK, AppName, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects
 from gitopsd.core.live import Live
 from gitopsd.core.permit import permit_object
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
@@ -77,7 +77,10 @@ async def test_a_server_that_was_restored_from_a_backup_is_listed_anew_and_follo
     body = (await behind_proxy.apply(permit_object(an_app(), wanted.key), wanted)).document.body()
     lost = (await behind_proxy.apply(permit_object(an_app(), gone.key), gone)).document.body()
     # What happened after the backup was made, at versions that the server has not come to yet.
-    later = {"metadata": {**mapping(body, "metadata"), "resourceVersion": str(10**15)}, "data": {"colour": "lost"}}
+    later: JsonObject = {
+        "metadata": {**mapping(body, "metadata"), "resourceVersion": str(10**15)},
+        "data": {"colour": "lost"},
+    }
     await proxy.say(an_event("MODIFIED", {**body, **later}), watches("configmaps"))
     await proxy.say(an_event("DELETED", lost), watches("configmaps"))
     await until_colour(behind_proxy, changes, shop, wanted.key, "lost")
@@ -278,6 +281,32 @@ async def test_a_definition_that_goes_and_comes_back_under_a_watch_is_followed(
                 await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
         found = await cluster.observe(shop, [one.key], [widget])
         assert (found.objects, found.unreadable) == ({}, {})
+
+
+async def test_a_kind_whose_version_is_served_no_more_is_followed_at_another_one(
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
+) -> None:
+    group = f"{namespace}.example.org"
+    definition = a_definition(group)
+    (served,) = objects(definition, "spec", "versions")
+    both = {"spec": {"versions": [served, {**served, "name": "v2", "storage": False}]}}
+    one = desired(an_object("Widget", "one", api_version=f"{group}/v1", namespace=namespace, spec={}), shop)
+    await apply(behind_proxy, desired(definition))
+    await apply(behind_proxy, one)
+    await behind_proxy.observe(shop, [one.key], [one.gvk])
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.{group}"
+    api_server.do("PATCH", path, both)
+    changes = Changes(behind_proxy)
+    # Whoever is told of the change looks before it is certain that the version is gone.
+    proxy.delay(0.5, times=10, matching=lambda request: request.path == f"/apis/{group}/v1")
+    other = {"spec": {"versions": [{**served, "served": False, "storage": False}, {**served, "name": "v2"}]}}
+    api_server.do("PATCH", path, other)
+    with anyio.fail_after(DEADLINE_SECONDS):
+        while not any(request.is_watch and f"{group}/v2/" in request.path for request in proxy.requests):
+            seen = len(changes.heard)
+            await behind_proxy.observe(shop, [one.key], [GVK(group, "v2", "Widget")])
+            if not any(request.is_watch and f"{group}/v2/" in request.path for request in proxy.requests):
+                await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
 
 
 async def test_an_object_of_a_megabyte_and_a_half_is_applied_and_watched(
