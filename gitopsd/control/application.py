@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gitopsd.core.app import AppSpec
@@ -10,9 +11,9 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.decide import Attempt
 from gitopsd.core.events import StatusChanged
 from gitopsd.core.findings import Shared
-from gitopsd.core.ids import GroupKind
+from gitopsd.core.ids import GVK, GroupKind
 from gitopsd.core.ignore import IgnoreRule
-from gitopsd.core.manifest import Desired, Rendered
+from gitopsd.core.manifest import Desired, KindInfo, Rendered
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import NOT_ASKED, Orphaned
@@ -24,11 +25,11 @@ class Application:
     """One application at work.
 
     `cluster` is where its last pass looked, `kinds` what it ever looked at there. `rendered` is kept only while kinds
-    among it are unknown to the cluster; `content` names the manifests that `desired` was made of, `random` what in them
-    is no function of git, `places` where else they were got from, `moved` whether one of those may have moved since.
-    `included` is `desired` without the kinds that the cluster excludes. `comparison` was made by `rules`; `shared` is
-    what in it others have too, `used_ignores` are the rules of the application that ever found something to ignore.
-    `orphaned` is what belongs to nobody where it deploys to.
+    among it are unknown to the cluster; `content` names the manifests that `desired` was made of, `served` their kinds
+    as the cluster told them, `random` what in them is no function of git, `places` where else they were got from,
+    `moved` whether one of those may have moved since. `included` is `desired` without the kinds that the cluster
+    excludes. `comparison` was made by `rules`; `shared` is what in it others have too, `used_ignores` are the rules of
+    the application that ever found something to ignore. `orphaned` is what belongs to nobody where it deploys to.
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
     (monotonic clock) live changes wake nobody.
@@ -44,6 +45,7 @@ class Application:
     renderers: tuple[str, ...] = ()
     rendered: Rendered | None = None
     content: str = ""
+    served: Mapping[GVK, KindInfo] = field(default_factory=dict)
     random: tuple[str, ...] = ()
     places: frozenset[tuple[str, str, str]] = frozenset()
     moved: bool = False

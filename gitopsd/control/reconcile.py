@@ -140,7 +140,9 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
 
 
 async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
-    """What git wants; made anew only if git moved, somebody insists, or a kind was unknown to the cluster."""
+    """What git wants; made anew only if git moved, somebody insists, or a kind was unknown or changed its scope."""
+    if app.desired is not None and await _rescoped(app, cluster):
+        app.commits, app.content = (), ""
     moved, app.moved = app.moved, False  # set again by what moves while this renders: the next pass sees to that
     fresh = app.commits == request.commits and request.level < Level.HARD and not moved
     if app.desired is not None and fresh and app.rendered is None:
@@ -160,7 +162,7 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
             app.commits = request.commits
             return app.desired
     gvks = wanted_kinds(rendered.manifests)
-    kinds = await cluster.kinds(gvks)
+    kinds = app.served = await cluster.kinds(gvks)
     app.desired = desired(app.spec, rendered.manifests, kinds)
     app.commits = request.commits
     app.renderers = rendered.renderers
@@ -168,6 +170,12 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
     app.content = rendered.content if complete else ""
     app.rendered = None if complete else rendered
     return app.desired
+
+
+async def _rescoped(app: Application, cluster: Cluster) -> bool:
+    """Whether a definition came back with another scope: its objects lie in other places then."""
+    now = await cluster.kinds(app.served.keys())
+    return any(app.served[gvk].namespaced is not info.namespaced for gvk, info in now.items())
 
 
 async def look(

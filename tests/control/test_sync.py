@@ -332,6 +332,22 @@ async def test_an_unknown_kind_comes_as_soon_as_somebody_defines_it(world: Given
         assert len(world.renderer.calls) == renders
 
 
+async def test_a_kind_that_comes_back_with_another_scope_is_applied_where_it_lies_then(world: GivenWorld) -> None:
+    world.git(an_instance())
+    definition = world.cluster.create(a_definition())
+    world.cluster.establish(definition)
+    async with world.running(an_app()):
+        (first,) = world.cluster.keys("Widget")
+        assert first.namespace == "default"
+        world.cluster.remove(definition)
+        world.cluster.remove(first)
+        await world.settle()
+        world.cluster.establish(world.cluster.create(a_definition(namespaced=False)))
+        await world.settle(200)
+        assert world.cluster.keys("Widget") == [ObjectKey("example.org", "Widget", "", "first")]
+        assert world.status().sync is SyncCode.SYNCED
+
+
 async def test_create_namespace_makes_it_first_and_never_prunes_it(world: GivenWorld) -> None:
     world.git(a_config_map())
     spec = an_app(namespace="shop", options={"CreateNamespace": "true"}, prune=True, allow_empty=True)
