@@ -1,8 +1,9 @@
 """What an apply takes away first, and leaves empty only when it is made once more.
 
 An apply that turns `affinity: {nodeAffinity: …}` into `affinity: {}` removes all that its manager had below, and with
-the last of it the field itself; so the object is not yet as git has it, and a second apply of the same adds it. The
-same holds for lists whose items are known by keys.
+the last of it the field itself (or leaves null there, where a custom kind keeps fields that its schema does not have);
+so the object is not yet as git has it, and a second apply of the same adds it. The same holds for lists whose items are
+known by keys.
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/ says what is removed; that a field goes with
 its last item is what Kubernetes 1.36 does.
@@ -28,7 +29,7 @@ def emptied(desired: JsonObject, applied: JsonObject) -> bool:
 def _missing(desired: JsonValue, applied: JsonValue) -> Iterator[bool]:
     if isinstance(desired, dict) and isinstance(applied, dict):
         for name, item in desired.items():
-            if name in applied:
+            if applied.get(name) is not None:
                 yield from _missing(item, applied[name])
             elif isinstance(item, dict | list) and name not in _MARKS:
                 yield not item

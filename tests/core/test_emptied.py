@@ -14,6 +14,7 @@ from gitopsd.core.emptied import emptied
         ({"spec": {"affinity": {}}}, {"spec": {"affinity": {}}}, False),
         ({"spec": {"affinity": {}}}, {"spec": {"affinity": {"podAffinity": {}}}}, False),
         ({"spec": {"tags": []}}, {"spec": {}}, True),
+        ({"spec": {"free": {}}}, {"spec": {"free": None}}, True),
         ({"spec": {"paused": False, "count": 0, "note": "", "gone": None}}, {"spec": {}}, False),
         ({"metadata": {"labels": {}, "annotations": {}}}, {"metadata": {}}, False),
         ({"list": [{"name": "a", "securityContext": {}}]}, {"list": [{"name": "a"}]}, True),

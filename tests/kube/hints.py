@@ -431,7 +431,7 @@ HINTS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     # a definition (its schema is one of those that are served for instances, too)
     "CustomResourceDefinition.spec": _DEFINITION_SPEC,
     # its instances
-    "Thing.quota": QUANTITY,
+    "Thing.spec.mode": st.sampled_from(["Fast", "Slow"]),
 }
 
 ANYTHING: Final = st.recursive(

@@ -27,6 +27,7 @@ UNIONS: Final[Mapping[str, Sequence[str]]] = {
 REQUIRED: Final[Mapping[str, Sequence[str]]] = {
     "Container": ("image",),
     "ExecAction": ("command",),
+    "CrossVersionObjectReference": ("apiVersion",),
     "VolumeProjection": (),
     "ConfigMapKeySelector": ("name", "key"),
     "SecretKeySelector": ("name", "key"),

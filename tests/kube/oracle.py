@@ -22,8 +22,8 @@ def ours(body: Body) -> Body:
 def drift(owned: Mapping[str, Any], wanted: Any, then: Any, now: Any, path: str) -> Iterator[str]:
     """The fields below `owned` that are not what they were."""
     below = [name for name in owned if name != "."]
-    if wanted in ({}, []) and then != wanted:
-        return  # `labels: {}` says nothing of the labels that others gave it
+    if wanted in ({}, []):
+        return  # `labels: {}` says nothing of the labels that others give it
     if not below:
         if json.dumps(then, sort_keys=True) != json.dumps(now, sort_keys=True):
             yield path
@@ -44,12 +44,16 @@ def _child(value: Any, name: str) -> tuple[Any] | None:
     if kind == "f":
         return (value[rest],) if isinstance(value, dict) and rest in value else None
     wanted = json.loads(rest)
-    for item in value if isinstance(value, list) else ():
-        if kind == "v" and item == wanted:
-            return (item,)
-        if kind == "k" and isinstance(item, dict) and all(item.get(key) == part for key, part in wanted.items()):
-            return (item,)
-    return None
+    items = value if isinstance(value, list) else []
+    if kind == "v":
+        found = [item for item in items if item == wanted]
+    else:
+        found = [item for item in items if isinstance(item, dict) and wanted.items() <= _scalars(item).items()]
+    return (found[0],) if len(found) == 1 else None  # updates may leave two with one key
+
+
+def _scalars(item: Body) -> Body:
+    return {name: part for name, part in item.items() if not isinstance(part, dict | list)}
 
 
 def value_at(body: Any, place: Sequence[str | int]) -> Any:
