@@ -16,6 +16,7 @@ from anyio.abc import TaskStatus
 from gitopsd.config import Config, load
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError
+from gitopsd.daemon.collector import freeze_first_round
 from gitopsd.daemon.daemon import Daemon
 from gitopsd.daemon.log import configure_log
 from gitopsd.daemon.notify import Notifier
@@ -73,6 +74,7 @@ async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: 
     async with Daemon(config, environ) as daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)
+        tasks.start_soon(freeze_first_round, lambda: daemon.ready()[0])
         count = len(config.applications)
         address = daemon.address
         listen = f"{address.host}:{address.port}" if address else ""
