@@ -6,14 +6,16 @@ Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Final
 
 import anyio
 import anyio.lowlevel
 
 from gitopsd.control.application import Application
+from gitopsd.control.aside import aside
 from gitopsd.control.comparing import Comparer, Predict, refusing
 from gitopsd.control.orphans import look_for_orphans
 from gitopsd.control.queue import Level
@@ -35,6 +37,7 @@ from gitopsd.core.decide import Act, Decision, decide, wipes_out
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds, without_kinds
 from gitopsd.core.errors import SpecError
 from gitopsd.core.findings import Shared, finds_something, reasons_unknown, shared_objects, unused
+from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
@@ -53,12 +56,15 @@ from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.renderer import Renderer
 
+_NOT_JUDGED: Final = Health(HealthStatus.UNKNOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
     """What a reconciliation needs of the world.
 
     `exists` says whether there is an application with such a mark on its objects.
+    `threads` bounds the work on large applications that is done aside.
     `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
     the passes that work on one cluster; `timing` says for how long verdicts on health stand, `resources` how kinds are
     compared. `used_ignores` takes the rules of the system that found something to ignore.
@@ -77,6 +83,7 @@ class Adapters:
     expressions: FieldExpressions | None = None
     projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
     exists: Callable[[str], bool] = lambda _: True
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class View:
     conditions: tuple[Condition, ...]
     warnings: tuple[Condition, ...] = ()
     resources: tuple[ResourceStatus, ...] = ()
+    health: Health = _NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +142,25 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     previous = {item.key: item for item in app.status.resources}
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
     await _look_for_orphans(app, cluster, adapters)
-    resources = resource_statuses(view.comparison, previous, verdicts, adapters.clock.now(), adapters.timing())
-    status = _status(app, replace(view, resources=resources), decision, operation, adapters)
+    resources, health = await _judged(view.comparison, previous, verdicts, adapters)
+    status = _status(app, replace(view, resources=resources, health=health), decision, operation, adapters)
     return Outcome(status, view.comparison, decision, operation)
+
+
+async def _judged(
+    comparison: Comparison,
+    previous: Mapping[ObjectKey, ResourceStatus],
+    verdicts: Mapping[ObjectKey, Health | None],
+    adapters: Adapters,
+) -> tuple[tuple[ResourceStatus, ...], Health]:
+    """The status of each object, and the health of all together."""
+    now, timing = adapters.clock.now(), adapters.timing()
+
+    def work() -> tuple[tuple[ResourceStatus, ...], Health]:
+        resources = resource_statuses(comparison, previous, verdicts, now, timing)
+        return resources, overall_health(resources)
+
+    return await aside(adapters.threads, len(comparison.objects), work)
 
 
 async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
@@ -163,7 +187,8 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
             return app.desired
     gvks = wanted_kinds(rendered.manifests)
     kinds = app.served = await cluster.kinds(gvks)
-    app.desired = desired(app.spec, rendered.manifests, kinds)
+    manifests = rendered.manifests
+    app.desired = await aside(adapters.threads, len(manifests), lambda: desired(app.spec, manifests, kinds))
     app.commits = request.commits
     app.renderers = rendered.renderers
     complete = gvks <= kinds.keys()
@@ -438,7 +463,7 @@ def _status(
     return AppStatus(
         name=app.spec.name,
         sync=overall_sync(view.comparison, view.wanted.problems),
-        health=overall_health(view.resources),
+        health=view.health,
         revisions=app.commits,
         conditions=conditions,
         resources=view.resources,
