@@ -97,7 +97,6 @@ class Daemon(AsyncContextManagerMixin):
             anyio.create_task_group() as tasks,
         ):
             self._rooms = rooms
-            self.bus.subscribe(writer.on_event)
             world = World(
                 rooms.sources,
                 rooms.renderer,
@@ -114,7 +113,9 @@ class Daemon(AsyncContextManagerMixin):
                     rooms.repositories.on_change = lambda projects: supervisor.reaccess(projects=projects)
                     remembered = await rooms.store.statuses()
                     supervisor.configure(self.config.applications, remembered)
+                    self.bus.subscribe(writer.on_event)  # not before: what was remembered need not be saved again
                     await self._forget_removed(rooms, remembered.keys())
+                    del remembered  # with thousands of objects it is large, and this goes on to the end
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
                     if self._doors:
@@ -238,7 +239,8 @@ class Daemon(AsyncContextManagerMixin):
                 _log.warning("a rule finds nothing to ignore in any application", rule=rule)
 
     async def _forget_removed(self, rooms: Rooms, remembered: Collection[AppName]) -> None:
-        names = [name for name in remembered if name not in self.supervisor.applications()]
+        known = self.supervisor.applications()
+        names = [name for name in remembered if name not in known]
         if names:
             await rooms.store.remove(names)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import anyio
@@ -46,6 +47,8 @@ class StatusWriter(AsyncContextManagerMixin):
     def on_event(self, event: Event) -> None:
         """Put a change aside; constant cost, never waits."""
         match event:
+            case StatusChanged() if event.previous == replace(event.status, reconciled_at=None):
+                return  # nothing of what is saved is new
             case StatusChanged():
                 self._waiting[event.status.name] = event.status
             case AppRemoved():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import anyio
 import anyio.lowlevel
@@ -97,6 +98,16 @@ async def test_an_application_that_comes_back_is_saved(store: ScriptedStore) -> 
         writer.on_event(AppRemoved(AppName("one")))
         writer.on_event(changed("one"))
     assert list(store.kept) == ["one"]
+
+
+async def test_a_change_of_nothing_that_is_saved_is_not_saved(store: ScriptedStore) -> None:
+    known = changed("one").status
+    looked_again = replace(known, reconciled_at=datetime(2026, 11, 22, tzinfo=UTC))
+    async with StatusWriter(store, _no_trouble) as writer:
+        writer.on_event(replace(changed("one"), status=looked_again, previous=known, server="https://10.0.0.1"))
+        writer.on_event(changed("two"))
+        await store.until(lambda: "two" in store.kept)
+    assert store.saves == [["two"]]
 
 
 async def test_other_events_wake_nothing(store: ScriptedStore) -> None:
