@@ -6,6 +6,7 @@ Source: https://argo-cd.readthedocs.io/en/stable/user-guide/annotations-and-labe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from gitopsd.core.ids import AppName, ObjectKey
@@ -14,6 +15,7 @@ TRACKING_ID: Final = "argocd.argoproj.io/tracking-id"
 INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 SYNC_WAVE: Final = "argocd.argoproj.io/sync-wave"
 SYNC_OPTIONS: Final = "argocd.argoproj.io/sync-options"
+_NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 COMPARE_OPTIONS: Final = "argocd.argoproj.io/compare-options"
 HOOK: Final = "argocd.argoproj.io/hook"
 HELM_HOOK: Final = "helm.sh/hook"
@@ -74,8 +76,11 @@ def instance_label(app: AppName) -> str:
 
 def sync_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
     """The resource's own sync options: `Prune=false,Replace=true` as key → value. Items without `=` are left out."""
+    written = annotations.get(SYNC_OPTIONS)
+    if written is None:
+        return _NO_OPTIONS
     found: dict[str, str] = {}
-    for item in annotations.get(SYNC_OPTIONS, "").split(","):
+    for item in written.split(","):
         key, separator, option = item.strip().partition("=")
         if separator:
             found[key] = option

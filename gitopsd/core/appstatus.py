@@ -105,10 +105,7 @@ def resource_statuses(
     timing: Timing = NO_TIMEOUTS,
 ) -> tuple[ResourceStatus, ...]:
     """The status of each object; `verdicts` are those on the `unjudged` ones."""
-    return tuple(
-        _resource(item, _health(item, previous, verdicts.get(item.key), now, timing))
-        for item in comparison.objects.values()
-    )
+    return tuple(_status(item, previous, verdicts, now, timing) for item in comparison.objects.values())
 
 
 def judged_again_at(resources: Iterable[ResourceStatus]) -> datetime | None:
@@ -161,6 +158,36 @@ def _stands(item: ObjectComparison, previous: Mapping[ObjectKey, ResourceStatus]
     return before is not None and item.live is not None and before.stands(item.live.resource_version, now)
 
 
+def _status(
+    item: ObjectComparison,
+    previous: Mapping[ObjectKey, ResourceStatus],
+    verdicts: Mapping[ObjectKey, Health | None],
+    now: datetime,
+    timing: Timing,
+) -> ResourceStatus:
+    """The status that it had, where nothing of it is new: most objects have not changed since the last look."""
+    before = previous.get(item.key)
+    if before is not None and _repeats(item, before, now):
+        return before
+    return _resource(item, _health(item, previous, verdicts.get(item.key), now, timing))
+
+
+def _repeats(item: ObjectComparison, before: ResourceStatus, now: datetime) -> bool:
+    wanted, live = item.desired, item.live
+    return (
+        live is not None
+        and before.key is item.key
+        and before.stands(live.resource_version, now)
+        and before.sync is _SYNC.get(item.verdict, SyncCode.OUT_OF_SYNC)
+        and before.requires_pruning == (item.verdict is Verdict.EXTRA)
+        and before.gvk == (wanted.gvk if wanted is not None else live.gvk)
+        and before.wave == (wanted.wave if wanted is not None else 0)
+        and before.changes == item.changes
+        and before.message == item.error
+        and before.tolerated == item.tolerated
+    )
+
+
 def _health(
     item: ObjectComparison,
     previous: Mapping[ObjectKey, ResourceStatus],
@@ -175,7 +202,7 @@ def _health(
     before = previous.get(item.key)
     if before is not None and before.stands(item.live.resource_version, now):
         kept = Timed(before.health, before.since, before.until)
-        return _Judged(before.version, kept, before.health_ignored, before.links)
+        return _Judged(item.live.resource_version, kept, before.health_ignored, before.links)
     body = item.live.document.body()
     ignored = string_map(body, "metadata", "annotations").get(IGNORE_HEALTHCHECK) == "true"
     since = before.since if before is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 AppName = NewType("AppName", str)
@@ -26,8 +27,9 @@ class GVK(NamedTuple):
     kind: str
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def parse(cls, api_version: str, kind: str) -> GVK:
-        """From the two fields as they stand in a manifest (`apps/v1`, `v1`)."""
+        """From the two fields as they stand in a manifest (`apps/v1`, `v1`); one value for all objects of a kind."""
         group, slash, version = api_version.rpartition("/")
         return cls(group if slash else "", version, kind)
 

@@ -91,6 +91,7 @@ class KubeCluster:
         self._settings = settings or KubeSettings()
         self._resources = resources or ResourceSettings()
         self._configured = 0
+        self._excluded: dict[tuple[GroupKind, str], bool] = {}
         self._http = KubeHttp(
             access,
             clock=clock,
@@ -199,13 +200,18 @@ class KubeCluster:
 
     def excluded(self, kind: GroupKind) -> bool:
         """Whether the configuration leaves this kind out here."""
-        return self._resources.excluded(kind, self.server, self.name)
+        place = (kind, self.server)
+        known = self._excluded.get(place)
+        if known is None:
+            known = self._excluded[place] = self._resources.excluded(kind, self.server, self.name)
+        return known
 
     def configure(self, resources: ResourceSettings) -> None:
         """Go by these settings from now on: watches that they forbid end, all applications look again."""
         if resources == self._resources:
             return
         before, self._resources = self._resources, resources
+        self._excluded.clear()
         self._configured += 1
         if resources.children != before.children:
             self._children_known.clear()

@@ -89,6 +89,8 @@ class _Running:
         """Wait for the lists, but once only until `deadline` (loop's time). Raises `ClusterError` for what keeps them
         away.
         """
+        if all(follower.listed and follower.error is None for follower in self.followers):
+            return
         given_up = any(sink.given_up for sink in self.sinks)
         with anyio.CancelScope(deadline=anyio.current_time() if given_up else deadline):
             for follower in self.followers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ class Entry:
     def manifests(self) -> tuple[Manifest, ...]:
         """The manifests, parsed anew on each call."""
         return tuple(
-            Manifest(body, Position(file, line, column))
+            Manifest(body, Position(sys.intern(file), line, column))
             for file, line, column, body in orjson.loads(zlib.decompress(self.packed))
         )
 
