@@ -18,8 +18,8 @@ INSTALLATION_ID: Final = "argocd.argoproj.io/installation-id"
 
 _LABEL_LENGTH: Final = 63
 _DIGEST_LENGTH: Final = 8
-# Who puts manifests into clusters by updates; whoever uses server-side apply says so.
-_APPLIERS: Final = ("kubectl", "argocd", "gitops", "helm", "kustomize-controller", "Terraform", "pulumi", "ansible")
+# Whose labels say that an application has the object: ours, and Argo CD's. Helm's charts write the same label.
+_TRACKERS: Final = ("gitops", "argocd")
 
 
 class Whose(NamedTuple):
@@ -88,18 +88,18 @@ def _by_annotation(annotations: JsonObject, key: ObjectKey) -> Whose:
 
 
 def _by_label(metadata: JsonObject, tracking: Tracking) -> Whose:
-    """Children carry the label because their template does. Others count as copies unless somebody applied the label:
-    controllers copy it from a StatefulSet to its claims, and from a Service to its Endpoints, and own neither.
+    """Children carry the label because their template does. Others count as copies unless we or Argo CD wrote the label:
+    controllers copy it from a StatefulSet to its claims, and Helm's charts name their release in it.
     """
     found = text(metadata, "labels", tracking.label)
     if not found or metadata.get("ownerReferences"):
         return NOBODYS
-    return Whose(found, not _was_applied(metadata, f"f:{tracking.label}"))
+    return Whose(found, not _is_a_mark(metadata, f"f:{tracking.label}"))
 
 
-def _was_applied(metadata: JsonObject, label: str) -> bool:
+def _is_a_mark(metadata: JsonObject, label: str) -> bool:
     return any(
-        text(entry, "operation") == "Apply" or text(entry, "manager").startswith(_APPLIERS)
+        text(entry, "manager").startswith(_TRACKERS)
         for entry in objects(metadata, "managedFields")
         if label in mapping(entry, "fieldsV1", "f:metadata", "f:labels")
     )

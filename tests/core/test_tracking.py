@@ -75,15 +75,19 @@ def test_children_that_carry_the_label_of_their_template_are_nobodys() -> None:
     ("operation", "manager", "copied"),
     [
         ("Apply", "gitopsd", False),
-        ("Apply", "somebody", False),
-        ("Update", "kubectl-client-side-apply", False),
+        ("Apply", "argocd-controller", False),
         ("Update", "argocd-controller", False),
+        ("Apply", "somebody", True),
+        ("Update", "kubectl-client-side-apply", True),
+        ("Update", "helm", True),
         ("Update", "kube-controller-manager", True),
         ("Update", "k3s", True),
     ],
 )
-def test_a_label_that_a_controller_copied_is_no_reason_to_prune(operation: str, manager: str, copied: bool) -> None:
-    """The claims of a StatefulSet and the Endpoints of a Service have no owner, and would be pruned."""
+def test_a_label_that_somebody_else_wrote_is_no_reason_to_prune(operation: str, manager: str, copied: bool) -> None:
+    """The claims of a StatefulSet have no owner, and a Helm release may be named as an application is: both would be
+    pruned as soon as labels decide.
+    """
     found = whose(marked("guestbook", BY_LABEL, managedFields=written_by(manager, operation)), KEY, BY_LABEL)
     assert found == ("guestbook", copied, "")
 

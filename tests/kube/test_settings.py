@@ -120,7 +120,7 @@ async def test_what_a_stateful_sets_controller_makes_is_never_the_applications_o
         },
     }
     api_server.do(
-        "POST", f"/apis/apps/v1/namespaces/{namespace}/statefulsets?fieldManager=kubectl-create", stateful_set
+        "POST", f"/apis/apps/v1/namespaces/{namespace}/statefulsets?fieldManager=argocd-controller", stateful_set
     )
     made = ObjectKey("", "PersistentVolumeClaim", namespace, "data-db-0")
     changes = Changes(by_label)
