@@ -88,7 +88,7 @@ def _by_annotation(annotations: JsonObject, key: ObjectKey) -> Whose:
 
 
 def _by_label(metadata: JsonObject, tracking: Tracking) -> Whose:
-    """Children carry the label because their template does. Others count as copies unless we or Argo CD wrote the label:
+    """Children carry the label because their template does. Others count as copies unless we or Argo CD wrote it:
     controllers copy it from a StatefulSet to its claims, and Helm's charts name their release in it.
     """
     found = text(metadata, "labels", tracking.label)
