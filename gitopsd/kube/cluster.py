@@ -51,6 +51,8 @@ from gitopsd.ports.renderer import RenderTarget
 _LOG: Final = logging.getLogger(__name__)
 # A dry-run is made again where the object changes while it is under way; somebody who writes on and on gets the last.
 _REHEARSALS_OF_ONE: Final = 3
+# A 500 that is one object's trouble and no other's: a list item whose name is empty, for one.
+_UNTYPED: Final = "failed to create typed live object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,7 +490,7 @@ class KubeCluster:
         except ClusterDown:
             raise
         except ClusterError as error:
-            if error.status in (401, 429) or error.status >= 500:
+            if error.status in (401, 429) or (error.status >= 500 and _UNTYPED not in str(error)):
                 raise
             return Prediction(desired.digest, version, None, str(error))
         before = Document(current, orjson.loads) if current else None

@@ -62,3 +62,16 @@ async def test_an_object_watched_at_another_version_is_compared_at_the_one_in_gi
     (prediction,) = await cluster.predict([(older, live)])
     assert prediction.current is not None
     assert prediction.current.body()["apiVersion"] == "autoscaling/v1"
+
+
+async def test_a_manifest_at_which_the_api_server_stumbles_is_its_own_trouble_alone(
+    cluster: KubeCluster, namespace: str
+) -> None:
+    app = AppName(f"shop-{namespace}")
+    unnamed = desired(an_object("ServiceAccount", "robot", namespace=namespace, secrets=[{"name": ""}]), app)
+    settings = desired(a_config_map("settings", namespace=namespace), app)
+    applied = [(one, await cluster.apply(permit_object(an_app(), one.key), one)) for one in (unnamed, settings)]
+    refused, fine = await cluster.predict(applied)
+    assert refused.document is None
+    assert "omits all key fields" in refused.error
+    assert fine.document is not None
