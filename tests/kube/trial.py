@@ -69,7 +69,7 @@ class Trial:
         self._spec = an_app(APP, namespace=place.namespace)
         self._wanted = self._desired(self._body)
         self._then: Body = {}
-        self._forgotten = False
+        self._forgotten = self._taken = False
         self._history: list[object] = []
 
     def run(self, changes: Sequence[Change]) -> None:
@@ -138,6 +138,7 @@ class Trial:
             return
         if not self._then:
             return
+        self._taken |= change.who != "forget" and ours(live) != ours(self._then) and not self._forgotten
         drifted = list(drift(ours(self._then), self._wanted.document.body(), self._then, live, ""))
         if drifted:
             self._place.tally.drifted[self._kind.name] += 1
@@ -146,7 +147,7 @@ class Trial:
             found = truth.verdict is not Verdict.SYNCED
             self._expect(found or excused, f"{drifted} differ and nobody sees it", item, truth, live)
             self._owners(item, truth, live)
-        elif in_place(self._then, live):
+        elif in_place(self._then, live) and not self._taken:
             self._place.tally.untouched[self._kind.name] += 1
             self._place.tally.untouched_quick[self._kind.name] += item.verdict is Verdict.SYNCED
             if truth.verdict is Verdict.REFUSED:
@@ -165,8 +166,15 @@ class Trial:
             if not found.live.present or len(now) != 1 or _in_some_order(then) == _in_some_order(now):
                 continue  # who put a list in another order is recorded nowhere
             self._place.tally.owners += 1
-            named = found.owner is not None and found.owner.manager in self._managers(live)
-            self._expect(named, f"{found.path} is said to be set by {found.owner}", item, truth, live)
+            if found.owner is None:
+                continue  # a default of an object that somebody else made
+            self._expect(
+                found.owner.manager in self._managers(live),
+                f"{found.path} is said to be set by {found.owner}",
+                item,
+                truth,
+                live,
+            )
 
     @staticmethod
     def _managers(live: Body) -> frozenset[str]:
@@ -190,7 +198,7 @@ class Trial:
         if not says_nothing(self._body):
             tally.plain[kind] += 1
             tally.plain_quick[kind] += item.verdict is Verdict.SYNCED
-        self._then, self._forgotten = live or {}, False
+        self._then, self._forgotten, self._taken = live or {}, False, False
         if truth.verdict is Verdict.REFUSED:  # the very bytes that it took a moment ago
             tally.again[f"{kind}: {truth.error[:300]}"] += 1
             return True
