@@ -55,8 +55,7 @@ def applied_fields(live: JsonObject, api_version: str, *, manager: str = FIELD_M
 def _same(desired: JsonValue, live: JsonValue, owned: JsonValue) -> bool:
     if not isinstance(owned, dict):
         return False
-    children = owned.keys() - {"."}
-    if not children:
+    if not owned or (len(owned) == 1 and "." in owned):
         return identical(desired, live)
     if isinstance(desired, dict) and isinstance(live, dict):
         return _same_mapping(desired, live, owned)
@@ -66,12 +65,19 @@ def _same(desired: JsonValue, live: JsonValue, owned: JsonValue) -> bool:
 
 
 def _same_mapping(desired: JsonObject, live: JsonObject, owned: JsonObject) -> bool:
-    if {f"f:{key}" for key in desired} != owned.keys() - {"."}:
+    # A loop, and no sets: every field of every object comes by here.
+    if len(desired) != len(owned) - ("." in owned):
         return False
-    return all(
-        _same(item, live[key], owned[f"f:{key}"]) if key in live else item is None and owned[f"f:{key}"] == {}
-        for key, item in desired.items()
-    )
+    for key, item in desired.items():
+        fields = owned.get("f:" + key)
+        if fields is None:
+            return False
+        if key not in live:
+            if item is not None or fields != {}:
+                return False
+        elif not _same(item, live[key], fields):
+            return False
+    return True
 
 
 def _same_list(desired: Sequence[JsonValue], live: Sequence[JsonValue], owned: JsonObject) -> bool:
@@ -141,8 +147,10 @@ def _in_order(positions: Sequence[int | None]) -> bool:
 
 def identical(first: JsonValue, second: JsonValue) -> bool:
     """Equality as JSON has it: unlike in Python, `true` is not 1 and `1` is not `1.0`."""
+    if type(first) is not type(second):
+        return False
     if isinstance(first, dict) and isinstance(second, dict):
         return first.keys() == second.keys() and all(identical(item, second[key]) for key, item in first.items())
     if isinstance(first, list) and isinstance(second, list):
         return len(first) == len(second) and all(map(identical, first, second))
-    return type(first) is type(second) and first == second
+    return first == second
