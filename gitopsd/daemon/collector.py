@@ -18,7 +18,7 @@ async def freeze_first_round(done: Callable[[], bool], *, interval: float = _INT
     for half a second and more, several times while they are read. Next to nothing of what is made then is garbage that
     only the collector could find; all else goes as ever when nobody refers to it any more, frozen or not.
     """
+    gc.freeze()
     while not done():
         await anyio.sleep(interval)
         gc.freeze()
-    gc.freeze()

@@ -58,11 +58,17 @@ class Daemon(AsyncContextManagerMixin):
         self._reloading = anyio.Lock()
         self._rooms: Rooms | None = None
         self._supervisor: Supervisor | None = None
+        self._running = False
         self._address: Address | None = None
         self._store_error = ""
         self._unused: set[str] = set()
         for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
             self.bus.subscribe(subscriber)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has its applications, and has not ended."""
+        return self._running
 
     @property
     def supervisor(self) -> Supervisor:
@@ -113,6 +119,7 @@ class Daemon(AsyncContextManagerMixin):
                     rooms.repositories.on_change = lambda projects: supervisor.reaccess(projects=projects)
                     remembered = await rooms.store.statuses()
                     supervisor.configure(self.config.applications, remembered)
+                    self._running = True
                     self.bus.subscribe(writer.on_event)  # not before: what was remembered need not be saved again
                     await self._forget_removed(rooms, remembered.keys())
                     del remembered  # with thousands of objects it is large, and this goes on to the end
@@ -135,6 +142,7 @@ class Daemon(AsyncContextManagerMixin):
                     yield self
             finally:
                 self._supervisor = None
+                self._running = False
                 tasks.cancel_scope.cancel()
 
     async def reload(self) -> bool:

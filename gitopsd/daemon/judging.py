@@ -65,6 +65,11 @@ async def judge_alone(
     scripts = tuple(folder for folder in folders if not _holds_tables(Path(folder)))
     tables = tuple(folder for folder in folders if folder not in scripts)
     settings = ResourceSettings(health_folders=scripts, health_tables=tables)
+    for folder in scripts:
+        if not await anyio.to_thread.run_sync(read_customizations, folder):
+            raise ConfigError(
+                "no health rule is there", where=folder, hint="name a folder of <group>/<Kind>/health.lua"
+            )
     lives = [_live(body, str(number)) for number, body in enumerate(objects)]
     async with Judging(locate("", environ), ResourceSettings(), ()) as room:
         await room.reconfigure(settings)

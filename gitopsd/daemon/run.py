@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import anyio
@@ -71,10 +71,10 @@ async def _serve(path: str, environ: Mapping[str, str]) -> None:
 
 async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: anyio.Event) -> None:
     config = await _load(path, environ, keep_going=True)
-    async with Daemon(config, environ) as daemon, anyio.create_task_group() as tasks:
+    daemon = Daemon(config, environ)
+    async with _collected(daemon), daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)
-        tasks.start_soon(freeze_first_round, lambda: daemon.ready()[0])
         count = len(config.applications)
         address = daemon.address
         listen = f"{address.host}:{address.port}" if address else ""
@@ -83,6 +83,15 @@ async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: 
         await told.wait()
         notifier.stopping()
         _log.info("stopping")
+        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _collected(daemon: Daemon) -> AsyncGenerator[None]:
+    """The garbage collector stays out of the way until every application was looked at."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(freeze_first_round, lambda: daemon.running and daemon.ready()[0])
+        yield
         tasks.cancel_scope.cancel()
 
 
