@@ -71,7 +71,7 @@ def _resource(item: JsonObject) -> list[str]:
     changes = sequence(item, "changes")
     if changes:
         messages.append(f"differs at {', '.join(map(str, changes))}")
-    said = "; ".join(each for each in messages if each)
+    said = "; ".join(each for each in dict.fromkeys(messages) if each)
     return [*_named(item), text(item, "sync"), text(item, "health", "status") or "-", said]
 
 

@@ -159,13 +159,15 @@ def _told_by_daemon(name: str, socket: str, config: str, output: Format | None) 
         raise NoDaemonError(
             error.what, where=error.where, why=error.why, hint=f"for the folder write `gitopsd diff ./{name}`"
         ) from None
-    code = _told(objects(answer, "items"), output, None)
-    if code == ExitCode.OK and text(answer, "sync") == "Unknown":
+    items = objects(answer, "items")
+    if not items and text(answer, "sync") == "Unknown":
+        if output is not None:
+            data([], output)
         complain(
             "the daemon could not compare it, or has not yet", where=name, hint=f"`gitopsd app get {name}` says why"
         )
         return ExitCode.USAGE
-    return code
+    return _told(items, output, None)
 
 
 def _told(items: Sequence[JsonObject], output: Format | None, count: int | None) -> int:
@@ -217,7 +219,11 @@ def _compared_paths(paths: Sequence[str], config: str, context: str, cluster: st
         for path in paths:
             manifests += _rendered(path, where, how)
         if not manifests:
-            raise BadInputError("nothing to compare: no manifest came out", where=" ".join(paths), hint="see above why")
+            raise BadInputError(
+                "nothing to compare: there is no manifest",
+                where=" ".join(paths),
+                hint="name the folder or file that has some; `gitopsd render` shows what comes out",
+            )
         return compare_folder(place, manifests, how.namespace)
     finally:
         over()

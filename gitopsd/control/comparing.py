@@ -143,7 +143,8 @@ class Comparer:
 
     def _wrong(self, key: ObjectKey, expression: str, why: str) -> str:
         rule = next(rule for rule in self.rules.ignore if expression in rule.jq and rule.fits(key))
-        return f"{rule.position}: ignoreDifferences: the jq expression {expression[:200]} cannot be used: {why}"
+        said = f"{rule.position}: ignoreDifferences: the jq expression {expression[:200]} cannot be used: {why}"
+        return f"{said}. Try: correct it"
 
 
 def refusing(error: SpecError) -> Predict:

@@ -408,8 +408,8 @@ def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tu
         found.append(
             Condition(
                 ConditionType.EXCLUDED_RESOURCE_WARNING,
-                f"{named}: neither applied nor compared, because resources.exclusions leaves the kind out. "
-                "Try: remove it from git, or from the exclusions",
+                f"{named}: neither applied nor compared, because resources.exclusions has the kind, or "
+                "resources.inclusions has not. Try: remove it from git, or change these",
             )
         )
     if app.random:

@@ -97,7 +97,7 @@ class ClusterLink:
             f"it does not answer{since}",
             where=f"cluster {self._http.cluster}",
             why=self.state.error,
-            hint="check that its API server runs and that its entry under `clusters` is right",
+            hint="check that its API server runs, and the kubeconfig or entry under `clusters` that leads to it",
             retryable=True,
         )
 

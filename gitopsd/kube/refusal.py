@@ -30,6 +30,13 @@ _WEBHOOK: Final = re.compile(r'admission webhook "(?P<name>[\w./-]+)" denied')
 _BROKEN_WEBHOOK: Final = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)"')
 
 
+# An apply leaves what others added in place: a port of theirs beside ours makes both want names.
+_CORRECT: Final = (
+    "correct the named fields in git; if they are right there, somebody added to the object in the cluster what does "
+    "not go with them: remove that, or delete the object to have it made anew"
+)
+
+
 class _Verdict(NamedTuple):
     """What happened, what to do next, and whether the same request may succeed later."""
 
@@ -145,7 +152,7 @@ def _judge_admission(status: JsonObject, did: str) -> _Verdict | None:
 
 def _judge_code(request: Asked, status: JsonObject, code: int, did: str) -> _Verdict:
     if code in (400, 422):
-        return _Verdict(f"{did}: it is not valid", "correct the named fields in git")
+        return _Verdict(f"{did}: it is not valid", _CORRECT)
     if code == 403:
         return _Verdict(did, _missing_rule(text(status, "message")))
     if code == 404:

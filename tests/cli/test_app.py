@@ -155,6 +155,14 @@ def test_get_shows_why(cli: Cli, served: Served) -> None:
         assert said in text
 
 
+def test_what_comparison_and_health_both_say_is_shown_once(cli: Cli, served: Served) -> None:
+    said = "Secret cannot be read"
+    unread = Health(HealthStatus.UNKNOWN, said)
+    secret = ResourceStatus(DEPLOYMENT, GVK("apps", "v1", "Deployment"), SyncCode.UNKNOWN, unread, message=said)
+    served.daemon.add("shop", resources=(secret,))
+    assert cli("app", "get", "shop").out.count(said) == 1
+
+
 @pytest.mark.parametrize("command", [("app", "get", "api"), ("app", "list")])
 def test_json_and_yaml_say_the_same(cli: Cli, served: Served, command: tuple[str, ...]) -> None:
     broken(served, "api")

@@ -49,6 +49,15 @@ def test_no_difference_is_0_and_said_beside_the_answer(cli: Cli, served: Served)
     assert (ran.code, ran.out, ran.err) == (0, "", "no differences\n")
 
 
+def test_what_could_not_be_compared_is_not_said_to_have_no_differences(cli: Cli, served: Served) -> None:
+    ran = run(cli, served, compare(want(), live()), sync=SyncCode.UNKNOWN)
+    assert (ran.code, ran.out) == (2, "")
+    assert "no differences" not in ran.err
+    assert "`gitopsd app get shop` says why" in ran.err
+    ran = run(cli, served, compare(want(), live()), "-o", "json", sync=SyncCode.UNKNOWN)
+    assert (ran.code, json.loads(ran.out)) == (2, [])
+
+
 def test_missing_and_extra_objects_say_so(cli: Cli, served: Served) -> None:
     (one,) = want(a_config_map("old")).objects
     both = together(compare(want(a_config_map("new")), live()), compare(want(), live(live_of(one))))

@@ -206,3 +206,11 @@ def test_a_folder_of_rules_that_is_not_there_is_named(cli: Cli) -> None:
     ran = cli("health", "-f", "a.yaml", "--rules", "nowhere")
     assert ran.code == 2
     assert "nowhere" in ran.err
+
+
+def test_a_folder_without_any_rule_is_named(cli: Cli) -> None:
+    Path("a.yaml").write_text(CONFIG_MAP, encoding="utf-8")
+    Path("charts").mkdir()
+    ran = cli("health", "-f", "a.yaml", "--rules", "charts")
+    assert ran.code == 2
+    assert "charts: no health rule is there" in ran.err

@@ -284,7 +284,9 @@ async def test_an_excluded_kind_is_neither_applied_nor_compared_and_named(world:
         status = world.status()
         assert status.sync is SyncCode.SYNCED
         assert [item.key.kind for item in status.resources] == ["ConfigMap"]
-        assert "apps/Deployment default/web" in world.condition(ConditionType.EXCLUDED_RESOURCE_WARNING)
+        said = world.condition(ConditionType.EXCLUDED_RESOURCE_WARNING)
+        assert "apps/Deployment default/web" in said
+        assert "resources.inclusions" in said, "a kind may be left out by not being named there"
         world.cluster.resources = ResourceSettings()
         await world.push(a_config_map(), a_deployment())
         assert world.status().sync is SyncCode.SYNCED

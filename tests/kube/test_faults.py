@@ -14,7 +14,7 @@ from gitopsd.core.permit import permit_object
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.ports.cluster import ClusterAccess
-from gitopsd.testing.builders import a_config_map, an_app
+from gitopsd.testing.builders import a_config_map, an_app, an_object
 from gitopsd.testing.faultproxy import FaultProxy, ProxiedRequest
 from tests.cluster_fixture import ApiServer
 from tests.contracts.cluster_contract import CONFIG_MAP, DEADLINE_SECONDS, Changes, apply, desired
@@ -232,6 +232,19 @@ async def test_a_forbidden_write_names_the_missing_rule(
     assert refused.value.status == 403
     assert 'resources: ["configmaps"]' in refused.value.hint
     assert namespace in refused.value.hint
+
+
+async def test_a_port_that_somebody_added_is_named_as_what_may_keep_an_apply_from_working(
+    cluster: KubeCluster, api_server: ApiServer, namespace: str
+) -> None:
+    """Two ports want names, which ours needs not: an apply can go on only once the other one is gone."""
+    service = desired(an_object("Service", "web", namespace=namespace, spec={"ports": [{"port": 80}]}))
+    await apply(cluster, service)
+    path = f"/api/v1/namespaces/{namespace}/services/web"
+    api_server.do("PATCH", path, {"spec": {"ports": [{"port": 8080}]}})
+    with pytest.raises(ClusterError, match=r"spec\.ports\[0\]\.name") as refused:
+        await apply(cluster, service)
+    assert "somebody added to the object in the cluster" in refused.value.hint
 
 
 async def test_children_that_may_not_be_listed_do_not_keep_their_owner_back(
