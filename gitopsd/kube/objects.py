@@ -69,7 +69,7 @@ def live_object(seen: Seen, gvk: GVK, raw: bytes) -> LiveObject:
         gvk=gvk,
         uid=seen.uid,
         resource_version=seen.resource_version,
-        document=Document(raw, orjson.loads),
+        document=Document.small(raw, orjson.loads),
         owner=sys.intern(seen.mark),
         copied=seen.copied,
         foreign=seen.foreign,
