@@ -85,19 +85,18 @@ def write_config(path: Path, bare: Path, kubeconfig: Path, state: Path, count: i
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The objects of the first application as they are in the cluster: paths in etcd and JSON, and their uids."""
+    """The objects of the first application as they are in the cluster: path in etcd, JSON, and the uids in it."""
 
-    stored: Sequence[Stored]
-    uids: Sequence[str]
+    stored: Sequence[tuple[str, bytes, Sequence[str]]]
 
     def copies(self, numbers: range) -> Iterator[Stored]:
         """The objects of the applications with these numbers."""
         first = app_name(0)
         for number in numbers:
             name, mark = app_name(number), f"{number:0{_DIGITS}d}"
-            for path, body in self.stored:
+            for path, body, uids in self.stored:
                 copy = body.replace(first.encode(), name.encode())
-                for uid in self.uids:
+                for uid in uids:
                     copy = copy.replace(uid.encode(), f"{uid[:-_DIGITS]}{mark}".encode())
                 yield path.replace(first, name), copy
 
@@ -115,9 +114,9 @@ async def read_template(api: Api) -> Template:
             found.append((f"{place}/{first}/{item['metadata']['name']}", body))
     for _, item in found:
         del item["metadata"]["resourceVersion"]
-    return Template(
-        [(path, orjson.dumps(item)) for path, item in found], [item["metadata"]["uid"] for _, item in found]
-    )
+    uids = [item["metadata"]["uid"] for _, item in found]
+    bodies = [(path, orjson.dumps(item)) for path, item in found]
+    return Template([(path, body, [uid for uid in uids if uid.encode() in body]) for path, body in bodies])
 
 
 def unmanaged(count: int, kind: str = "ConfigMap", place: str = "configmaps") -> Iterator[Stored]:
