@@ -1,7 +1,7 @@
 """What the cluster does where a watch, or the kind behind it, goes wrong: one kind's trouble stays its own."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
@@ -245,12 +245,21 @@ def a_definition_with_webhook(group: str) -> JsonObject:
     return {**body, "spec": {**spec, "versions": [first, second], "conversion": conversion}}
 
 
-async def test_a_conversion_webhook_that_is_down_makes_only_its_kind_unreadable(
-    cluster: KubeCluster, namespace: str, shop: AppName
-) -> None:
+@pytest.fixture
+def conversion_down(api_server: ApiServer, namespace: str) -> Iterator[str]:
+    """Define a kind of a group of its own whose conversion nobody answers; gone afterwards, since it slows all down."""
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     group = f"{namespace}.example.org"
+    api_server.do("POST", definitions, a_definition_with_webhook(group))
+    yield group
+    api_server.do("DELETE", f"{definitions}/widgets.{group}")
+
+
+async def test_a_conversion_webhook_that_is_down_makes_only_its_kind_unreadable(
+    cluster: KubeCluster, namespace: str, shop: AppName, conversion_down: str
+) -> None:
+    group = conversion_down
     stored, broken = GVK(group, "v1", "Widget"), GVK(group, "v2", "Widget")
-    await apply(cluster, desired(a_definition_with_webhook(group)))
     one = desired(an_object("Widget", "one", api_version=f"{group}/v1", namespace=namespace, spec={}), shop)
     await apply(cluster, one)
     wanted = a_map(namespace)
