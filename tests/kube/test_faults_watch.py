@@ -209,7 +209,7 @@ async def test_a_token_that_expires_while_watching_is_read_anew_before_anybody_n
 
 @pytest.fixture
 async def impatient(proxy: FaultProxy, clock: RealClock) -> AsyncIterator[KubeCluster]:
-    settings = KubeSettings(patience_seconds=0.2)
+    settings = KubeSettings(patience_seconds=2)
     async with KubeCluster(ClusterAccess("proxied", server=proxy.url), clock=clock, settings=settings) as cluster:
         yield cluster
 
@@ -218,7 +218,7 @@ async def test_a_list_that_hangs_holds_up_no_other_kind_and_is_told_when_it_come
     impatient: KubeCluster, proxy: FaultProxy, namespace: str, shop: AppName
 ) -> None:
     await impatient.target()
-    proxy.delay(3, matching=watches("secrets"))
+    proxy.delay(8, matching=watches("secrets"))
     wanted = a_map(namespace)
     await apply(impatient, wanted)
     changes = Changes(impatient)
@@ -227,7 +227,7 @@ async def test_a_list_that_hangs_holds_up_no_other_kind_and_is_told_when_it_come
     assert "could not be listed yet" in live.unreadable[SECRET.group_kind]
     began = anyio.current_time()
     await impatient.observe(shop, [wanted.key], [CONFIG_MAP, SECRET])
-    assert anyio.current_time() - began < 0.2
+    assert anyio.current_time() - began < 2, "it is waited for once"
     await changes.until(lambda: changes.named(shop) > 0)
     await readable(impatient, changes, shop, SECRET)
 
