@@ -27,7 +27,7 @@ from tests.kube.trial import Place, Trial
 
 # How many objects of each kind are made; a few in `make test`, and always the same.
 OBJECTS: Final = int(os.environ.get("GITOPSD_TRUTH_ROUNDS", "0"))
-FEW: Final = 4
+FEW: Final = 3
 
 KINDS: Final = (
     Kind("v1", "ConfigMap", "configmaps"),
