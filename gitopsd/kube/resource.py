@@ -51,9 +51,8 @@ class Resource:
         scope = "lives in namespaces" if self.namespaced else "is cluster-scoped"
         raise ClusterError(
             f"the scope of {self.gvk} is another one",
-            where=str(key),
-            why=f"the kind {scope}",
-            hint="none needed: it is looked at again",
+            why=f"it {scope}, and {key} was made for the other",
+            hint="it is rendered anew at the next look; if this stays, refresh the application",
             retryable=True,
             reason="Scope",
         )

@@ -20,7 +20,7 @@ from gitopsd.ports import health as port
 from gitopsd.rules.bundled import bundled_table
 from gitopsd.rules.customizations import RuleBook
 from gitopsd.rules.expressions import Expressions, Verdict
-from gitopsd.rules.plain import learn
+from gitopsd.rules.learning import learn
 
 _REMEMBERED: Final = 50_000
 _WITHOUT_A_PAUSE: Final = 100  # objects: some 5 ms

@@ -12,7 +12,6 @@ from gitopsd.core.jsonvalue import JsonValue
 _STEP: Final = re.compile(r"""\.?(?:(?P<name>[A-Za-z_$][\w$-]*)|\["(?P<quoted>[^"]*)"\]|\[(?P<index>\d{1,4})\])""")
 
 Place = tuple[str | int, ...]
-ABSENT: Final = object()
 
 
 @lru_cache(maxsize=4096)
@@ -30,16 +29,16 @@ def parse_place(text: str) -> Place:
     return tuple(steps)
 
 
-def at_place(root: JsonValue, place: Place) -> JsonValue | object:
-    """What stands at `place`; ABSENT where nothing does, null is something."""
+def at_place(root: JsonValue, place: Place) -> JsonValue:
+    """What stands at `place`; None where nothing does, or null."""
     here: JsonValue = root
     for step in place:
         if isinstance(step, str):
             if not isinstance(here, Mapping) or step not in here:
-                return ABSENT
+                return None
             here = here[step]
         else:
             if not isinstance(here, Sequence) or isinstance(here, str) or step >= len(here):
-                return ABSENT
+                return None
             here = here[step]
     return here

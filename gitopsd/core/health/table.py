@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
 
-from gitopsd.core.health.place import ABSENT, Place, at_place
+from gitopsd.core.health.place import Place, at_place
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
 
@@ -219,7 +219,7 @@ def unobserved(live: JsonObject, place: Place) -> Health | None:
 def value_at(here: JsonValue, place: Place, default: JsonValue = None) -> JsonValue:
     """The value at `place`; `default` where it is absent or null."""
     found = at_place(here, place)
-    return default if found is ABSENT or found is None else found  # type: ignore[return-value]  # ABSENT is out
+    return default if found is None else found
 
 
 def _is_empty(found: JsonValue) -> bool:
