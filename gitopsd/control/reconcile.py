@@ -50,6 +50,7 @@ from gitopsd.core.permit import permit_object
 from gitopsd.core.plan import Plan, PlanOptions, plan
 from gitopsd.core.project import ONLY_DEFAULT, OrphanedResources, Projects
 from gitopsd.core.schedule import SELF_HEAL, Backoff
+from gitopsd.core.syncrequest import AUTOMATED, HEALING
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.expressions import FieldExpressions
@@ -239,7 +240,7 @@ def begin(app: Application, view: View, decision: Decision, adapters: Adapters) 
         revisions=app.commits,
         started_at=adapters.clock.now(),
         retries=app.attempt.count if same and app.attempt else 0,
-        self_heal=decision.act is Act.HEAL,
+        request=HEALING if decision.act is Act.HEAL else AUTOMATED,
     )
     if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
         return replace(fresh, phase=Phase.FAILED, message=f"{'; '.join(_each_shared(app))} (FailOnSharedResource=true)")
@@ -467,7 +468,7 @@ def _status(
         revisions=app.commits,
         conditions=conditions,
         resources=view.resources,
-        hooks=view.wanted.hooks,
+        hooks=tuple(item.shown for item in view.wanted.hooks),
         renderers=app.renderers,
         operation=last,
         decision=decision.reason,

@@ -16,7 +16,7 @@ from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.permit import Permit
-from gitopsd.core.plan import ApplyStep, PruneStep, Stage
+from gitopsd.core.plan import ApplyStep, PruneStep, Stage, Step
 from gitopsd.ports.cluster import Cluster
 
 Prepare = Callable[[DesiredObject], Awaitable[DesiredObject]]
@@ -37,7 +37,7 @@ async def run_stage(
     plan that the next start makes has them again.
     """
     results: dict[ObjectKey, StepResult] = {}
-    groups: Sequence[Sequence[ApplyStep | PruneStep]] = (stage.prunes, *stage.groups)
+    groups: Sequence[Sequence[Step]] = (stage.prunes, *stage.groups)
     for group in groups:
         if stopping():
             break
@@ -53,7 +53,7 @@ async def run_stage(
 async def _step(
     cluster: Cluster,
     permit: Permitting,
-    step: ApplyStep | PruneStep,
+    step: Step,
     results: dict[ObjectKey, StepResult],
     prepare: Prepare,
 ) -> None:
@@ -63,7 +63,7 @@ async def _step(
         if isinstance(step, ApplyStep):
             await cluster.apply(permitted, await prepare(step.desired), impersonate=account)
             results[step.key] = StepResult(ResultCode.SYNCED)
-        else:
+        elif isinstance(step, PruneStep):
             await cluster.delete(permitted, step.live, propagation=step.propagation, impersonate=account)
             results[step.key] = StepResult(ResultCode.PRUNED)
     except GitopsdError as error:

@@ -20,6 +20,14 @@ COMPARE_OPTIONS: Final = "argocd.argoproj.io/compare-options"
 HOOK: Final = "argocd.argoproj.io/hook"
 HELM_HOOK: Final = "helm.sh/hook"
 HELM_HOOK_WEIGHT: Final = "helm.sh/hook-weight"
+HOOK_DELETE_POLICY: Final = "argocd.argoproj.io/hook-delete-policy"
+HELM_DELETE_POLICY: Final = "helm.sh/hook-delete-policy"
+HELM_RESOURCE_POLICY: Final = "helm.sh/resource-policy"
+DELETION_APPROVED: Final = "argocd.argoproj.io/deletion-approved"
+HOOK_TIMEOUT: Final = "gitopsd.io/hook-timeout"
+ON_IMMUTABLE: Final = "gitopsd.io/on-immutable"
+DEPENDS_ON: Final = "gitopsd.io/depends-on"
+OPERATION: Final = "gitopsd.io/operation"
 IGNORE_HEALTHCHECK: Final = "argocd.argoproj.io/ignore-healthcheck"
 SKIP_RECONCILE: Final = "argocd.argoproj.io/skip-reconcile"
 
@@ -30,6 +38,11 @@ _HELM_PHASES: Final = {
     "post-upgrade": "PostSync",
     "pre-delete": "PreDelete",
     "post-delete": "PostDelete",
+}
+_HELM_POLICIES: Final = {
+    "before-hook-creation": "BeforeHookCreation",
+    "hook-succeeded": "HookSucceeded",
+    "hook-failed": "HookFailed",
 }
 _LABEL_LENGTH: Final = 63
 
@@ -108,6 +121,15 @@ def hook_phases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
     if not helm or "crd-install" in helm:
         return None
     return tuple(dict.fromkeys(_HELM_PHASES[item] for item in helm if item in _HELM_PHASES))
+
+
+def hook_delete_policies(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """When a hook's object is deleted, in Argo CD's words, as they are written; Helm's own say it in others. None
+    written is BeforeHookCreation.
+    """
+    own = _items(annotations.get(HOOK_DELETE_POLICY, ""))
+    helm = _items(annotations.get(HELM_DELETE_POLICY, ""))
+    return own or tuple(_HELM_POLICIES.get(item, item) for item in helm) or ("BeforeHookCreation",)
 
 
 def wave(annotations: Mapping[str, str]) -> int | None:

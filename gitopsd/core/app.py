@@ -8,14 +8,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from gitopsd.core.annotations import INSTANCE_LABEL
-from gitopsd.core.ids import NOWHERE, AppName, Position
+from gitopsd.core.ids import GVK, NOWHERE, AppName, Position
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.origin import chart_origin
 
 _NONE: Mapping[str, str] = {}
+_NO_NAME: Final = AppName("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,44 @@ DEFAULT_RETRY = RetryPolicy()
 """Unlike Argo CD's: for ever, with capped back-off."""
 
 
+class OnImmutable(enum.StrEnum):
+    """What happens to an object whose change the API server refuses because a field cannot be changed."""
+
+    FAIL = "fail"
+    RECREATE = "recreate"
+
+
+@dataclass(frozen=True, slots=True)
+class AutoRollback:
+    """`syncPolicy.autoRollback`: go back to the last Healthy history entry if the application is not Healthy `within`
+    these seconds after a sync.
+    """
+
+    within: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What has to stand before an application is synced: another application that is Synced and Healthy (at
+    `revision`, a commit id or the beginning of one, if it is given), or a live object of the same cluster.
+
+    An object is named by `gvk`, `namespace` and `name`; `ready` is a CEL expression on it (`object`), "" is Healthy.
+    """
+
+    app: AppName = _NO_NAME
+    revision: str = ""
+    gvk: GVK | None = None
+    namespace: str = ""
+    name: str = ""
+    ready: str = ""
+
+    def __str__(self) -> str:
+        if self.gvk is None:
+            return f"{self.app}@{self.revision}" if self.revision else self.app
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.gvk.kind} {place}"
+
+
 class TrackingMethod(enum.StrEnum):
     """How a live object says which application it belongs to (Argo CD's `application.resourceTrackingMethod`)."""
 
@@ -113,7 +153,9 @@ BY_ANNOTATION = Tracking()
 class SyncPolicy:
     """`syncPolicy`: `automated` is None for applications that are only compared until somebody syncs them.
 
-    `options` are the application's `syncOptions` as key → value (`CreateNamespace` → `true`).
+    `options` are the application's `syncOptions` as key → value (`CreateNamespace` → `true`). `on_immutable` None
+    is the default: Jobs are made anew, everything else fails. More than `prune_limit` (a share from 0 to 1) of its
+    objects are not pruned at once unless somebody confirms.
     """
 
     automated: Automated | None = None
@@ -121,6 +163,9 @@ class SyncPolicy:
     retry: RetryPolicy = DEFAULT_RETRY
     namespace_labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
     namespace_annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    on_immutable: OnImmutable | None = None
+    auto_rollback: AutoRollback | None = None
+    prune_limit: float = 0.5
 
     def enabled(self, option: str) -> bool:
         """Whether the sync option is set to `true`."""
@@ -151,3 +196,5 @@ class AppSpec:
     ignore_differences: tuple[IgnoreRule, ...] = ()
     position: Position = NOWHERE
     unsupported: tuple[str, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
+    revision_history_limit: int = 10

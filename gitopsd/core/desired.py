@@ -13,9 +13,11 @@ from gitopsd.core import annotations as marks
 from gitopsd.core.adoption import adopted_managers
 from gitopsd.core.app import AppSpec
 from gitopsd.core.document import Document, canonical
+from gitopsd.core.duration import parse_duration
+from gitopsd.core.hook import SKIP, DeletePolicy, SyncPhase
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
-from gitopsd.core.manifest import Desired, DesiredObject, Hook, KindInfo, Manifest
+from gitopsd.core.manifest import Desired, DesiredHook, DesiredObject, KindInfo, Manifest
 from gitopsd.core.tracking import tracked
 
 _SET_BY_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -35,21 +37,23 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
     flat = list(_flattened(manifests))
     defined = _defined(flat)
     found: dict[ObjectKey, DesiredObject] = {}
-    hooks: list[Hook] = []
+    hooks: list[DesiredHook] = []
     warnings: list[str] = []
     problems: list[str] = []
     for manifest in flat:
         phases = marks.hook_phases(manifest.annotations)
-        if phases is not None:
-            hooks.append(_hook(manifest, phases))
+        if phases is not None and (not phases or SKIP in phases):
             continue
-        problem = _problem(manifest)
+        problem = _problem(manifest, hook=phases is not None) or _hook_problem(manifest, phases or ())
         if problem:
             problems.append(f"{manifest.origin}: {problem}")
             continue
         one = _object(spec, manifest, kinds, defined, warnings)
         if not one.key.namespace and _namespaced(manifest, kinds, defined):
             problems.append(f"{manifest.origin}: {one.key} names no namespace; set destination.namespace")
+            continue
+        if phases is not None:
+            hooks.append(_hook(manifest, phases, one))
             continue
         if one.key in found:
             warnings.append(f"{one.key} appears more than once; the last one, {one.origin}, counts")
@@ -122,7 +126,7 @@ def _defined(manifests: Iterable[Manifest]) -> dict[GroupKind, bool]:
     return found
 
 
-def _problem(manifest: Manifest) -> str:
+def _problem(manifest: Manifest, *, hook: bool = False) -> str:
     gvk = manifest.gvk
     if not gvk.version or not gvk.kind:
         return "a manifest needs apiVersion and kind"
@@ -130,16 +134,46 @@ def _problem(manifest: Manifest) -> str:
     for field in ("name", "namespace"):
         if not isinstance(metadata.get(field), str | None):
             return f"{gvk} has a metadata.{field} that is not a string; put it in quotes"
-    if not manifest.name:
-        generated = text(metadata, "generateName")
+    generated = text(metadata, "generateName")
+    if not manifest.name and not (hook and generated):
         also = "; metadata.generateName is for hooks only" if generated else ""
         return f"{gvk} has no metadata.name{also}"
     return ""
 
 
-def _hook(manifest: Manifest, phases: tuple[str, ...]) -> Hook:
-    name = manifest.name or text(manifest.body, "metadata", "generateName")
-    return Hook(manifest.gvk, manifest.namespace, name, phases)
+def _hook_problem(manifest: Manifest, phases: Iterable[str]) -> str:
+    """What of a hook's annotations nobody understands: run at the wrong time, or not at all, it may do harm."""
+    unknown = [phase for phase in phases if phase not in set(SyncPhase)]
+    if unknown:
+        known = ", ".join([*SyncPhase, SKIP])
+        return f"{manifest.gvk} is a hook at {unknown[0][:80]!r}, and there is no such phase; known are {known}"
+    policies = marks.hook_delete_policies(manifest.annotations)
+    wrong = [policy for policy in policies if policy not in set(DeletePolicy)]
+    if phases and wrong:
+        known = ", ".join(DeletePolicy)
+        return f"{manifest.gvk} has the hook delete policy {wrong[0][:80]!r}, and there is none; known are {known}"
+    timeout = manifest.annotations.get(marks.HOOK_TIMEOUT)
+    if timeout:
+        try:
+            parse_duration(timeout)
+        except ValueError as error:
+            return f"{manifest.gvk} has the {marks.HOOK_TIMEOUT} {timeout[:80]!r}: {error}"
+    return ""
+
+
+def _hook(manifest: Manifest, phases: Iterable[str], target: DesiredObject) -> DesiredHook:
+    generated = not manifest.name
+    timeout = manifest.annotations.get(marks.HOOK_TIMEOUT)
+    if generated:
+        prefix = text(manifest.body, "metadata", "generateName")
+        target = replace(target, key=target.key._replace(name=prefix))
+    return DesiredHook(
+        target,
+        tuple(SyncPhase(phase) for phase in phases),
+        frozenset(DeletePolicy(policy) for policy in marks.hook_delete_policies(manifest.annotations)),
+        generated=generated,
+        timeout=parse_duration(timeout) if timeout else None,
+    )
 
 
 def _namespaced(manifest: Manifest, kinds: Mapping[GVK, KindInfo], defined: Mapping[GroupKind, bool]) -> bool:

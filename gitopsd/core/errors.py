@@ -8,6 +8,7 @@
     ├── ClusterError        a Kubernetes API server did not do what it was asked
     │   └── ClusterDown     … because it cannot be reached at all
     ├── StoreError          the state on disk cannot be read or written
+    ├── OperationError      an operation that was asked for cannot be done now
     └── PluginError         a plugin is broken; named, so that its author can be found
 
 An error's texts never hold a secret: URLs come through `shown_url`, objects are named by kind and name only.
@@ -61,6 +62,19 @@ class RenderError(GitopsdError):
 
 class SpecError(GitopsdError):
     """An application asks for something that it cannot have."""
+
+
+class OperationError(GitopsdError):
+    """An operation that was asked for cannot be done now, or not so.
+
+    `reason` is a word for machines: `InProgress` (another one is under way), `NothingInProgress`, `PlanChanged` (git or
+    the cluster moved since the plan was shown), `NotFound`, `Blocked` (a sync window, a dependency, an error
+    condition), `Invalid`.
+    """
+
+    def __init__(self, what: str, *, reason: str, where: str = "", why: str = "", hint: str = "") -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.reason = reason
 
 
 class ClusterError(GitopsdError):

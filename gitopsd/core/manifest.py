@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitopsd.core.document import Document
+from gitopsd.core.hook import DeletePolicy, SyncPhase
 from gitopsd.core.ids import GVK, NOWHERE, GroupKind, ObjectKey, Position
 from gitopsd.core.jsonvalue import JsonObject, string_map, text
 
@@ -107,10 +108,42 @@ class DesiredObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
-    """A manifest that runs at a phase of a sync instead of being kept; recognised, counted and never applied as a plain
-    object.
+class DesiredHook:
+    """A hook as its application wants it: tracked, with its namespace, as `DesiredObject`s are.
+
+    `generated`: it has a `generateName`, and `object.key.name` is that prefix until a plan names it. `timeout` is
+    for how many seconds it may run; None is for ever.
     """
+
+    object: DesiredObject
+    phases: tuple[SyncPhase, ...]
+    policies: frozenset[DeletePolicy] = frozenset({DeletePolicy.BEFORE_HOOK_CREATION})
+    generated: bool = False
+    timeout: float | None = None
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object."""
+        return self.object.key
+
+    @property
+    def gvk(self) -> GVK:
+        """Its kind."""
+        return self.object.gvk
+
+    @property
+    def shown(self) -> Hook:
+        """What is shown of it."""
+        return Hook(self.gvk, self.key.namespace, self.key.name, self.phases)
+
+    def named(self, target: DesiredObject) -> DesiredHook:
+        """The same hook as `target`, which has its final name."""
+        return replace(self, object=target, generated=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A hook as it is shown: `name` is a `generateName` where it has no other."""
 
     gvk: GVK
     namespace: str
@@ -129,7 +162,7 @@ class Desired:
 
     objects: tuple[DesiredObject, ...]
     digest: str
-    hooks: tuple[Hook, ...] = ()
+    hooks: tuple[DesiredHook, ...] = ()
     defines: frozenset[GroupKind] = frozenset()
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

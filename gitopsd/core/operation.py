@@ -6,15 +6,19 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from gitopsd.core.hook import HookOutcome, SyncPhase
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.plan import Plan
+from gitopsd.core.syncrequest import AUTOMATED, SyncRequest
 
 
 class Phase(enum.StrEnum):
     """Argo CD's operation phases."""
 
     RUNNING = "Running"
+    TERMINATING = "Terminating"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     ERROR = "Error"
@@ -22,7 +26,7 @@ class Phase(enum.StrEnum):
     @property
     def done(self) -> bool:
         """Whether the operation is over."""
-        return self is not Phase.RUNNING
+        return self not in (Phase.RUNNING, Phase.TERMINATING)
 
 
 class ResultCode(enum.StrEnum):
@@ -36,17 +40,44 @@ class ResultCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What came of one object in a sync."""
+    """What came of one object in a sync; `seconds` is how long its requests took."""
 
     code: ResultCode
     message: str = ""
+    seconds: float = 0.0
+
+
+class HookId(NamedTuple):
+    """One hook in one phase."""
+
+    phase: SyncPhase
+    key: ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """A hook that an operation began. It is journalled before its object is made, so none runs twice.
+
+    `uid` is the object's ("" until it is known to exist). `log` is the end of its output, kept before it is deleted;
+    `cleaned`: its object was deleted as its policy says, or shall stay.
+    """
+
+    started_at: datetime
+    uid: str = ""
+    outcome: HookOutcome = HookOutcome.RUNNING
+    message: str = ""
+    finished_at: datetime | None = None
+    log: str = ""
+    cleaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One sync. `stage` is the stage that runs or is waited for; `retries` counts the attempts before this one.
 
-    `plan` is None for an operation that was read back from the store: then it is over, or a restart interrupted it.
+    `id` is unique within the application. `plan` is None for an operation that is over and was read back from the
+    store. `failing` is why it failed, while its SyncFail hooks run: then `stage` counts `plan.failing`. `applied`: the
+    steps of the stage are done, and what it waits for is waited for. `manifests` names what it applies in the journal.
     """
 
     digest: str
@@ -57,12 +88,26 @@ class Operation:
     finished_at: datetime | None = None
     results: Mapping[ObjectKey, StepResult] = field(default_factory=dict)
     retries: int = 0
-    self_heal: bool = False
     stage: int = 0
     applied: bool = False
     plan: Plan | None = None
+    id: str = ""
+    request: SyncRequest = AUTOMATED
+    hooks: Mapping[HookId, HookRun] = field(default_factory=dict)
+    failing: str = ""
+    manifests: str = ""
+
+    @property
+    def self_heal(self) -> bool:
+        """Whether it undoes changes made in the cluster."""
+        return self.request.self_heal
 
     @property
     def failures(self) -> tuple[tuple[ObjectKey, StepResult], ...]:
         """The steps that failed, in the order in which they did."""
         return tuple((key, item) for key, item in self.results.items() if item.code is ResultCode.SYNC_FAILED)
+
+    @property
+    def running_hooks(self) -> tuple[HookId, ...]:
+        """The hooks that were begun and are not over."""
+        return tuple(item for item, run in self.hooks.items() if not run.outcome.done)

@@ -6,13 +6,15 @@ import enum
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from gitopsd.core import annotations as marks
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
+from gitopsd.core.hook import SyncPhase
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import string_map
 from gitopsd.core.live import LiveObject
-from gitopsd.core.manifest import Desired, DesiredObject
+from gitopsd.core.manifest import Desired, DesiredHook, DesiredObject
 from gitopsd.core.waves import kind_rank
 
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -26,15 +28,34 @@ class PlanReason(enum.StrEnum):
     CHANGED = "changed"
     LEFT_GIT = "left git"
     NAMESPACE = "namespace"
+    EACH_SYNC = "at each sync"
+
+
+class Way(enum.StrEnum):
+    """How an object is written: by server-side apply, by replacing it as a whole, or by deleting and making it anew."""
+
+    APPLY = "apply"
+    REPLACE = "replace"
+    RECREATE = "recreate"
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyStep:
-    """Apply one object; `changes` are the paths that it will change (empty for a new object)."""
+    """Write one object; `changes` are the paths that it will change (empty for a new object).
+
+    `replaces` is the uid of the object that `RECREATE` deletes: one with another uid was made anew already. `why_anew`
+    says why it cannot be changed in place. `force`: recreate it should the API server refuse to change it in place.
+    `validate` is what `Validate` says.
+    """
 
     desired: DesiredObject
     reason: PlanReason
     changes: tuple[str, ...] = ()
+    way: Way = Way.APPLY
+    replaces: str = ""
+    why_anew: str = ""
+    force: bool = False
+    validate: bool = True
 
     @property
     def key(self) -> ObjectKey:
@@ -44,10 +65,11 @@ class ApplyStep:
 
 @dataclass(frozen=True, slots=True)
 class PruneStep:
-    """Delete one live object that left git."""
+    """Delete one live object that left git. `confirm`: it waits until somebody says that it may (`Prune=confirm`)."""
 
     live: LiveObject
     propagation: str = "Foreground"
+    confirm: bool = False
 
     @property
     def key(self) -> ObjectKey:
@@ -56,32 +78,59 @@ class PruneStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Steps that belong together: prunes first, then `groups` of applies, each group only after the one before.
+class HookStep:
+    """Run one hook, which has its final name."""
 
-    `waits_for`: objects that have to be healthy before the next stage begins, in the order of the manifests.
+    hook: DesiredHook
+    phase: SyncPhase
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object."""
+        return self.hook.key
+
+
+Step: TypeAlias = ApplyStep | PruneStep | HookStep
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Steps that belong together: prunes first, then `groups`, each group only after the one before.
+
+    `waits_for`: objects that have to be healthy before the next stage begins, in the order of the manifests. Its hooks
+    are waited for in any case.
     """
 
     wave: int
     prunes: tuple[PruneStep, ...] = ()
-    groups: tuple[tuple[ApplyStep, ...], ...] = ()
+    groups: tuple[tuple[ApplyStep | HookStep, ...], ...] = ()
     waits_for: tuple[ObjectKey, ...] = ()
+    phase: SyncPhase = SyncPhase.SYNC
+
+    @property
+    def hooks(self) -> tuple[HookStep, ...]:
+        """The hooks among its steps."""
+        return tuple(step for group in self.groups for step in group if isinstance(step, HookStep))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One sync of one application. `skipped` are objects that left git and stay, with the reason."""
+    """One sync of one application. `skipped` are objects that left git and stay, with the reason; `guarded` those among
+    them that a guard holds back until somebody confirms. `failing` are the stages that run if it fails (SyncFail).
+    """
 
     digest: str
     stages: tuple[Stage, ...]
     skipped: Mapping[ObjectKey, str]
+    guarded: frozenset[ObjectKey] = frozenset()
+    failing: tuple[Stage, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         return not self.stages
 
-    def steps(self) -> Iterator[ApplyStep | PruneStep]:
+    def steps(self) -> Iterator[Step]:
         """All steps in the order of their stages."""
         for stage in self.stages:
             yield from stage.prunes

@@ -138,7 +138,9 @@ def _left_out(wanted: Desired, cluster: KubeCluster) -> list[str]:
     excluded = [str(one.key) for one in wanted.objects if cluster.excluded(one.key.group_kind)]
     found = [f"not compared, because the configuration excludes their kinds: {', '.join(excluded)}"] if excluded else []
     if wanted.hooks:
-        found.append(f"hooks are not compared: {', '.join(f'{hook.gvk.kind} {hook.name}' for hook in wanted.hooks)}")
+        found.append(
+            f"hooks are not compared: {', '.join(f'{hook.gvk.kind} {hook.key.name}' for hook in wanted.hooks)}"
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.orphans import Strays
@@ -107,6 +108,16 @@ class Connection:
     at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A change of a live object as a JSON merge patch (RFC 7386); `subresource` is `scale` or `status` ("" is the
+    object itself).
+    """
+
+    body: JsonObject
+    subresource: str = ""
+
+
 Listener = Callable[[LiveChange], None]
 ObjectListener = Callable[[ObjectKey, LiveObject | None], None]
 """Hears of an object that is kept for applications, as it is now; None: it is gone, or kept for nobody any more."""
@@ -187,10 +198,35 @@ class Cluster(Protocol):
         """
         ...
 
-    async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
+    async def apply(
+        self,
+        permit: Permit,
+        desired: DesiredObject,
+        *,
+        impersonate: str = "",
+        replace: bool = False,
+        validate: bool = True,
+    ) -> LiveObject:
         """Server-side apply with field manager `gitopsd` and force; the object as it is afterwards, which `observe` now
-        knows too.
+        knows too. A field that cannot be changed is a `ClusterError` with reason `Immutable`.
+
+        `replace`: the whole object is put in the place of what is there (`Replace=true`), or made. `validate` False:
+        fields that the kind does not have are no reason for a warning (`Validate=false`).
         """
+        ...
+
+    async def create(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
+        """Make an object that is not there yet; `ClusterError` with reason `AlreadyExists` if it is."""
+        ...
+
+    async def patch(self, permit: Permit, live: LiveObject, patch: Patch, *, impersonate: str = "") -> LiveObject:
+        """Change a live object as `patch` says; the object afterwards. `ClusterError` with reason `Conflict` if it is
+        another one by now (its uid).
+        """
+        ...
+
+    async def logs(self, pod: LiveObject, container: str, *, max_bytes: int, impersonate: str = "") -> str:
+        """The end of what a container of a pod printed, at most `max_bytes`; "" if it printed nothing or is gone."""
         ...
 
     async def delete(

@@ -19,6 +19,7 @@ from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, integer, obje
 from gitopsd.core.links import Link
 from gitopsd.core.manifest import Hook
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.syncrequest import AUTOMATED, HEALING
 
 
 def encode_status(status: AppStatus) -> str:
@@ -202,7 +203,7 @@ def _read_operation(body: JsonObject) -> Operation:
             for group, kind, namespace, name, code, message in _rows(body, "results", columns=6)
         },
         retries=integer(body, "retries"),
-        self_heal=boolean(body, "selfHeal"),
+        request=HEALING if boolean(body, "selfHeal") else AUTOMATED,
         stage=integer(body, "stage"),
         applied=boolean(body, "applied"),
     )

@@ -18,11 +18,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from gitopsd.config.duration import EXPECTED as EXPECTED_DURATION
-from gitopsd.config.duration import parse_duration
 from gitopsd.config.quantity import EXPECTED as EXPECTED_MEMORY
 from gitopsd.config.quantity import parse_memory
 from gitopsd.config.references import BadReferenceError, References
+from gitopsd.core.duration import EXPECTED as EXPECTED_DURATION
+from gitopsd.core.duration import parse_duration
 from gitopsd.core.secret import Secret
 
 T = TypeVar("T")
