@@ -1,9 +1,13 @@
-"""What was deployed before, and what an application is held at."""
+"""What was deployed before, and what an application is held at.
+
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/app_deletion/ for cascades, and the `history` and
+`revisionHistoryLimit` fields of Argo CD's `Application`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitopsd.core.app import Source
@@ -61,10 +65,14 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is remembered of one application: its history (oldest first) and pin."""
+    """What is remembered of one application: its history (oldest first) and pin.
+
+    `counted` is at least how many entries there ever were: an id is not used again when its entry was trimmed.
+    """
 
     entries: tuple[HistoryEntry, ...] = ()
     pin: Pin | None = None
+    counted: int = 0
 
     def find(self, entry: int) -> HistoryEntry | None:
         """The entry with this id."""
@@ -73,11 +81,56 @@ class Past:
     @property
     def next_id(self) -> int:
         """The id of the next entry."""
-        return self.entries[-1].id + 1 if self.entries else 0
+        return max(self.counted, self.entries[-1].id + 1) if self.entries else self.counted
 
 
 NOTHING_PAST = Past()
 """An application that was never synced."""
+
+
+def deployed(past: Past, entry: HistoryEntry, limit: int) -> Past:
+    """`past` after one more successful sync. The entry's id becomes the next one, whatever it was.
+
+    `limit` is `revisionHistoryLimit`: as many entries stay at most, the newest; with 0 or less none does. A pin stays.
+    """
+    added = replace(entry, id=past.next_id)
+    entries = (*past.entries, added)[-limit:] if limit > 0 else ()
+    return replace(past, entries=entries, counted=added.id + 1)
+
+
+def healthy(past: Past, digest: str, at: datetime) -> Past:
+    """`past` once the application is Healthy with `digest` deployed. Only the first time counts, and only of the newest
+    entry; `past` itself if that changes nothing.
+    """
+    if not past.entries or past.entries[-1].digest != digest or past.entries[-1].healthy_at is not None:
+        return past
+    return replace(past, entries=(*past.entries[:-1], replace(past.entries[-1], healthy_at=at)))
+
+
+def pinned(
+    past: Past, entry: HistoryEntry, *, held_against: str, since: datetime, by: str = "", reason: str = ""
+) -> Past:
+    """`past` with the application held at `entry`; a pin before is replaced. The other arguments as in `Pin`."""
+    pin = Pin(entry.id, entry.manifests, entry.digest, held_against, since, by, reason)
+    return replace(past, pin=pin)
+
+
+def unpinned(past: Past) -> Past:
+    """`past` with the application following git again; `past` itself if it does."""
+    return replace(past, pin=None) if past.pin is not None else past
+
+
+def last_good(past: Past) -> HistoryEntry | None:
+    """Where to go back to from the newest entry: the newest one before it that was Healthy and deployed something else.
+
+    None if there is none.
+    """
+    if not past.entries:
+        return None
+    bad = past.entries[-1]
+    before = reversed(past.entries[:-1])
+    return next((item for item in before if item.healthy_at is not None and item.digest != bad.digest), None)
+
 
 Labels = Mapping[str, str]
 _NONE: Labels = {}
