@@ -6,11 +6,13 @@ Source: https://argo-cd.readthedocs.io/en/stable/user-guide/app_deletion/ for ca
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitopsd.core.app import Source
+from gitopsd.core.operation import HookId, HookRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,25 @@ def last_good(past: Past) -> HistoryEntry | None:
     return next((item for item in before if item.healthy_at is not None and item.digest != bad.digest), None)
 
 
-Labels = Mapping[str, str]
-_NONE: Labels = {}
+class DeletionPhase(enum.StrEnum):
+    """How far a deletion came; the phases follow one another in this order, `Held` left out in most."""
+
+    NONE = ""
+    """Nothing is to be deleted, come what may."""
+    ARMED = "Armed"
+    """The application is there; should its entry leave the configuration, its objects go (it has a finalizer)."""
+    HELD = "Held"
+    """Very many applications left the configuration at once: somebody has to confirm that this was meant."""
+    WAITING = "Waiting"
+    """For those that depend on it to be gone, and for the confirmation that some of its objects want."""
+    PRE_DELETE = "PreDelete"
+    DELETING = "Deleting"
+    POST_DELETE = "PostDelete"
+    DELETED = "Deleted"
+
+
+_NO_LABELS: Mapping[str, str] = {}
+_NO_HOOKS: Mapping[HookId, HookRun] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +161,34 @@ class Deletion:
 
     `cascade` is `foreground`, `background` or `orphan`; `removed`: its entry left the configuration (else it was asked
     for, and the application rests until its entry changes: `spec_digest`). `manifests` names the stored hooks.
-    `stage` counts the steps that are done (`core.deletion`).
+    `id` is on the hooks that it makes, with `attempt` behind it: a failure is tried again. `hooks` are those that
+    began. `details` is what is needed of the application itself (`core.deletion_record`). `kept` are the objects that
+    stay, each with the reason. `error` is why it does not go on ("" if it does), `message` how it stands.
     """
 
     app: str
     cascade: str
     began: datetime
+    id: str = ""
+    phase: DeletionPhase = DeletionPhase.WAITING
     by: str = ""
     removed: bool = False
     spec_digest: str = ""
     manifests: str = ""
-    stage: int = 0
-    done: bool = False
+    confirmed: bool = False
+    attempt: int = 0
+    hooks: Mapping[HookId, HookRun] = field(default_factory=lambda: _NO_HOOKS)
+    kept: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
     message: str = ""
-    details: Labels = field(default_factory=lambda: _NONE)
+    error: str = ""
+    details: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it has still to do something, or to wait for somebody."""
+        return self.phase not in (DeletionPhase.NONE, DeletionPhase.ARMED, DeletionPhase.DELETED)
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over."""
+        return self.phase is DeletionPhase.DELETED
