@@ -19,9 +19,10 @@ from sqlalchemy.pool import StaticPool
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import AppName
-from gitopsd.store.codec import decode, encode_operation, encode_status
+from gitopsd.store.codec import decode, encode_status
 from gitopsd.store.failure import as_store_error, damaged, newer
 from gitopsd.store.lock import StateLock
+from gitopsd.store.operations import encode_operation
 from gitopsd.store.tables import APPLICATIONS, SCHEMA, SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:

@@ -13,15 +13,18 @@ import pytest
 from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode, unknown_status
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.hook import HookOutcome, SyncPhase
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.links import Link
 from gitopsd.core.manifest import Hook
-from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import Plan
+from gitopsd.core.syncrequest import ObjectFilter, SyncRequest
 from gitopsd.ports.store import Store
 
 DEPLOYMENT = ObjectKey("apps", "Deployment", "guestbook", "ui")
 CLUSTER_ROLE = ObjectKey("rbac.authorization.k8s.io", "ClusterRole", "", "reader")
+MIGRATION = ObjectKey("batch", "Job", "guestbook", "migrate")
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 ENDED = datetime(2026, 3, 1, 12, 0, 3, tzinfo=UTC)
 
@@ -36,13 +39,49 @@ def an_operation() -> Operation:
         message="1 of 2 failed",
         finished_at=ENDED,
         results={
-            DEPLOYMENT: StepResult(ResultCode.SYNC_FAILED, 'refused: "spec.replicas" must be ≥ 0'),
+            DEPLOYMENT: StepResult(ResultCode.SYNC_FAILED, 'refused: "spec.replicas" must be ≥ 0', 0.25),
             CLUSTER_ROLE: StepResult(ResultCode.PRUNED),
         },
         retries=3,
-        self_heal=True,
         stage=1,
         applied=True,
+        id="op-7",
+        request=a_request(),
+        hooks={
+            HookId(SyncPhase.PRE_SYNC, MIGRATION): HookRun(
+                started_at=BEGAN,
+                uid="u-1",
+                outcome=HookOutcome.FAILED,
+                message="exit code 1",
+                finished_at=ENDED,
+                log="no such table\nünreadable",
+                cleaned=True,
+            ),
+            HookId(SyncPhase.SYNC_FAIL, MIGRATION): HookRun(started_at=ENDED),
+        },
+        failing="the hook failed",
+        manifests="m1",
+    )
+
+
+def a_request() -> SyncRequest:
+    """Return one with every field set."""
+    return SyncRequest(
+        initiated_by="ann",
+        automated=True,
+        self_heal=True,
+        prune=False,
+        dry_run=True,
+        confirmed=True,
+        force=True,
+        resources=(ObjectFilter("apps", "Deploy*", "team", "ui"), ObjectFilter(name="web", exclude=True)),
+        labels={"tier": "front"},
+        options={"Replace": "true"},
+        plan="p1",
+        history=0,
+        revisions=("a" * 40,),
+        retries=0,
+        info={"Reason": "ticket 7"},
     )
 
 
