@@ -233,8 +233,12 @@ class Index:
         if held.version and is_newer(held.version, applied.resource_version):
             return held.apps
         apps = held.apps
-        self._note_listed(key)
+        first_listed = self._note_listed(key)
         known = self.get(key)
+        if applied.uid in self._deleted:
+            return apps
+        if known is not None and not first_listed and is_newer(known.resource_version, applied.resource_version):
+            return apps  # another application wrote it after us, and its answer was here first
         is_news = known is None or key in self._reduced or known.resource_version != applied.resource_version
         if is_news and key.group_kind in self._objects:
             apps |= self._store(self.look(body, applied.gvk), applied.document.raw, body, applied.gvk)

@@ -245,6 +245,24 @@ def test_an_object_that_was_deleted_under_our_apply_does_not_come_back() -> None
     assert world.index.get(thing.key) is None
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_an_answer_that_another_applications_write_overtook_does_not_bring_back_what_was_before_it(gone: bool) -> None:
+    world = World()
+    ours = Thing(KINDS[0], "a", "u1", 5, "shop")
+    theirs = Thing(KINDS[0], "a", "u1", 6, "bank")
+    for app in APPS:
+        world.index.want(app, [ours.key])
+        world.index.hold(ours.key)
+    world.index.put(canonical(ours.body), ours.body, ours.gvk)
+    world.index.put(canonical(theirs.body), theirs.body, theirs.gvk)
+    latest = from_raw(canonical(theirs.body), theirs.gvk)
+    assert world.index.release(theirs.key, latest, theirs.body, AppName("bank")) == {"shop"}
+    if gone:
+        assert world.index.remove(theirs.body, theirs.gvk) == set(APPS)
+    world.index.release(ours.key, from_raw(canonical(ours.body), ours.gvk), ours.body, AppName("shop"))
+    assert world.index.get(ours.key) == (None if gone else latest)
+
+
 STRANGERS = 20_000
 
 
