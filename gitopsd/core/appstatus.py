@@ -14,7 +14,7 @@ from gitopsd.core.conditions import Condition
 from gitopsd.core.health.rollup import ResourceHealth, roll_up
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timed, Timing, earliest, timed
-from gitopsd.core.history import Pin
+from gitopsd.core.history import Deletion, Pin
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import string_map
 from gitopsd.core.links import Link, links_of
@@ -69,7 +69,8 @@ class AppStatus:
 
     `unused_ignores` are rules of its `ignoreDifferences` that found nothing to ignore so far, each as a sentence.
     `external_urls` are those of its resources' links (Argo CD's `status.summary.externalURLs`). `pin` is what it is
-    held at; `blocked_by` is what keeps it from being synced, each as a sentence.
+    held at; `blocked_by` is what keeps it from being synced, each as a sentence. `deletion`: its objects are being
+    deleted, or were.
     """
 
     name: AppName
@@ -87,6 +88,7 @@ class AppStatus:
     reconciled_at: datetime | None = None
     pin: Pin | None = None
     blocked_by: tuple[str, ...] = ()
+    deletion: Deletion | None = None
 
 
 def unknown_status(name: AppName, conditions: Iterable[Condition] = ()) -> AppStatus:

@@ -59,6 +59,7 @@ class SyncRequest:
     revisions: tuple[str, ...] = ()
     retries: int | None = None
     info: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    hooks: bool = True
 
     @property
     def selective(self) -> bool:
