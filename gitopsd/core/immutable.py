@@ -1,0 +1,37 @@
+"""Which refusals of an API server say that a field cannot be changed: only an object made anew can have the new value.
+
+The server has no reason of its own for it: a 422 like any other. The words are those of Kubernetes' own validation (a
+test asks a real API server for them), and of the usual CEL rules of CustomResourceDefinitions
+(https://kubernetes.io/docs/reference/using-api/cel/).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+IMMUTABLE: Final = "a field cannot be changed"
+"""How our own errors say it."""
+
+# Each stands at the end of what is said of one field, so that no name and no value of a manifest is taken for it.
+_WORDS: Final = re.compile(
+    r"(?:"
+    r"\bis immutable(?: when `\w+` is set| after [^\n]*)?"
+    r"|: may not (?:change|be changed)(?: once set| in an update\.?)?"
+    r"|: cannot (?:change roleRef|be changed)"
+    r"|: failed rule: self(?:\.\w+)* == oldSelf(?:\.\w+)*"
+    r"|: Forbidden: (?:updates to \w+ spec for fields other than|pod updates may not change fields other than) [^\n]*"
+    r"|: field can not be less than (?:status\.capacity|previous value)"
+    r")(?:$|[\n,;\]]|\. )"
+)
+_WEBHOOK: Final = "admission webhook "
+
+
+def is_immutable(message: str) -> bool:
+    """Whether a refusal (the API server's message, or one of our errors about it) says that a field cannot be changed.
+
+    What an admission webhook says is not counted: nobody knows what it means by its words.
+    """
+    if _WEBHOOK in message:
+        return False
+    return IMMUTABLE in message or _WORDS.search(message) is not None
