@@ -100,6 +100,26 @@ def sync_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
     return found
 
 
+def deletion_option(annotations: Mapping[str, str], option: str) -> str:
+    """What the object's sync options say of `option`, `Prune` or `Delete`: `true`, `false`, `confirm`, "" if nothing,
+    else the text that nobody understands (`Prune:no`, `prune=false`): a slip of the pen must not delete anything.
+
+    Of several the one that deletes least counts.
+    """
+    said = {_deletion_word(item, option) for item in _items(annotations.get(SYNC_OPTIONS, ""))} - {""}
+    odd = sorted(said - {"false", "confirm", "true"})
+    return next((word for word in ("false", *odd, "confirm", "true") if word in said), "")
+
+
+def _deletion_word(item: str, option: str) -> str:
+    """What one item says of `option`; "" if it speaks of something else (`PruneLast`)."""
+    key, separator, value = (part.strip() for part in item.partition("="))
+    if not key.casefold().startswith(option.casefold()) or key[len(option) :][:1].isalnum():
+        return ""
+    understood = separator and key == option and value in ("true", "false", "confirm")
+    return value if understood else item
+
+
 def compare_options(annotations: Mapping[str, str]) -> Mapping[str, str]:
     """How an object, or all of an application's, are compared: `IgnoreExtraneous,IncludeMutationWebhook=true` as key →
     value; an option without a value is `true`.
@@ -121,6 +141,11 @@ def hook_phases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
     if not helm or "crd-install" in helm:
         return None
     return tuple(dict.fromkeys(_HELM_PHASES[item] for item in helm if item in _HELM_PHASES))
+
+
+def is_hook(annotations: Mapping[str, str]) -> bool:
+    """Whether they are those of a hook, of whatever phase: a live object with them is no part of what is kept."""
+    return (HOOK in annotations or HELM_HOOK in annotations) and bool(hook_phases(annotations))
 
 
 def hook_delete_policies(annotations: Mapping[str, str]) -> tuple[str, ...]:

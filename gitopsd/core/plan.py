@@ -1,24 +1,27 @@
-"""What a sync will do, decided before it does anything: stages, one after another, of steps."""
+"""What a sync will do, decided before it does anything: stages, one after another, of steps (`core.planning` makes
+them).
+"""
 
 from __future__ import annotations
 
 import enum
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
-from gitopsd.core import annotations as marks
-from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
+from gitopsd.core.app import OnImmutable
 from gitopsd.core.hook import SyncPhase
 from gitopsd.core.ids import GroupKind, ObjectKey
-from gitopsd.core.jsonvalue import string_map
 from gitopsd.core.live import LiveObject
-from gitopsd.core.manifest import Desired, DesiredHook, DesiredObject
-from gitopsd.core.waves import kind_rank
+from gitopsd.core.manifest import DesiredHook, DesiredObject
+from gitopsd.core.syncrequest import AUTOMATED, SyncRequest
 
-_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
-_NAMESPACE = GroupKind("", "Namespace")
+NAMESPACE: Final = GroupKind("", "Namespace")
+DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
+PROTECTED: Final = frozenset({NAMESPACE, DEFINITION, CLAIM})
+"""The kinds that take more along when they are deleted; of claims only those that are Bound."""
+_NONE: Final[Mapping[str, str]] = {}
 
 
 class PlanReason(enum.StrEnum):
@@ -44,8 +47,8 @@ class ApplyStep:
     """Write one object; `changes` are the paths that it will change (empty for a new object).
 
     `replaces` is the uid of the object that `RECREATE` deletes: one with another uid was made anew already. `why_anew`
-    says why it cannot be changed in place. `force`: recreate it should the API server refuse to change it in place.
-    `validate` is what `Validate` says.
+    says why it cannot be changed in place, and where it is not made anew all the same, what holds that back. `force`:
+    recreate it should the API server refuse to change it in place. `validate` is what `Validate` says.
     """
 
     desired: DesiredObject
@@ -95,7 +98,8 @@ Step: TypeAlias = ApplyStep | PruneStep | HookStep
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps that belong together: prunes first, then `groups`, each group only after the one before.
+    """Steps that belong together: prunes first, then `groups`, each group only after the one before. One without any
+    step only waits.
 
     `waits_for`: objects that have to be healthy before the next stage begins, in the order of the manifests. Its hooks
     are waited for in any case.
@@ -140,142 +144,34 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What the sync is allowed to do, and how."""
+    """What a sync is asked to do, and what it may do. `plan_options` makes one of an application and a request.
+
+    `options` are the sync options of the application and, before them, of the request; an object's own go before both.
+    `hooks`: there are hooks to run, if `request` is for one that runs them; the names of those that are generated end
+    in `suffix`, which is `<first seven of the commit>-<seconds since 1970>`. More than `prune_limit` (a share) of the
+    application's objects, and live objects of the kinds `protected`, are not deleted unless somebody confirms;
+    `may_empty`: all may go when git wants nothing any more (`allowEmpty`).
+    """
 
     prune: bool = False
     prune_last: bool = False
     propagation: str = "Foreground"
+    request: SyncRequest = AUTOMATED
+    options: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    on_immutable: OnImmutable | None = None
+    prune_limit: float = 0.5
+    may_empty: bool = False
+    protected: frozenset[GroupKind] = PROTECTED
+    hooks: bool = False
+    suffix: str = ""
 
+    @property
+    def runs_hooks(self) -> bool:
+        """Whether hooks run: not in a selective sync, and not when changes made in the cluster are undone."""
+        return self.hooks and not self.request.selective and not self.request.self_heal
 
-def plan(
-    desired: Desired, comparison: Comparison, options: PlanOptions, namespace: ObjectComparison | None = None
-) -> Plan:
-    """The plan that makes `comparison` synced: apply what differs, prune what left git if `options` allow it.
-
-    Waves in ascending order, kinds in `waves.kind_rank` order within one. A Namespace or CustomResourceDefinition comes
-    with the first wave that uses it; kinds that a definition in the plan brings wait until it is established. With more
-    than one stage, each waits until its wave is healthy. `namespace` is the comparison of the namespace that
-    `CreateNamespace=true` asks for; it comes before everything.
-    """
-    waves = _effective_waves(desired)
-    applies = [
-        ApplyStep(
-            item.desired, PlanReason.MISSING if item.verdict is Verdict.MISSING else PlanReason.CHANGED, item.changes
-        )
-        for item in comparison.having(Verdict.MISSING, Verdict.CHANGED, Verdict.REFUSED)
-        if item.desired is not None
-    ]
-    prunes, skipped = _prunes(comparison, options)
-    stages = list(_stages(desired, waves, applies, prunes, options))
-    if namespace is not None and namespace.desired is not None and namespace.verdict is not Verdict.SYNCED:
-        first = ApplyStep(namespace.desired, PlanReason.NAMESPACE, namespace.changes)
-        stages = _with_namespace(stages, first)
-    if len(stages) == 1:
-        stages = [replace(stages[0], waits_for=())]
-    return Plan(comparison.digest, tuple(stages), skipped)
-
-
-def _effective_waves(desired: Desired) -> dict[ObjectKey, int]:
-    """Each object's wave; a Namespace or definition is pulled forward to the first wave that needs it."""
-    waves = {item.key: item.wave for item in desired.objects}
-    first_in_namespace: dict[str, int] = {}
-    first_of_kind: dict[GroupKind, int] = {}
-    for key, wave in waves.items():
-        if key.namespace:
-            first_in_namespace[key.namespace] = min(wave, first_in_namespace.get(key.namespace, wave))
-        first_of_kind[key.group_kind] = min(wave, first_of_kind.get(key.group_kind, wave))
-    for item in desired.objects:
-        if item.key.group_kind == _NAMESPACE:
-            waves[item.key] = min(waves[item.key], first_in_namespace.get(item.key.name, waves[item.key]))
-        elif item.key.group_kind == _CRD:
-            users = [wave for kind, wave in first_of_kind.items() if _defines(item.key, kind)]
-            waves[item.key] = min([waves[item.key], *users])
-    return waves
-
-
-def _defines(definition: ObjectKey, kind: GroupKind) -> bool:
-    """Whether a definition may bring `kind`: its name is `<plural>.<group>`, so the group is all that it tells."""
-    return bool(kind.group) and definition.name.endswith(f".{kind.group}")
-
-
-def _prunes(comparison: Comparison, options: PlanOptions) -> tuple[list[PruneStep], dict[ObjectKey, str]]:
-    steps: list[PruneStep] = []
-    skipped: dict[ObjectKey, str] = {}
-    for item in comparison.having(Verdict.EXTRA):
-        if item.live is None or item.live.deleting:
-            continue
-        reason = _kept(item.live, options)
-        if reason:
-            skipped[item.key] = reason
-        else:
-            steps.append(PruneStep(item.live, options.propagation))
-    return steps, skipped
-
-
-def _kept(live: LiveObject, options: PlanOptions) -> str:
-    """Why an object that left git stays; "" if it goes."""
-    if not options.prune:
-        return "pruning is off (syncPolicy.automated.prune)"
-    written = marks.sync_options(_live_annotations(live)).get("Prune", "true")
-    return "" if written == "true" else f"the object says Prune={written}"
-
-
-def _live_annotations(live: LiveObject) -> Mapping[str, str]:
-    return string_map(live.document.body(), "metadata", "annotations")
-
-
-def _stages(
-    desired: Desired,
-    waves: Mapping[ObjectKey, int],
-    applies: Iterable[ApplyStep],
-    prunes: Iterable[PruneStep],
-    options: PlanOptions,
-) -> Iterator[Stage]:
-    by_wave: dict[int, list[ApplyStep]] = {}
-    for step in applies:
-        by_wave.setdefault(waves[step.key], []).append(step)
-    prunes_by_wave = _prune_waves(prunes)
-    last: list[PruneStep] = []
-    if options.prune_last:
-        last = [step for wave in sorted(prunes_by_wave) for step in prunes_by_wave[wave]]
-        prunes_by_wave = {}
-    for wave in sorted(by_wave.keys() | prunes_by_wave.keys()):
-        members = tuple(item.key for item in desired.objects if waves[item.key] == wave)
-        steps = by_wave.get(wave, [])
-        early = [step for step in steps if step.key.group_kind in (_NAMESPACE, _CRD)]
-        definitions = {step.key for step in early if step.key.group_kind == _CRD}
-        pruned = tuple(prunes_by_wave.get(wave, ()))
-        if definitions and any(step.key.group_kind in desired.defines for step in steps):
-            yield Stage(wave, pruned, _by_kind(early), tuple(key for key in members if key in definitions))
-            rest = [step for step in steps if step not in early]
-            yield Stage(wave, (), _by_kind(rest), members)
-        else:
-            yield Stage(wave, pruned, _by_kind(steps), members)
-    if last:
-        yield Stage(max([*by_wave, 0]), tuple(last))
-
-
-def _prune_waves(prunes: Iterable[PruneStep]) -> dict[int, list[PruneStep]]:
-    """Prunes by wave, in reverse: what was applied last goes first (Argo CD mirrors the waves of pruned objects)."""
-    written: dict[int, list[PruneStep]] = {}
-    for step in prunes:
-        written.setdefault(marks.wave(_live_annotations(step.live)) or 0, []).append(step)
-    order = sorted(written)
-    mirrored = dict(zip(order, reversed(order), strict=True))
-    return {
-        mirrored[wave]: sorted(steps, key=lambda step: (-kind_rank(step.key.kind), step.key))
-        for wave, steps in written.items()
-    }
-
-
-def _by_kind(steps: Iterable[ApplyStep]) -> tuple[tuple[ApplyStep, ...], ...]:
-    ordered = sorted(steps, key=lambda step: (kind_rank(step.key.kind), step.key))
-    groups = itertools.groupby(ordered, key=lambda step: kind_rank(step.key.kind))
-    return tuple(tuple(group) for _, group in groups)
-
-
-def _with_namespace(stages: list[Stage], first: ApplyStep) -> list[Stage]:
-    if not stages:
-        return [Stage(0, (), ((first,),))]
-    head = stages[0]
-    return [replace(head, groups=((first,), *head.groups)), *stages[1:]]
+    def chosen(self, option: str, wanted: DesiredObject) -> str:
+        """What is said of `option` for this object: by itself, else by the request, else by the application; "" if
+        nobody says anything.
+        """
+        return wanted.options.get(option, "") or self.options.get(option, "")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from gitopsd.core.difference import ObjectDifferences
+from gitopsd.core.compare import Comparison, Verdict
+from gitopsd.core.difference import ObjectDifferences, object_differences
 from gitopsd.core.hook import SyncPhase
 from gitopsd.core.ids import ObjectKey
+from gitopsd.core.plan import ApplyStep, HookStep, Plan, PlanReason, PruneStep, Stage, Step, Way
+from gitopsd.core.planid import plan_id
+
+_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +57,90 @@ class PlanView:
     kept: Mapping[ObjectKey, str]
     held: frozenset[ObjectKey]
     blocked: str = ""
+
+
+def plan_view(
+    plan: Plan,
+    comparison: Comparison,
+    masked: Collection[str] = (),
+    revisions: Sequence[str] = (),
+    blocked: str = "",
+    key: bytes = b"",
+) -> PlanView:
+    """`plan`, made of `comparison`, as people see it. `masked` are the annotations of which no values are shown, `key`
+    is what its id is made with (`plan_id`).
+    """
+    numbers = itertools.count(1)
+    return PlanView(
+        plan_id(plan, comparison, key),
+        tuple(revisions),
+        tuple(_stage(stage, comparison, masked, numbers) for stage in plan.stages),
+        tuple(_stage(stage, comparison, masked, numbers) for stage in plan.failing),
+        plan.skipped,
+        plan.guarded,
+        blocked,
+    )
+
+
+def _stage(stage: Stage, comparison: Comparison, masked: Collection[str], numbers: Iterator[int]) -> StageView:
+    steps: list[Step] = [*stage.prunes, *itertools.chain.from_iterable(stage.groups)]
+    shown = tuple(
+        StepView(
+            next(numbers),
+            stage.phase,
+            stage.wave,
+            _action(step),
+            step.key,
+            f"{_why(step, comparison)}{_moved(step, stage)}",
+            _differences(step, comparison, masked),
+        )
+        for step in steps
+    )
+    return StageView(stage.phase, stage.wave, shown, stage.waits_for)
+
+
+def _action(step: Step) -> str:
+    if isinstance(step, PruneStep):
+        return "prune"
+    return "run" if isinstance(step, HookStep) else step.way.value
+
+
+def _why(step: Step, comparison: Comparison) -> str:
+    if isinstance(step, PruneStep):
+        return "it left git; it waits until somebody confirms (Prune=confirm)" if step.confirm else "it left git"
+    if isinstance(step, HookStep):
+        return f"it is a {step.phase} hook"
+    why = _why_written(step, comparison)
+    return f"{why}; {step.why_anew}" if step.why_anew else why
+
+
+def _why_written(step: ApplyStep, comparison: Comparison) -> str:
+    if step.reason is PlanReason.MISSING:
+        return "it is in git and not in the cluster"
+    if step.reason is PlanReason.NAMESPACE:
+        return "CreateNamespace=true asks for it"
+    if step.reason is PlanReason.EACH_SYNC:
+        return "it is a Job that runs at each sync"
+    item = comparison.objects.get(step.key)
+    if item is not None and item.verdict is Verdict.REFUSED and step.way is not Way.RECREATE:
+        return "it differs" if step.why_anew else f"the API server refused its dry-run: {item.error}"
+    if not step.changes:
+        return "git and the cluster differ"
+    more = f" and {len(step.changes) - _NAMED} more" if len(step.changes) > _NAMED else ""
+    return f"git and the cluster differ at {', '.join(step.changes[:_NAMED])}{more}"
+
+
+def _moved(step: Step, stage: Stage) -> str:
+    """That it comes earlier than its manifest says."""
+    if not isinstance(step, ApplyStep) or step.reason is PlanReason.NAMESPACE:
+        return ""
+    if (stage.phase, stage.wave) == (SyncPhase.SYNC, step.desired.wave):
+        return ""
+    return f"; it comes before wave {step.desired.wave} because something needs it earlier"
+
+
+def _differences(step: Step, comparison: Comparison, masked: Collection[str]) -> ObjectDifferences | None:
+    item = comparison.objects.get(step.key)
+    if not isinstance(step, ApplyStep) or item is None or item.verdict is not Verdict.CHANGED:
+        return None
+    return object_differences(item, comparison.rules, masked)

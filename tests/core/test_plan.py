@@ -14,7 +14,9 @@ from gitopsd.core.ids import ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Desired
-from gitopsd.core.plan import ApplyStep, Plan, PlanOptions, PlanReason, PruneStep, Stage, plan
+from gitopsd.core.plan import ApplyStep, Plan, PlanOptions, PlanReason, PruneStep, Stage
+from gitopsd.core.planning import plan
+from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.core.waves import kind_rank
 from gitopsd.testing.builders import (
     a_config_map,
@@ -27,7 +29,8 @@ from gitopsd.testing.builders import (
 )
 from tests.core.making import live, live_body, live_of, want
 
-PRUNE = PlanOptions(prune=True)
+CONFIRMED = SyncRequest(confirmed=True)
+PRUNE = PlanOptions(prune=True, request=CONFIRMED)
 
 
 def planned(*bodies: JsonObject, extra: Iterable[JsonObject] = (), options: PlanOptions = PRUNE) -> Plan:
@@ -138,6 +141,7 @@ def test_the_namespace_of_create_namespace_comes_before_everything() -> None:
     assert told(first) == [["shop"], ["a"]]
     assert told(second) == [["b"]]
     step = first.groups[0][0]
+    assert isinstance(step, ApplyStep)
     assert step.reason is PlanReason.NAMESPACE
 
 
@@ -191,7 +195,7 @@ def test_prunes_of_a_wave_come_before_its_applies_and_with_prune_last_after_all(
         a_config_map("new"),
         a_config_map("newer", wave=3),
         extra=[a_config_map("old", wave=-9), a_config_map("older")],
-        options=PlanOptions(prune=True, prune_last=True),
+        options=PlanOptions(prune=True, prune_last=True, request=CONFIRMED),
     )
     assert pruned(last) == [[], [], ["older", "old"]]
     assert last.stages[-1].groups == ()
@@ -205,12 +209,15 @@ def test_pruning_that_is_off_skips_with_the_reason() -> None:
     }
 
 
-@pytest.mark.parametrize("option", ["Prune=false", "Prune=confirm", "Prune=odd"])
+@pytest.mark.parametrize(
+    "option", ["Prune=false", "Prune=odd", "Prune:false", "prune=false", "Prune", "Prune=False", "Prune=", "Prune = no"]
+)
 def test_an_object_that_says_anything_but_prune_true_stays(option: str) -> None:
-    marked = a_config_map(annotations={"argocd.argoproj.io/sync-options": option})
+    marked = a_config_map(annotations={"argocd.argoproj.io/sync-options": f"Replace=true, {option}"})
     made = planned(extra=[marked])
     assert made.empty
     assert list(made.skipped.values()) == [f"the object says {option}"]
+    assert made.guarded == frozenset()
 
 
 def test_the_propagation_is_passed_on() -> None:

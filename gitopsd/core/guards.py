@@ -1,0 +1,53 @@
+"""What is not deleted unless somebody says that it may: too much at once, and what takes more along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gitopsd.core.compare import Comparison
+from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import text
+from gitopsd.core.live import LiveObject
+from gitopsd.core.plan import CLAIM, DEFINITION, NAMESPACE, PlanOptions, PruneStep
+
+_CONFIRM: Final = "confirm the sync to prune it"
+_TAKES_ALONG: Final[Mapping[GroupKind, str]] = {
+    NAMESPACE: "everything in a Namespace is deleted with it",
+    DEFINITION: "all objects of its kind are deleted with a CustomResourceDefinition",
+    CLAIM: "it is Bound, and its data may be deleted with it",
+}
+
+
+def held_back(prunes: Sequence[PruneStep], comparison: Comparison, options: PlanOptions) -> Mapping[ObjectKey, str]:
+    """Which of `prunes` wait until somebody confirms, and why. Those that wait for that anyway (`Prune=confirm`) are
+    not among them and do not count.
+    """
+    if options.request.confirmed:
+        return {}
+    alone = [step for step in prunes if not step.confirm]
+    held = {step.key: f"{reason}; {_CONFIRM}" for step in alone if (reason := protection(step.live, options))}
+    too_many = _too_many(len(alone), comparison, options)
+    if too_many:
+        held = {step.key: held.get(step.key, f"{too_many}; {_CONFIRM}") for step in alone}
+    return held
+
+
+def protection(live: LiveObject, options: PlanOptions) -> str:
+    """Why this object is not deleted without a confirmation; "" if it may be."""
+    kind = live.key.group_kind
+    if kind not in options.protected:
+        return ""
+    if kind == CLAIM and text(live.document.body(), "status", "phase") != "Bound":
+        return ""
+    return _TAKES_ALONG.get(kind, f"{kind} is a protected kind (sync.protectedKinds)")
+
+
+def _too_many(count: int, comparison: Comparison, options: PlanOptions) -> str:
+    """Why so many objects are not pruned at once; "" if they may be."""
+    if options.may_empty and comparison.wanted is not None and not comparison.wanted.objects:
+        return ""
+    there = sum(item.live is not None and not item.live.deleting for item in comparison.objects.values())
+    if count < 2 or count <= options.prune_limit * there:
+        return ""
+    return f"{count} of {there} objects would be pruned, and more than {options.prune_limit:.0%} are too many at once"
