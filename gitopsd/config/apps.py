@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitopsd.config.app_sources import app_sources
@@ -14,9 +13,18 @@ from gitopsd.config.models.application import Entry, Metadata, Spec
 from gitopsd.config.models.application import SyncPolicy as SyncPolicyModel
 from gitopsd.config.names import EXPECTED_NAME, is_name
 from gitopsd.config.resources import ignore_rules
-from gitopsd.config.sync_options import KNOWN
+from gitopsd.config.sync_options import sync_options
 from gitopsd.config.validation import nearest, shown_path
-from gitopsd.core.app import AppSpec, Automated, Destination, RetryPolicy, SyncPolicy, Tracking
+from gitopsd.core.app import (
+    AppSpec,
+    Automated,
+    AutoRollback,
+    Destination,
+    OnImmutable,
+    RetryPolicy,
+    SyncPolicy,
+    Tracking,
+)
 from gitopsd.core.errors import shown_url
 from gitopsd.core.ids import AppName
 from gitopsd.core.project import DEFAULT_PROJECT, ONLY_DEFAULT, Projects
@@ -42,7 +50,7 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
         unsupported.append(refusal)
     sources = app_sources(spec, place, around.locations, unsupported)
     destination = _destination(spec, place, around.clusters)
-    sync_policy = _sync_policy(spec.sync_policy, place, unsupported)
+    sync_policy = _sync_policy(spec.sync_policy, place)
     ignored = ignore_rules(
         spec.ignore_differences,
         ("ignoreDifferences",),
@@ -62,6 +70,7 @@ def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: 
         position=place.document.position((*place.metadata, "name")),
         ignore_differences=ignored,
         unsupported=tuple(unsupported),
+        revision_history_limit=10 if spec.revision_history_limit is None else spec.revision_history_limit,
     )
 
 
@@ -116,17 +125,20 @@ def _refuse_cluster(
     )
 
 
-def _sync_policy(model: SyncPolicyModel, place: EntryPlace, unsupported: list[str]) -> SyncPolicy:
+def _sync_policy(model: SyncPolicyModel, place: EntryPlace) -> SyncPolicy:
     automated = model.automated
     managed = model.managed_namespace_metadata
     return SyncPolicy(
         automated=Automated(automated.prune, automated.self_heal, automated.allow_empty)
         if automated and automated.enabled
         else None,
-        options=_sync_options(model.sync_options, place, unsupported),
+        options=sync_options(model.sync_options, place),
         retry=_retry(model),
         namespace_labels=managed.labels if managed else {},
         namespace_annotations=managed.annotations if managed else {},
+        on_immutable=OnImmutable(model.on_immutable) if model.on_immutable else None,
+        auto_rollback=AutoRollback(model.auto_rollback.within) if model.auto_rollback else None,
+        prune_limit=model.prune_limit,
     )
 
 
@@ -135,32 +147,3 @@ def _retry(model: SyncPolicyModel) -> RetryPolicy:
         return RetryPolicy()
     backoff = model.retry.backoff
     return RetryPolicy(model.retry.limit, backoff.duration, float(backoff.factor), backoff.max_duration)
-
-
-def _sync_options(given: list[str], place: EntryPlace, unsupported: list[str]) -> Mapping[str, str]:
-    options: dict[str, str] = {}
-    for index, text in enumerate(given):
-        path = ("syncPolicy", "syncOptions", index)
-        name, equals, value = (part.strip() for part in text.partition("="))
-        known = KNOWN.get(name)
-        if known is None:
-            near = nearest(name, tuple(KNOWN))
-            place.refuse(
-                path,
-                f"{place.shown(path)}: there is no sync option {name[:80]}",
-                why=f"expected one of {', '.join(KNOWN)}",
-                hint=f"{near}, the nearest known option" if near else "",
-            )
-        elif not equals or value not in known.values:
-            place.refuse(
-                path,
-                f"{place.shown(path)} cannot be used",
-                why=f"expected {name}= and one of {', '.join(known.values)}",
-            )
-        elif options.get(name, value) != value:
-            place.refuse(path, f"{place.shown(path)} contradicts another one", why=f"expected {name} once")
-        else:
-            options[name] = value
-            if value not in known.honoured:
-                unsupported.append(f"syncOptions: {name}={value} is not supported yet")
-    return options

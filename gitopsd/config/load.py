@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from gitopsd.config.apps import Surroundings, app_spec
 from gitopsd.config.clusters import ClusterReader, cluster_secrets
+from gitopsd.config.dependencies import Depending, check
+from gitopsd.config.dependencies import written as dependencies
 from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.entry import EntryPlace
 from gitopsd.config.errors import Problems
@@ -30,6 +32,7 @@ from gitopsd.config.references import References
 from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
 from gitopsd.config.resources import resource_settings
 from gitopsd.config.sops import sops_access, warn_of_plain_http
+from gitopsd.config.syncing import sync_settings
 from gitopsd.config.validation import shown_path, validate
 from gitopsd.config.values import (
     ArtifactSettings,
@@ -128,11 +131,12 @@ class _Loading:
             self._problems.raise_if_any()
         warn_of_plain_http(settings.sops, document, self._problems)
         resources = self._resources(settings, document)
+        syncing = sync_settings(settings.sync, document, self._problems)
         if not self._keep_going:
             self._problems.raise_if_any()
         globs = (*includes.globs, *reader.globs)
         config = self._assembled(settings, found, plugins, applications, globs)
-        return replace(config, resources=resources, projects=projects)
+        return replace(config, resources=resources, projects=projects, sync=syncing)
 
     def _own_projects(self, document: Document) -> list[WrittenProject]:
         return [
@@ -263,19 +267,13 @@ class _Loading:
 
     def _applications(self, listed: list[_Listed], around: Surroundings) -> Iterator[AppSpec]:
         first: dict[AppName, Position] = {}
-        for written, folder, administrator in listed:
-            place = EntryPlace(
-                written.document,
-                written.metadata_path,
-                written.spec_path,
-                folder,
-                administrator,
-                self._problems,
-            )
+        sound: list[Depending] = []
+        for item in listed:
             errors_before = len(self._problems)
-            app = app_spec(written.metadata, written.spec, place, around)
+            depending = self._application(item, around)
+            app = depending.app
             if app.name in first:
-                name = shown_path((*written.metadata_path, "name"))
+                name = shown_path((*item.written.metadata_path, "name"))
                 self._problems.add(
                     app.position,
                     f"{name}: another application is called {app.name[:253]}",
@@ -285,7 +283,23 @@ class _Loading:
             for reason in app.unsupported:
                 self._problems.warn(app.position, f"{app.name[:253]} is shown and left as it is: {reason}")
             if len(self._problems) == errors_before:
-                yield app
+                sound.append(depending)
+        stuck = check(sound)
+        yield from (item.app for item in sound if item.app.name not in stuck)
+
+    def _application(self, item: _Listed, around: Surroundings) -> Depending:
+        written = item.written
+        place = EntryPlace(
+            written.document,
+            written.metadata_path,
+            written.spec_path,
+            item.folder,
+            item.administrator,
+            self._problems,
+        )
+        depends_on = dependencies(written.metadata, written.spec, place)
+        app = app_spec(written.metadata, written.spec, place, around)
+        return Depending(replace(app, depends_on=tuple(each.dependency for each in depends_on)), place, depends_on)
 
     def _written(self, document: Document, includes: Includes) -> tuple[list[_Listed], list[WrittenProject]]:
         """Every application as written, and the projects of included files."""

@@ -1,41 +1,64 @@
-"""`syncPolicy.syncOptions`: which exist (https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/), which
-are honoured."""
+"""`syncPolicy.syncOptions`: which exist, and their values.
+
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
-_TRUE_OR_FALSE = ("true", "false")
+from gitopsd.config.entry import EntryPlace
+from gitopsd.config.validation import nearest
+
+_TRUE_OR_FALSE: Final = ("true", "false")
+_CONFIRM: Final = ("true", "false", "confirm")
+
+KNOWN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "ApplyOutOfSyncOnly": _TRUE_OR_FALSE,
+        "ClientSideApplyMigration": _TRUE_OR_FALSE,
+        "CreateNamespace": _TRUE_OR_FALSE,
+        "Delete": _CONFIRM,
+        "FailOnSharedResource": _TRUE_OR_FALSE,
+        "Force": _TRUE_OR_FALSE,
+        "Prune": _CONFIRM,
+        "PruneLast": _TRUE_OR_FALSE,
+        "PrunePropagationPolicy": ("foreground", "background", "orphan"),
+        "Replace": _TRUE_OR_FALSE,
+        "RespectIgnoreDifferences": _TRUE_OR_FALSE,
+        "ServerSideApply": _TRUE_OR_FALSE,
+        "SkipDryRunOnMissingResource": _TRUE_OR_FALSE,
+        "Validate": _TRUE_OR_FALSE,
+    }
+)
+"""Each option with its values; all are honoured (docs/syncing.md says how)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncOption:
-    """An option's values, and those of them that this version honours."""
-
-    values: tuple[str, ...]
-    honoured: tuple[str, ...]
-
-
-KNOWN = {
-    "ApplyOutOfSyncOnly": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "ClientSideApplyMigration": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "CreateNamespace": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "Delete": SyncOption(("true", "false", "confirm"), ("true",)),
-    "FailOnSharedResource": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "Force": SyncOption(_TRUE_OR_FALSE, ("false",)),
-    "Prune": SyncOption(("true", "false", "confirm"), _TRUE_OR_FALSE),
-    "PruneLast": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "PrunePropagationPolicy": SyncOption(
-        ("foreground", "background", "orphan"), ("foreground", "background", "orphan")
-    ),
-    "Replace": SyncOption(_TRUE_OR_FALSE, ("false",)),
-    "RespectIgnoreDifferences": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "ServerSideApply": SyncOption(_TRUE_OR_FALSE, ("true",)),
-    "SkipDryRunOnMissingResource": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-    "Validate": SyncOption(_TRUE_OR_FALSE, _TRUE_OR_FALSE),
-}
-"""Values that are Argo CD's default and change nothing count as honoured.
-
-So do three that say what happens here anyway: only objects that differ are applied, no dry-run stands before a kind
-that is not there yet, and unknown fields are warnings of the API server.
-"""
+def sync_options(given: list[str], place: EntryPlace) -> Mapping[str, str]:
+    """The options as key → value; what is unknown, has no such value or contradicts another one is noted at `place`."""
+    options: dict[str, str] = {}
+    for index, text in enumerate(given):
+        path = ("syncPolicy", "syncOptions", index)
+        name, equals, value = (part.strip() for part in text.partition("="))
+        known = KNOWN.get(name)
+        if known is None:
+            near = nearest(name, tuple(KNOWN))
+            place.refuse(
+                path,
+                f"{place.shown(path)}: there is no sync option {name[:80]}",
+                why=f"expected one of {', '.join(KNOWN)}",
+                hint=f"{near}, the nearest known option" if near else "",
+            )
+        elif not equals or value not in known:
+            place.refuse(
+                path,
+                f"{place.shown(path)} cannot be used",
+                why=f"expected {name}= and one of {', '.join(known)}",
+            )
+        elif options.get(name, value) != value:
+            place.refuse(path, f"{place.shown(path)} contradicts another one", why=f"expected {name} once")
+        else:
+            options[name] = value
+    return options

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from gitopsd.config.files import Stamp
 from gitopsd.core.app import AppSpec
+from gitopsd.core.breaker import BreakerSettings
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ConfigError
+from gitopsd.core.ids import GroupKind
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
@@ -43,6 +45,19 @@ class ReconcileSettings:
     jitter_seconds: float
     concurrency: int
     self_heal: BackoffSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSettings:
+    """`timeout_seconds` 0 and `hook_timeout_seconds` None are for ever; `breaker` None: there is none.
+
+    `protected_kinds` are pruned only if somebody confirms.
+    """
+
+    timeout_seconds: float = 0.0
+    hook_timeout_seconds: float | None = None
+    protected_kinds: frozenset[GroupKind] = frozenset()
+    breaker: BreakerSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,7 @@ class Config:
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     projects: Projects = ONLY_DEFAULT
+    sync: SyncSettings = field(default_factory=SyncSettings)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -39,23 +39,8 @@ def test_all_are_read(config: Config) -> None:
     ]
 
 
-def test_those_that_can_be_honoured_are(config: Config) -> None:
-    supported = {app.name for app in config.applications if not app.unsupported}
-    assert supported == {
-        "guestbook",
-        "root",
-        "storefront",
-        "jsonnet-dashboards",
-        "exported",
-        "listed-1",
-        "listed-2",
-        "payments-prod",
-    } | {"ingress-nginx"}
-
-
-def test_the_others_say_why_not(config: Config) -> None:
-    reasons = {app.name: app.unsupported for app in config.applications if app.unsupported}
-    assert reasons == {"cert-manager": ("syncOptions: Replace=true is not supported yet",)}
+def test_all_are_honoured(config: Config) -> None:
+    assert {app.name: app.unsupported for app in config.applications if app.unsupported} == {}
 
 
 def test_other_manifests_are_named_in_warnings(config: Config) -> None:

@@ -407,7 +407,6 @@ def test_an_explicit_block_chooses_the_renderer(tmp_path: Path, block: str, rend
             "sourceHydrator: {drySource: {repoURL: https://git.example.org/a.git}, syncSource: {targetBranch: a}}",
             "sourceHydrator is not supported yet",
         ),
-        (f"{SOURCE}\nsyncPolicy: {{syncOptions: [Replace=true]}}", "syncOptions: Replace=true is not supported yet"),
     ],
 )
 def test_what_cannot_be_honoured_yet_is_said_and_no_error(tmp_path: Path, text: str, sentence: str) -> None:
@@ -603,13 +602,8 @@ def test_an_include_that_matches_no_file_is_a_warning(tmp_path: Path) -> None:
 def test_what_cannot_be_honoured_yet_is_a_warning_of_the_check(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
-        f"{LOCAL}applications:\n"
-        f"  - {{name: a, {SOURCE}, destination: {{name: local}}, project: payments,\n"
-        "     syncPolicy: {syncOptions: [Replace=true]}}\n",
+        f"{LOCAL}applications:\n  - {{name: a, {SOURCE}, destination: {{name: local}}, project: payments}}\n",
     )
     place = f"{tmp_path}/gitopsd.yaml:3:12: a is shown and left as it is: "
-    assert config.warnings == (
-        f"{place}project 'payments' is not defined (known: default)",
-        f"{place}syncOptions: Replace=true is not supported yet",
-    )
+    assert config.warnings == (f"{place}project 'payments' is not defined (known: default)",)
     assert config.applications[0].project == "payments"

@@ -50,6 +50,8 @@ def test_the_example_names_every_key_of_our_own() -> None:
         "Backoff",
         "Sync",
         "Impersonation",
+        "CircuitBreaker",
+        "AutoRollback",
         "OrphanedResources",
         "OrphanedIgnore",
         "DestinationServiceAccount",

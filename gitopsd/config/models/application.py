@@ -5,13 +5,14 @@ Fields and types: https://argo-cd.readthedocs.io/en/stable/operator-manual/appli
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from gitopsd.config.models.dependency import Named
 from gitopsd.config.models.resources import IgnoredFields
 from gitopsd.config.models.source import Source
-from gitopsd.config.models.strict import Seconds, StrictModel, StringMap
+from gitopsd.config.models.strict import Seconds, Share, StrictModel, StringMap
 
 
 class Destination(StrictModel):
@@ -43,7 +44,7 @@ class Retry(StrictModel):
     """What happens after a failed sync."""
 
     limit: int = Field(0, ge=-(2**31), le=2**31, description="How many retries; less than 0 is endless.")
-    refresh: bool = Field(False, description="Accepted for compatibility: a newer commit always supersedes a retry.")
+    refresh: bool = Field(True, description="Accepted for compatibility: a newer commit always supersedes a retry.")
     backoff: RetryBackoff = Field(default_factory=RetryBackoff, description="Waits between retries.")
 
 
@@ -52,6 +53,17 @@ class NamespaceMetadata(StrictModel):
 
     labels: StringMap = Field(default_factory=dict, description="Labels.")
     annotations: StringMap = Field(default_factory=dict, description="Annotations.")
+
+
+class AutoRollback(StrictModel):
+    """Go back to what was healthy, if a sync did not make the application healthy."""
+
+    within: Seconds = Field(300.0, description="How long the application has to become Healthy after a sync.")
+
+
+def _within(value: object) -> object:
+    """`true` is a mapping without keys, `false` none."""
+    return ({} if value else None) if isinstance(value, bool) else value
 
 
 class SyncPolicy(StrictModel):
@@ -68,6 +80,18 @@ class SyncPolicy(StrictModel):
     )
     managed_namespace_metadata: NamespaceMetadata | None = Field(
         None, description="Metadata of the namespace that CreateNamespace=true makes."
+    )
+    on_immutable: Literal["fail", "recreate"] | None = Field(
+        None,
+        description="What happens to an object of which a field changed that cannot be changed: fail, or delete it and "
+        "make it anew. Default: recreate for Jobs, fail for all others.",
+    )
+    auto_rollback: Annotated[
+        AutoRollback | None, BeforeValidator(_within, json_schema_input_type=AutoRollback | bool)
+    ] = Field(None, description="Go back to what was Healthy if a sync does not make it so in time: true is within 5m.")
+    prune_limit: Share = Field(
+        0.5,
+        description="No sync prunes more of the application's objects than this unless somebody confirms. Default: 50%",
     )
 
 
@@ -122,6 +146,10 @@ class Spec(StrictModel):
     sync_policy: SyncPolicy = Field(default_factory=SyncPolicy, description="When and how it is synced.")
     ignore_differences: list[IgnoredFields] = Field(default_factory=list, description="Fields that are not compared.")
     info: list[Info] = Field(default_factory=list, description="Lines shown with the application.")
+    depends_on: list[Named] = Field(
+        default_factory=list,
+        description="What has to stand before it is synced: names of applications, NAME@REVISION, or mappings.",
+    )
     revision_history_limit: int | None = Field(
         None, ge=0, le=10_000, description="How many past syncs are kept. Default: 10"
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from gitopsd.config.models.strict import FilePath, MemoryBytes, Seconds, StrictModel, refused
+from gitopsd.config.models.strict import FilePath, MemoryBytes, Seconds, Share, StrictModel, refused
 
 _LEAST_ENGINE_MEMORY = 64 * 1024 * 1024
+PROTECTED_KINDS: Final = ("Namespace", "apiextensions.k8s.io/CustomResourceDefinition", "PersistentVolumeClaim")
 
 
 def _listen(value: str) -> str:
@@ -109,10 +110,39 @@ class Impersonation(StrictModel):
     )
 
 
+class CircuitBreaker(StrictModel):
+    """Stops automated syncs of a cluster when they go wrong for many applications at once."""
+
+    enabled: bool = Field(True, description="Whether there is one.")
+    within: Seconds = Field(600.0, description="The time over which is counted.")
+    prune_limit: Share = Field(
+        0.2, description="Automated syncs of a cluster together prune no more of its managed objects. Default: 20%"
+    )
+    prune_objects: int = Field(50, ge=1, description="Fewer objects than these never stop anything.")
+    failed_limit: Share = Field(
+        0.5, description="Stop when the last sync of more than this of the synced applications failed. Default: 50%"
+    )
+    failed_applications: int = Field(10, ge=1, description="Fewer failed applications than these never stop anything.")
+    probe_interval: Seconds = Field(60.0, description="How often one application may try whether syncs work again.")
+
+
 class Sync(StrictModel):
     """How is synced."""
 
     impersonation: Impersonation = Field(default_factory=Impersonation, description="As whom is synced.")
+    timeout: Seconds = Field(0.0, description="How long one sync may take before it is terminated; 0 is for ever.")
+    hook_timeout: Seconds = Field(
+        0.0,
+        description="How long a hook may run that has no annotation gitopsd.io/hook-timeout; 0 is for ever.",
+    )
+    protected_kinds: list[str] = Field(
+        default_factory=lambda: list(PROTECTED_KINDS),
+        description="Kinds, as GROUP/KIND or KIND, whose objects no sync prunes unless somebody confirms.",
+    )
+    circuit_breaker: CircuitBreaker = Field(
+        default_factory=CircuitBreaker,
+        description="When automated syncs of a cluster stop because they go wrong for many applications at once.",
+    )
 
 
 class Git(StrictModel):

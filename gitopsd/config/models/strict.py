@@ -21,6 +21,8 @@ from pydantic_core import PydanticCustomError
 from gitopsd.config.quantity import EXPECTED as EXPECTED_MEMORY
 from gitopsd.config.quantity import parse_memory
 from gitopsd.config.references import BadReferenceError, References
+from gitopsd.config.share import EXPECTED as EXPECTED_SHARE
+from gitopsd.config.share import parse_share
 from gitopsd.core.duration import EXPECTED as EXPECTED_DURATION
 from gitopsd.core.duration import parse_duration
 from gitopsd.core.secret import Secret
@@ -169,6 +171,13 @@ MemoryBytes = Annotated[
     WithJsonSchema({"type": ["string", "integer"], "examples": ["512Mi", "1Gi"], "description": EXPECTED_MEMORY}),
 ]
 """An amount of memory, in bytes."""
+
+Share = Annotated[
+    float,
+    PlainValidator(_checked(parse_share)),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["50%", 0.5], "description": EXPECTED_SHARE}),
+]
+"""A share, from 0 to 1."""
 
 Expanded = Annotated[str, PlainValidator(_following(_text)), WithJsonSchema({"type": "string"})]
 """A string in which `${NAME}` is an environment variable."""
