@@ -6,6 +6,7 @@ import anyio.to_thread
 import pytest
 from blockbuster import blockbuster_ctx
 
+from gitopsd.core.operation import Phase
 from gitopsd.testing.kubelet import FakeKubelet
 from tests.e2e.conditions import at, failed, healthy, out_of_sync, quiet, resource, says, synced
 from tests.e2e.manifests import config_map, deployment, manifest
@@ -36,11 +37,12 @@ async def test_of_two_applications_that_want_one_object_otherwise_only_one_says_
     world.application("first", destination=shared)
     world.application("second", destination=shared)
     async with world.daemon() as daemon:
-
-        def shown() -> set[str]:
-            return {str(status.sync) for status in daemon.statuses.values()}
-
-        await daemon.until_true(lambda: shown() == {"Synced", "OutOfSync"})
+        for name in ("first", "second"):
+            await daemon.until(name, lambda status: status.operation and status.operation.phase is Phase.SUCCEEDED)
+        # Nobody heals: whoever wrote last has the object from now on.
+        last = (await world.cluster.get(world.full("shared"), "configmaps/one"))["data"]["key"]
+        await daemon.until("second" if last == "first" else "first", out_of_sync)
+        await daemon.until(last, synced)
 
 
 async def test_an_object_that_moves_to_another_application_leaves_the_old_one_synced(world: World) -> None:
