@@ -71,7 +71,9 @@ func newRules(memory uint64) *rules {
 }
 
 func (r *rules) methods() map[string]method {
-	return map[string]method{"health": r.health, "jq_paths": r.jqPaths, "check": r.check}
+	return map[string]method{
+		"health": r.health, "jq_paths": r.jqPaths, "check": r.check, "actions": r.actions, "act": r.act,
+	}
 }
 
 // Rule is one health rule. A CEL rule has a source or cases.

@@ -62,13 +62,20 @@ func luaParseError(err error) error {
 
 // run executes the script in an interpreter of its own; what it returned last is given to take.
 func (p *luaProgram) run(ctx context.Context, object map[string]any, take func(lua.LValue) error) error {
+	return p.runWith(ctx, func(state *lua.LState) {
+		state.SetGlobal("obj", toLua(state, object))
+	}, take)
+}
+
+// runWith is run, with the globals that prepare sets.
+func (p *luaProgram) runWith(ctx context.Context, prepare func(*lua.LState), take func(lua.LValue) error) error {
 	state := lua.NewState(lua.Options{
 		SkipOpenLibs: true, MinimizeStackMemory: true, RegistrySize: 256, RegistryMaxSize: luaRegistry, RegistryGrowStep: 256,
 	})
 	defer state.Close()
 	openLibraries(state, p.openLibs)
 	state.SetContext(ctx)
-	state.SetGlobal("obj", toLua(state, object))
+	prepare(state)
 	state.Push(state.NewFunctionFromProto(p.proto))
 	if err := state.PCall(0, lua.MultRet, nil); err != nil {
 		return luaError(err)
