@@ -149,12 +149,12 @@ def is_hook(annotations: Mapping[str, str]) -> bool:
 
 
 def hook_delete_policies(annotations: Mapping[str, str]) -> tuple[str, ...]:
-    """When a hook's object is deleted, in Argo CD's words, as they are written; Helm's own say it in others. None
-    written is BeforeHookCreation.
+    """When a hook's object is deleted, in Argo CD's words, as they are written; Helm's own say it in others. Empty if
+    nothing is written, which is BeforeHookCreation for most kinds.
     """
     own = _items(annotations.get(HOOK_DELETE_POLICY, ""))
     helm = _items(annotations.get(HELM_DELETE_POLICY, ""))
-    return own or tuple(_HELM_POLICIES.get(item, item) for item in helm) or ("BeforeHookCreation",)
+    return own or tuple(_HELM_POLICIES.get(item, item) for item in helm)
 
 
 def wave(annotations: Mapping[str, str]) -> int | None:

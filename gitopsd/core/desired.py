@@ -12,12 +12,14 @@ from dataclasses import replace
 from gitopsd.core import annotations as marks
 from gitopsd.core.adoption import adopted_managers
 from gitopsd.core.app import AppSpec
+from gitopsd.core.desiredhook import hook_of, hook_problem, with_hook
 from gitopsd.core.document import Document, canonical
-from gitopsd.core.duration import parse_duration
-from gitopsd.core.hook import SKIP, DeletePolicy, SyncPhase
+from gitopsd.core.hook import SKIP
+from gitopsd.core.hookorder import order_problems
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.manifest import Desired, DesiredHook, DesiredObject, KindInfo, Manifest
+from gitopsd.core.syncoptions import not_understood
 from gitopsd.core.tracking import tracked
 
 _SET_BY_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -32,7 +34,8 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
     `kinds` is what discovery says of the manifests' kinds; a kind that is not there is taken from a
     CustomResourceDefinition among the manifests, else as namespaced if the manifest names a namespace.
 
-    The same object twice: the last one counts, and a warning names it (Argo CD's RepeatedResourceWarning).
+    The same object twice: the last one counts, and a warning names it (Argo CD's RepeatedResourceWarning). The same
+    goes for hooks of one phase.
     """
     flat = list(_flattened(manifests))
     defined = _defined(flat)
@@ -44,7 +47,7 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
         phases = marks.hook_phases(manifest.annotations)
         if phases is not None and (not phases or SKIP in phases):
             continue
-        problem = _problem(manifest, hook=phases is not None) or _hook_problem(manifest, phases or ())
+        problem = _problem(manifest, hook=phases is not None) or hook_problem(manifest, phases or ())
         if problem:
             problems.append(f"{manifest.origin}: {problem}")
             continue
@@ -53,11 +56,12 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
             problems.append(f"{manifest.origin}: {one.key} names no namespace; set destination.namespace")
             continue
         if phases is not None:
-            hooks.append(_hook(manifest, phases, one))
+            hooks = with_hook(hooks, hook_of(manifest, phases, one), warnings)
             continue
         if one.key in found:
             warnings.append(f"{one.key} appears more than once; the last one, {one.origin}, counts")
         found[one.key] = one
+    problems += order_problems(found.values(), hooks)
     return Desired(
         objects=tuple(found.values()),
         digest=_digest(spec, found.values()),
@@ -69,10 +73,12 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
 
 
 def without_kinds(spec: AppSpec, wanted: Desired, kinds: Collection[GroupKind]) -> Desired:
-    """`wanted` without the objects of these kinds, which are named in its `excluded`."""
+    """`wanted` without the objects and hooks of these kinds, which are named in its `excluded`."""
     kept = tuple(item for item in wanted.objects if item.key.group_kind not in kinds)
-    left_out = tuple(item.key for item in wanted.objects if item.key.group_kind in kinds)
-    return replace(wanted, objects=kept, digest=_digest(spec, kept), excluded=left_out)
+    hooks = tuple(hook for hook in wanted.hooks if hook.key.group_kind not in kinds)
+    everything = [*wanted.objects, *(hook.object for hook in wanted.hooks)]
+    left_out = tuple(dict.fromkeys(item.key for item in everything if item.key.group_kind in kinds))
+    return replace(wanted, objects=kept, hooks=hooks, digest=_digest(spec, kept), excluded=left_out)
 
 
 def wanted_kinds(manifests: Iterable[Manifest]) -> frozenset[GVK]:
@@ -141,41 +147,6 @@ def _problem(manifest: Manifest, *, hook: bool = False) -> str:
     return ""
 
 
-def _hook_problem(manifest: Manifest, phases: Iterable[str]) -> str:
-    """What of a hook's annotations nobody understands: run at the wrong time, or not at all, it may do harm."""
-    unknown = [phase for phase in phases if phase not in set(SyncPhase)]
-    if unknown:
-        known = ", ".join([*SyncPhase, SKIP])
-        return f"{manifest.gvk} is a hook at {unknown[0][:80]!r}, and there is no such phase; known are {known}"
-    policies = marks.hook_delete_policies(manifest.annotations)
-    wrong = [policy for policy in policies if policy not in set(DeletePolicy)]
-    if phases and wrong:
-        known = ", ".join(DeletePolicy)
-        return f"{manifest.gvk} has the hook delete policy {wrong[0][:80]!r}, and there is none; known are {known}"
-    timeout = manifest.annotations.get(marks.HOOK_TIMEOUT)
-    if timeout:
-        try:
-            parse_duration(timeout)
-        except ValueError as error:
-            return f"{manifest.gvk} has the {marks.HOOK_TIMEOUT} {timeout[:80]!r}: {error}"
-    return ""
-
-
-def _hook(manifest: Manifest, phases: Iterable[str], target: DesiredObject) -> DesiredHook:
-    generated = not manifest.name
-    timeout = manifest.annotations.get(marks.HOOK_TIMEOUT)
-    if generated:
-        prefix = text(manifest.body, "metadata", "generateName")
-        target = replace(target, key=target.key._replace(name=prefix))
-    return DesiredHook(
-        target,
-        tuple(SyncPhase(phase) for phase in phases),
-        frozenset(DeletePolicy(policy) for policy in marks.hook_delete_policies(manifest.annotations)),
-        generated=generated,
-        timeout=parse_duration(timeout) if timeout else None,
-    )
-
-
 def _namespaced(manifest: Manifest, kinds: Mapping[GVK, KindInfo], defined: Mapping[GroupKind, bool]) -> bool:
     gvk = manifest.gvk
     known = kinds.get(gvk)
@@ -193,10 +164,12 @@ def _object(
 ) -> DesiredObject:
     gvk = manifest.gvk
     scope = (manifest.namespace or spec.destination.namespace) if _namespaced(manifest, kinds, defined) else ""
-    key = ObjectKey(gvk.group, gvk.kind, scope, manifest.name)
+    name = manifest.name or text(manifest.body, "metadata", "generateName")
+    key = ObjectKey(gvk.group, gvk.kind, scope, name)
     wave = marks.wave(manifest.annotations)
     if wave is None:
         warnings.append(f"{manifest.origin}: {key} has a sync wave that is not a whole number; wave 0 is used")
+    warnings += (f"{manifest.origin}: {key} has {what}" for what in not_understood(manifest.annotations))
     document = Document(canonical(_tracked(spec, manifest.body, key)))
     return DesiredObject(
         key=key,

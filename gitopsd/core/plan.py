@@ -168,7 +168,8 @@ class PlanOptions:
     @property
     def runs_hooks(self) -> bool:
         """Whether hooks run: not in a selective sync, and not when changes made in the cluster are undone."""
-        return self.hooks and not self.request.selective and not self.request.self_heal
+        request = self.request
+        return self.hooks and request.hooks and not request.selective and not request.self_heal
 
     def chosen(self, option: str, wanted: DesiredObject) -> str:
         """What is said of `option` for this object: by itself, else by the request, else by the application; "" if

@@ -62,6 +62,7 @@ class PlanView:
 def plan_view(
     plan: Plan,
     comparison: Comparison,
+    *,
     masked: Collection[str] = (),
     revisions: Sequence[str] = (),
     blocked: str = "",

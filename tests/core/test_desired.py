@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd.core.annotations import HELM_HOOK, HOOK, INSTANCE_LABEL, TRACKING_ID
+from gitopsd.core.annotations import HOOK, INSTANCE_LABEL, TRACKING_ID
 from gitopsd.core.app import AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
 from gitopsd.core.desired import desired, managed_namespace, wanted_kinds
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey, Position
 from gitopsd.core.jsonvalue import JsonObject
-from gitopsd.core.manifest import Desired, Hook, KindInfo
+from gitopsd.core.manifest import Desired, KindInfo
 from gitopsd.testing.builders import (
     a_config_map,
     a_definition,
@@ -80,30 +80,6 @@ def test_what_discovery_says_goes_before_a_definition() -> None:
     kinds = {**KINDS, GVK("example.org", "v1", "Widget"): KindInfo(namespaced=True)}
     wanted = desired(APP, manifests(an_instance(), a_definition(namespaced=False)), kinds)
     assert wanted.objects[0].key.namespace == "shop"
-
-
-@pytest.mark.parametrize(
-    ("mark", "text", "phases"),
-    [
-        (HOOK, "PreSync", ("PreSync",)),
-        (HELM_HOOK, "post-install", ("PostSync",)),
-        (HELM_HOOK, "test", ()),
-    ],
-)
-def test_hooks_are_set_apart(mark: str, text: str, phases: tuple[str, ...]) -> None:
-    wanted = want(a_config_map(), an_object("Job", "migrate", api_version="batch/v1", annotations={mark: text}))
-    assert [item.key.kind for item in wanted.objects] == ["ConfigMap"]
-    assert wanted.hooks == (Hook(GVK("batch", "v1", "Job"), "", "migrate", phases),)
-
-
-def test_a_hook_may_have_a_generated_name() -> None:
-    hook: JsonObject = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"generateName": "migrate-", "annotations": {HOOK: "PreSync"}},
-    }
-    assert want(hook).hooks[0].name == "migrate-"
-    assert want(hook).problems == ()
 
 
 def test_the_last_of_duplicates_counts_and_a_warning_names_it() -> None:
@@ -183,6 +159,37 @@ def test_a_wave_that_is_no_number_is_a_warning_and_wave_0() -> None:
 def test_options_of_an_object_are_read() -> None:
     marked = a_config_map(annotations={"argocd.argoproj.io/sync-options": "Prune=false"})
     assert want(marked).objects[0].options == {"Prune": "false"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Prunes=false", "the sync option 'Prunes=false': there is none of this name; known are"),
+        ("Replace=yes", "the sync option 'Replace=yes': known values are true, false"),
+        ("CreateNamespace=true", "the sync option 'CreateNamespace=true': only an application can have it"),
+        ("Force", "the sync option 'Force': known values are true, false"),
+        ("Prune:false", "the object is kept, as with Prune=false"),
+        ("prune=false", "the object is kept, as with Prune=false"),
+        ("Delete=no", "known values are true, false, confirm; the object is kept, as with Delete=false"),
+    ],
+)
+def test_an_unknown_sync_option_is_a_warning_with_its_place(written: str, said: str) -> None:
+    marked = a_config_map(annotations={"argocd.argoproj.io/sync-options": f"Validate=false, {written}"})
+    (warning,) = want(marked).warnings
+    assert warning.startswith("app/0.yaml:1: ConfigMap shop/settings has the sync option ")
+    assert said in warning
+
+
+@pytest.mark.parametrize(
+    "written", ["", "Prune=false", "Prune=confirm,Delete=confirm", "Force=true,Replace=true", "PruneLast=true, ,"]
+)
+def test_known_sync_options_are_no_warning(written: str) -> None:
+    assert want(a_config_map(annotations={"argocd.argoproj.io/sync-options": written})).warnings == ()
+
+
+@pytest.mark.parametrize(("written", "warnings"), [("fail", 0), ("recreate", 0), ("anew", 1)])
+def test_an_unknown_word_for_immutable_fields_is_a_warning(written: str, warnings: int) -> None:
+    assert len(want(a_config_map(annotations={"gitopsd.io/on-immutable": written})).warnings) == warnings
 
 
 def test_tracking_by_annotation_alone() -> None:
