@@ -14,10 +14,12 @@ from gitopsd.core.errors import StoreError
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 _LATER: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 _FORBIDDEN: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH)
-_RECOMPUTED: Final = "the state is recomputed from git and the clusters"
+_RECOMPUTED: Final = (
+    "only history, pins and operations under way are lost with it, the rest is recomputed from git and the clusters"
+)
 
 
-def as_store_error(error: SQLAlchemyError, file: Path) -> StoreError:
+def as_store_error(error: SQLAlchemyError | sqlite3.Error, file: Path) -> StoreError:
     """`error` as one of ours. The statement and its values stay out: they hold whole statuses."""
     code, said = _told(error)
     if code in _DAMAGED:
@@ -66,8 +68,8 @@ def newer(file: Path, found: int, known: int) -> StoreError:
     )
 
 
-def _told(error: SQLAlchemyError) -> tuple[int, str]:
-    original = error.orig if isinstance(error, DBAPIError) else None
+def _told(error: SQLAlchemyError | sqlite3.Error) -> tuple[int, str]:
+    original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, sqlite3.Error):
         code = getattr(original, "sqlite_errorcode", 0)
         return (code & 0xFF if isinstance(code, int) else 0), str(original)

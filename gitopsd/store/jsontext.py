@@ -59,6 +59,20 @@ def number(written: JsonValue) -> float | None:
     return written if isinstance(written, int | float) and not isinstance(written, bool) else None
 
 
+def whole(written: JsonValue) -> int:
+    """A whole number."""
+    if not isinstance(written, int):
+        raise ValueError("expected a whole number")  # noqa: TRY004  # wrong content of a row, like every other way it can be wrong
+    return written
+
+
+def string(written: JsonValue) -> str:
+    """A text."""
+    if not isinstance(written, str):
+        raise ValueError("expected a text")  # noqa: TRY004  # wrong content of a row, like every other way it can be wrong
+    return written
+
+
 def texts(row: JsonValue, what: str, columns: int) -> tuple[str, ...]:
     """A list of so many texts."""
     cells = tuple(cell for cell in row if isinstance(cell, str)) if isinstance(row, list) else ()

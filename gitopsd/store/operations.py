@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitopsd.core.hook import HookOutcome, SyncPhase
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.jsonvalue import (
     JsonObject,
@@ -12,13 +11,13 @@ from gitopsd.core.jsonvalue import (
     boolean,
     integer,
     mapping,
-    objects,
     sequence,
     string_map,
     text,
 )
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.syncrequest import AUTOMATED, HEALING, ObjectFilter, SyncRequest
+from gitopsd.store.hooks import hook_rows, read_hooks
 from gitopsd.store.jsontext import (
     from_json,
     listed,
@@ -54,7 +53,7 @@ def operation_json(operation: Operation) -> str:
             "request": _request(operation.request),
             "stage": operation.stage,
             "applied": operation.applied,
-            "hooks": [_hook(hook, run) for hook, run in operation.hooks.items()],
+            "hooks": hook_rows(operation.hooks),
             "failing": operation.failing,
             "manifests": operation.manifests,
         }
@@ -77,7 +76,7 @@ def decode_operation(encoded: str) -> Operation:
         request=_read_request(body),
         stage=integer(body, "stage"),
         applied=boolean(body, "applied"),
-        hooks=dict(_read_hook(item) for item in objects(body, "hooks")),
+        hooks=read_hooks(body),
         failing=text(body, "failing"),
         manifests=text(body, "manifests"),
     )
@@ -99,6 +98,8 @@ def _request(request: SyncRequest) -> Mapping[str, object]:
         "revisions": request.revisions,
         "info": dict(request.info),
     }
+    if not request.hooks:
+        fields["noHooks"] = True
     optional = {"prune": request.prune, "history": request.history, "retries": request.retries}
     return {name: held for name, held in fields.items() if held} | {
         name: held for name, held in optional.items() if held is not None
@@ -127,6 +128,7 @@ def _read_request(body: JsonObject) -> SyncRequest:
         revisions=read_texts(written, "revisions"),
         retries=retries if isinstance(retries, int) else None,
         info=string_map(written, "info"),
+        hooks=not boolean(written, "noHooks"),
     )
 
 
@@ -145,32 +147,3 @@ def _read_result(row: JsonValue) -> tuple[ObjectKey, StepResult]:
     if seconds is None:
         raise ValueError("results: expected seconds")
     return object_key(row[:4]), StepResult(ResultCode(code), message, seconds)
-
-
-def _hook(hook: HookId, run: HookRun) -> Mapping[str, object]:
-    fields: Mapping[str, object] = {
-        "uid": run.uid,
-        "message": run.message,
-        "finishedAt": moment(run.finished_at),
-        "log": run.log,
-        "cleaned": run.cleaned,
-    }
-    return {
-        "phase": hook.phase.value,
-        "key": list(hook.key),
-        "startedAt": moment(run.started_at),
-        "outcome": run.outcome.value,
-    } | {name: held for name, held in fields.items() if held}
-
-
-def _read_hook(body: JsonObject) -> tuple[HookId, HookRun]:
-    run = HookRun(
-        started_at=read_time(body, "startedAt"),
-        uid=text(body, "uid"),
-        outcome=HookOutcome(text(body, "outcome")),
-        message=text(body, "message"),
-        finished_at=read_moment(body, "finishedAt"),
-        log=text(body, "log"),
-        cleaned=boolean(body, "cleaned"),
-    )
-    return HookId(SyncPhase(text(body, "phase")), object_key(body.get("key"))), run

@@ -1,12 +1,16 @@
-"""The tables, and the version of their layout."""
+"""The tables, and the version of their layout.
+
+Everything of the journal that may hold a value of a Secret is sealed (`store.seal`): manifests, plans, and the sources
+of history entries.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _METADATA: Final = MetaData()
 
 SCHEMA: Final = Table("schema_version", _METADATA, Column("version", Integer, primary_key=True))
@@ -17,4 +21,56 @@ APPLICATIONS: Final = Table(
     Column("status", Text, nullable=False),
     Column("operation", Text, nullable=True),
 )
+
+MANIFESTS: Final = Table(
+    "manifests",
+    _METADATA,
+    Column("name", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+OPERATIONS: Final = Table(
+    "operations",
+    _METADATA,
+    Column("app", String, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("plan", LargeBinary, nullable=True),
+    Column("manifests", String, nullable=False, index=True),
+)
+HISTORY: Final = Table(
+    "history",
+    _METADATA,
+    Column("app", String, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("sources", LargeBinary, nullable=False),
+    Column("manifests", String, nullable=False, index=True),
+)
+COUNTS: Final = Table(
+    "history_counts",
+    _METADATA,
+    Column("app", String, primary_key=True),
+    Column("counted", Integer, nullable=False),
+)
+PINS: Final = Table(
+    "pins",
+    _METADATA,
+    Column("app", String, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("manifests", String, nullable=False, index=True),
+)
+DELETIONS: Final = Table(
+    "deletions",
+    _METADATA,
+    Column("app", String, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("manifests", String, nullable=False, index=True),
+)
+HOLDS: Final = Table(
+    "holds",
+    _METADATA,
+    Column("app", String, primary_key=True),
+    Column("manifests", String, nullable=False, index=True),
+)
+JOURNAL: Final = (MANIFESTS, OPERATIONS, HISTORY, COUNTS, PINS, DELETIONS, HOLDS)
 TABLES: Final = _METADATA

@@ -157,7 +157,9 @@ class FakeJournal:
         """Keep how far it came."""
         kept = await self._write("save_deletion", AppName(deletion.app))
         with self._dropping(kept):
-            kept.deletion, kept.held = deletion, ""
+            kept.deletion = deletion
+            if kept.held == deletion.manifests:
+                kept.held = ""
 
     async def forget(self, app: AppName) -> None:
         """Nothing of this application is needed any more."""

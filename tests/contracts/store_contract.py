@@ -82,6 +82,7 @@ def a_request() -> SyncRequest:
         revisions=("a" * 40,),
         retries=0,
         info={"Reason": "ticket 7"},
+        hooks=False,
     )
 
 

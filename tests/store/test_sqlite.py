@@ -18,8 +18,9 @@ import pytest
 from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import AppName
+from gitopsd.store.file import STATE_FILE
 from gitopsd.store.lock import StateLock
-from gitopsd.store.sqlite import STATE_FILE, SqliteStore
+from gitopsd.store.sqlite import SqliteStore
 from tests.contracts.store_contract import a_status
 
 WRITER = """
@@ -130,10 +131,10 @@ async def test_a_newer_schema_is_left_alone(folder: Path) -> None:
     async with opened(folder) as store:
         await store.save([a_status()])
     _execute(folder, "UPDATE schema_version SET version = 99")
-    with pytest.raises(StoreError, match=r"schema version 99, this gitopsd knows up to 1.*run that version"):
+    with pytest.raises(StoreError, match=r"schema version 99, this gitopsd knows up to 2.*run that version"):
         async with opened(folder):
             pass
-    _execute(folder, "UPDATE schema_version SET version = 1")
+    _execute(folder, "UPDATE schema_version SET version = 2")
     async with opened(folder) as store:
         assert len(await store.statuses()) == 1
 
