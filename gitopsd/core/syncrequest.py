@@ -41,7 +41,7 @@ class SyncRequest:
     that a guard would hold back may happen. `plan` is the id of the plan that was shown: any other is refused.
     `history` is the id of the entry that a rollback brings back. `revisions` (one for each source) is what to sync
     instead of the target revisions; empty is those. `retries` is how often a failure is tried again, None as the
-    application's policy has it.
+    application's policy has it. Without `hooks` none run (Argo CD's `strategy.apply`).
     """
 
     initiated_by: str = ""

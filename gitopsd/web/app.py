@@ -21,9 +21,12 @@ from gitopsd.web.routes.applications import add_application_routes
 from gitopsd.web.routes.clusters import add_cluster_routes
 from gitopsd.web.routes.differences import add_difference_routes
 from gitopsd.web.routes.health import add_health_routes
+from gitopsd.web.routes.history import add_history_routes
 from gitopsd.web.routes.metrics import add_metrics_routes
+from gitopsd.web.routes.operations import add_operation_routes
 from gitopsd.web.routes.orphans import add_orphan_routes
 from gitopsd.web.routes.repositories import add_repository_routes
+from gitopsd.web.routes.syncs import add_sync_routes
 from gitopsd.web.routes.tree import add_tree_routes
 from gitopsd.web.routes.version import add_version_routes
 from gitopsd.web.services import Services
@@ -64,6 +67,9 @@ def create_app(services: Services, door: Door) -> FastAPI:
     add_metrics_routes(app, services)
     if door is Door.LOCAL:
         add_application_routes(app, services)
+        add_sync_routes(app, services)
+        add_operation_routes(app, services)
+        add_history_routes(app, services)
         add_orphan_routes(app, services)
         add_difference_routes(app, services)
         add_cluster_routes(app, services)

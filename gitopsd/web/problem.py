@@ -11,9 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitopsd.core.errors import GitopsdError
+from gitopsd.core.errors import GitopsdError, OperationError
 
 JSON: Final = "application/json"
+_OPERATION: Final = {
+    "NotFound": (404, "not-found"),
+    "InProgress": (409, "in-progress"),
+    "NothingInProgress": (409, "nothing-in-progress"),
+    "PlanChanged": (409, "plan-changed"),
+    "Blocked": (409, "blocked"),
+    "Invalid": (400, "invalid"),
+}
 
 
 class Problem(Exception):  # noqa: N818  # named for what a caller gets (RFC 9457 calls it so)
@@ -52,11 +60,21 @@ class Problem(Exception):  # noqa: N818  # named for what a caller gets (RFC 945
         """422: a part of the request has a value that it cannot have."""
         return cls(422, "invalid", what, where=where, why=why, hint=hint)
 
+    @classmethod
+    def of_operation(cls, error: OperationError) -> Problem:
+        """An operation that was refused; the code is its reason."""
+        status, code = _OPERATION.get(error.reason, (409, "refused"))
+        return cls(status, code, error.what, where=error.where, why=error.why, hint=error.hint)
+
+    def detail(self) -> dict[str, str]:
+        """What stands under `error`."""
+        error = {"what": self.what, "where": self.where, "why": self.why, "hint": self.hint, "code": self.code}
+        return {key: _clean(text) for key, text in error.items()}
+
     def response(self) -> Response:
         """The answer itself."""
-        error = {"what": self.what, "where": self.where, "why": self.why, "hint": self.hint, "code": self.code}
         return Response(
-            orjson.dumps({"error": {key: _clean(text) for key, text in error.items()}}),
+            orjson.dumps({"error": self.detail()}),
             status_code=self.status,
             media_type=JSON,
             headers=self.headers,
@@ -110,6 +128,8 @@ async def on_gitopsd_error(_request: Request, error: Exception) -> Response:
     """For errors of ours, whose texts are made to be shown."""
     if not isinstance(error, GitopsdError):
         return INTERNAL.response()
+    if isinstance(error, OperationError):
+        return Problem.of_operation(error).response()
     status, code = (503, "unavailable") if error.retryable else (500, "failed")
     return Problem(status, code, error.what, where=error.where, why=error.why, hint=error.hint).response()
 

@@ -1,4 +1,4 @@
-"""Waiting for an application's next reconciliation."""
+"""Waiting for an application's next reconciliation, or for anything that happens to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import anyio
 
-from gitopsd.core.events import AppRemoved, Event, Reconciled
+from gitopsd.core.events import AppRemoved, Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName
 from gitopsd.ports.clock import Clock
 
@@ -36,13 +36,16 @@ class Reconciliations:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiters: dict[AppName, set[Waiter]] = {}
+        self._lookers: dict[AppName, set[anyio.Event]] = {}
 
     def on_event(self, event: Event) -> None:
-        """Wake those whose reconciliation ended, or whose application is gone.
+        """Wake those whose reconciliation ended, or whose application is gone or has another status.
 
-        A reconciliation that looked at the cluster alone does not count: it may know an older commit.
+        A reconciliation that looked at the cluster alone does not count as one: it may know an older commit.
         """
         match event:
+            case StatusChanged() | OperationEnded():
+                self._look_again(event.spec.name)
             case Reconciled():
                 waiters = self._waiters.get(event.spec.name)
                 if waiters and event.fresh:
@@ -50,6 +53,7 @@ class Reconciliations:
                         if event.began >= waiter.since:
                             waiter.finish()
             case AppRemoved():
+                self._look_again(event.name)
                 for waiter in self._waiters.get(event.name, ()):
                     waiter.finish()
             case _:
@@ -67,3 +71,24 @@ class Reconciliations:
             waiters.discard(waiter)
             if not waiters:
                 del self._waiters[name]
+
+    @contextmanager
+    def changed(self, name: AppName) -> Iterator[anyio.Event]:
+        """An event that is set when something happens to `name` from now on."""
+        event = anyio.Event()
+        self._lookers.setdefault(name, set()).add(event)
+        try:
+            yield event
+        finally:
+            lookers = self._lookers[name]
+            lookers.discard(event)
+            if not lookers:
+                del self._lookers[name]
+
+    def looked_at(self, name: AppName) -> bool:
+        """Whether somebody waits for something to happen to `name`."""
+        return name in self._lookers
+
+    def _look_again(self, name: AppName) -> None:
+        for looker in self._lookers.get(name, ()):
+            looker.set()

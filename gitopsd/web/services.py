@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gitopsd.control.operations import Operations
 from gitopsd.control.trees import Sight
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
@@ -46,6 +47,7 @@ class Services:
     - `tree`: the resource tree of an application; None if there is none of that name. Awaited.
     - `clusters`: those that are known, in the order of the configuration.
     - `orphaned`: what belongs to nobody where an application deploys to; None if there is none of that name.
+    - `operations`: plans, syncs, rollbacks, deletions; awaited. None where nobody takes them.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -65,3 +67,4 @@ class Services:
     masked_annotations: Callable[[], frozenset[str]] = frozenset
     tree: Callable[[AppName], Awaitable[Sight | None]] = _no_tree
     orphaned: Callable[[AppName], Orphaned | None] = lambda _: None
+    operations: Operations | None = None

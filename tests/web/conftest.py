@@ -13,13 +13,15 @@ from gitopsd.control.trees import Sight
 from gitopsd.core.app import AppSpec, Automated, Destination, Source, SyncPolicy
 from gitopsd.core.appstatus import AppStatus, unknown_status
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
-from gitopsd.core.events import AppRemoved, Reconciled
+from gitopsd.core.events import AppRemoved, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
+from gitopsd.core.operation import Operation
 from gitopsd.core.orphans import Orphaned
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.testing.health import FakeJudge
+from gitopsd.testing.operations import FakeOperations
 from gitopsd.web import Door, Reconciliations, Services, create_app
 
 
@@ -58,9 +60,28 @@ class Daemon:
     fault: Exception | None = None
     asked: anyio.Event = field(default_factory=anyio.Event)
     reconciliations: Reconciliations = field(init=False)
+    operations: FakeOperations | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.reconciliations = Reconciliations(self.clock)
+        self.operations = FakeOperations(self.apps.get, self.operates)
+
+    @property
+    def operator(self) -> FakeOperations:
+        """Who takes operations."""
+        assert self.operations is not None
+        return self.operations
+
+    def operates(self, name: AppName, operation: Operation) -> None:
+        """An operation of an application began, or is another one than before."""
+        spec, status = self.apps[name]
+        self.change(spec, replace(status, operation=operation))
+
+    def change(self, spec: AppSpec, status: AppStatus) -> None:
+        """The status of an application is another one; whoever waits for that hears of it."""
+        previous = self.apps[spec.name][1]
+        self.put(spec, status)
+        self.reconciliations.on_event(StatusChanged(spec, status, previous))
 
     def add(self, name: str, **changes: object) -> AppSpec:
         """Add an application; `changes` are fields of its status."""
@@ -107,6 +128,7 @@ class Daemon:
             masked_annotations=lambda: self.masked,
             tree=self._tree,
             orphaned=self.orphans.get,
+            operations=self.operations,
         )
 
     async def _tree(self, name: AppName) -> Sight | None:

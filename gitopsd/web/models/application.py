@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import Field
 
-from gitopsd.core.app import AppSpec, Destination, Source, SyncPolicy
+from gitopsd.core.app import AppSpec, Destination, SyncPolicy
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.errors import shown_url
@@ -15,31 +16,12 @@ from gitopsd.core.health.status import Health
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Phase
+from gitopsd.web.answer import encoded
+from gitopsd.web.models.history import DeletionAnswer, PinAnswer
 from gitopsd.web.models.model import Model
 from gitopsd.web.models.operation import OperationAnswer
 from gitopsd.web.models.resource import Child, HealthAnswer, HookAnswer, Resource
-
-
-class SourceAnswer(Model):
-    """Where manifests come from. The renderer's options stay out: they may hold passwords."""
-
-    repo_url: str = Field(alias="repoURL")
-    chart: str
-    """Of the Helm repository or registry `repoURL`; "" for a folder."""
-    path: str
-    target_revision: str
-    renderer: str
-
-    @classmethod
-    def of(cls, source: Source) -> SourceAnswer:
-        """From the core's value, without credentials in the URL."""
-        return cls(
-            repo_url=shown_url(source.repo_url),
-            chart=source.chart,
-            path=source.path,
-            target_revision=source.target_revision,
-            renderer=source.renderer,
-        )
+from gitopsd.web.models.source import SourceAnswer
 
 
 class DestinationAnswer(Model):
@@ -153,6 +135,9 @@ class Application(Model):
     decision: str = Field(description="what the daemon decided last, and why")
     renderers: tuple[str, ...]
     operation: OperationAnswer | None
+    pinned: PinAnswer | None
+    blocked_by: tuple[str, ...] = Field(description="what keeps it from being synced now")
+    deletion: DeletionAnswer | None
     resources: tuple[Resource, ...]
     hooks: tuple[HookAnswer, ...]
     children: tuple[Child, ...]
@@ -174,11 +159,38 @@ class Application(Model):
             unused_ignore_differences=status.unused_ignores,
             decision=status.decision,
             renderers=status.renderers,
-            operation=OperationAnswer.of(status.operation) if status.operation else None,
+            operation=OperationAnswer.last_of(status),
+            pinned=PinAnswer.of(status.pin) if status.pin else None,
+            blocked_by=status.blocked_by,
+            deletion=DeletionAnswer.begun(status.deletion),
             resources=tuple(Resource.of(item) for item in status.resources),
             hooks=tuple(HookAnswer.of(hook) for hook in status.hooks),
             children=tuple(Child.of(live, verdicts.get(live.key)) for live in children),
         )
+
+
+class OperationState(Model):
+    """An application without its objects: what it is doing. `version` is another one whenever something else is."""
+
+    version: str
+    summary: Summary
+    operation: OperationAnswer | None
+    pinned: PinAnswer | None
+    blocked_by: tuple[str, ...]
+    deletion: DeletionAnswer | None
+
+    @classmethod
+    def of(cls, spec: AppSpec, status: AppStatus) -> OperationState:
+        """From the core's values."""
+        told = cls(
+            version="",
+            summary=Summary.of(spec, status),
+            operation=OperationAnswer.last_of(status),
+            pinned=PinAnswer.of(status.pin) if status.pin else None,
+            blocked_by=status.blocked_by,
+            deletion=DeletionAnswer.begun(status.deletion),
+        )
+        return told.model_copy(update={"version": hashlib.blake2b(encoded(told), digest_size=16).hexdigest()})
 
 
 class Refreshed(Model):

@@ -14,7 +14,9 @@ class ErrorDetail(Model):
     where: str
     why: str
     hint: str
-    code: str = Field(description="not-found, invalid, method-not-allowed, too-large, busy, internal, …")
+    code: str = Field(
+        description="not-found, invalid, in-progress, plan-changed, blocked, too-large, busy, internal, …"
+    )
 
 
 class ErrorAnswer(Model):

@@ -6,27 +6,23 @@ from typing import Annotated, Final
 
 import anyio
 import anyio.to_thread
-from fastapi import FastAPI, Path, Query
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from gitopsd.core.app import AppSpec
-from gitopsd.core.appstatus import AppStatus, SyncCode
+from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.health.status import HealthStatus
-from gitopsd.core.ids import AppName
 from gitopsd.web.answer import answer, encoded
 from gitopsd.web.models.application import Application, Page, Refreshed, Summary
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.paging import Filter, select
 from gitopsd.web.permission import Permission
-from gitopsd.web.problem import Problem
+from gitopsd.web.routes.named import Name, found
 from gitopsd.web.routes.registrar import Registrar
 from gitopsd.web.services import Services
 
 _LONGEST_WAIT: Final = 300.0
 _ENCODERS: Final = 2
-# A Kubernetes name has at most 253 characters; what is longer names no application.
-Name = Annotated[str, Path(description="the application's name", max_length=1024)]
 
 
 class ListQuery(BaseModel):
@@ -78,7 +74,7 @@ def add_application_routes(app: FastAPI, services: Services) -> None:
     @routes.get("/{name}", Permission.LOCAL, model=Application, others={404: ErrorAnswer})
     async def get_application(name: Name) -> Response:
         """One application: spec, status, its objects and what is below them."""
-        spec, status = _found(services, name)
+        spec, status = found(services, name)
         children = tuple(services.children(spec.name))
         verdicts = await services.judge.assess(children)
 
@@ -90,16 +86,9 @@ def add_application_routes(app: FastAPI, services: Services) -> None:
     @routes.post("/{name}/refresh", Permission.LOCAL, 202, model=Refreshed, others={200: Refreshed, 404: ErrorAnswer})
     async def refresh_application(name: Name, query: Annotated[RefreshQuery, Query()]) -> Response:
         """Look the repositories up and reconcile now: 202 at once, or 200 once it is done within `wait` seconds."""
-        spec, _ = _found(services, name)
+        spec, _ = found(services, name)
         with services.reconciliations.awaited(spec.name) as waiter:
             services.refresh(spec.name, hard=query.hard)
             finished = await waiter.wait(query.wait) if query.wait else False
-        spec, status = _found(services, name)
+        spec, status = found(services, name)
         return answer(Refreshed(finished=finished, application=Summary.of(spec, status)), 200 if finished else 202)
-
-
-def _found(services: Services, name: str) -> tuple[AppSpec, AppStatus]:
-    found = services.application(AppName(name))
-    if found is None:
-        raise Problem.not_found("there is no such application", hint="`gitopsd app list` shows their names")
-    return found

@@ -8,24 +8,23 @@ from typing import Annotated, Final
 
 import anyio
 import anyio.to_thread
-from fastapi import FastAPI, Path, Query
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gitopsd.core.compare import Comparison
 from gitopsd.core.difference import ObjectDifferences, differing, object_differences
-from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.ids import ObjectKey
 from gitopsd.web.answer import answer, encoded
 from gitopsd.web.models.difference import Differences, ObjectDifference
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.permission import Permission
-from gitopsd.web.problem import Problem
+from gitopsd.web.routes.named import Name, found
 from gitopsd.web.routes.registrar import Registrar
 from gitopsd.web.services import Services
 
 _ENCODERS: Final = 2
 _MOST_FIELDS: Final = 5_000
-Name = Annotated[str, Path(description="the application's name", max_length=1024)]
 
 
 class DifferencesQuery(BaseModel):
@@ -52,10 +51,7 @@ def add_difference_routes(app: FastAPI, services: Services) -> None:
     @routes.get("/{name}/differences", Permission.LOCAL, model=Differences, others={404: ErrorAnswer})
     async def get_differences(name: Name, query: Annotated[DifferencesQuery, Query()]) -> Response:
         """Every object that is not in sync, field by field, with who set what is live."""
-        found = services.application(AppName(name))
-        if found is None:
-            raise Problem.not_found("there is no such application", hint="`gitopsd app list` shows their names")
-        spec, status = found
+        spec, status = found(services, name)
         comparison = services.comparison(spec.name)
         masked = services.masked_annotations()
 
@@ -71,8 +67,8 @@ def _told(comparison: Comparison, query: DifferencesQuery, masked: frozenset[str
     left = _MOST_FIELDS
     for item in differing(comparison):
         if query.asks_for(item.key):
-            found = object_differences(item, comparison.rules, masked) if left else ObjectDifferences(item)
+            told = object_differences(item, comparison.rules, masked) if left else ObjectDifferences(item)
             if not left:
-                found = replace(found, truncated=True)
-            left = max(0, left - len(found.fields))
-            yield found
+                told = replace(told, truncated=True)
+            left = max(0, left - len(told.fields))
+            yield told

@@ -17,7 +17,7 @@ from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.models.orphan import OrphanedResources
 from gitopsd.web.permission import Permission
 from gitopsd.web.problem import Problem
-from gitopsd.web.routes.applications import Name
+from gitopsd.web.routes.named import Name
 from gitopsd.web.routes.registrar import Registrar
 from gitopsd.web.services import Services
 

@@ -39,6 +39,12 @@ class Registrar:
         """A route that changes something, and usually answers with `status`."""
         return self._declare("POST", path, permission, status=status, model=model, others=others)
 
+    def delete(
+        self, path: str, permission: Permission, status: int, *, model: type[Model], others: Mapping[int, type[Model]]
+    ) -> Callable[[_Handler], _Handler]:
+        """A route that takes something away, and usually answers with `status`."""
+        return self._declare("DELETE", path, permission, status=status, model=model, others=others)
+
     def _declare(
         self,
         method: str,
