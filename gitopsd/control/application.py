@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from gitopsd.core.app import AppSpec
-from gitopsd.core.appstatus import AppStatus, unknown_status
+from gitopsd.control.asking import AskedPlan, AskedSync
+from gitopsd.core.annotations import DELETION_APPROVED
+from gitopsd.core.app import AppSpec, Dependency
+from gitopsd.core.appstatus import AppStatus, SyncCode, unknown_status
+from gitopsd.core.causes import Causes
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.decide import Attempt
+from gitopsd.core.dependency import Readiness
 from gitopsd.core.events import StatusChanged
 from gitopsd.core.findings import Shared
-from gitopsd.core.ids import GVK, GroupKind
+from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.history import Past, Pin
+from gitopsd.core.ids import GVK, GroupKind, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.manifest import Desired, KindInfo, Rendered
 from gitopsd.core.normalize import CompareRules
@@ -30,6 +37,13 @@ class Application:
     `moved` whether one of those may have moved since. `included` is `desired` without the kinds that the cluster
     excludes. `comparison` was made by `rules`; `shared` is what in it others have too, `used_ignores` are the rules of
     the application that ever found something to ignore. `orphaned` is what belongs to nobody where it deploys to.
+    `operation` is the one under way, as far as it came; `asked_plans` and `asked_syncs` wait for the next pass;
+    `terminate` is who wants the operation to end, `confirmed_at` when somebody let it delete what waits for that.
+    `past` is its history once it was read, `pin` what it is held at, `held` the objects of the pin or of an
+    operation that applies something else than git has now, once they were read. `healthy_with` is the digest that
+    it was known to be Healthy with. `readiness` is that of the live objects that it depends on. `causes` are
+    objects whose change may cure the last failure, `cause_versions` how they were then.
+
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
     (monotonic clock) live changes wake nobody.
@@ -57,22 +71,46 @@ class Application:
     used_ignores: set[IgnoreRule] = field(default_factory=set)
     orphaned: Orphaned = NOT_ASKED
     operation: Operation | None = None
+    asked_plans: list[AskedPlan] = field(default_factory=list)
+    asked_syncs: list[AskedSync] = field(default_factory=list)
+    terminate: str = ""
+    confirmed_at: datetime | None = None
+    past: Past | None = None
+    pin: Pin | None = None
+    held: Desired | None = None
+    healthy_with: str = ""
+    readiness: Mapping[Dependency, Readiness] = field(default_factory=dict)
     attempt: Attempt | None = None
+    causes: Causes = field(default_factory=dict)
+    cause_versions: Mapping[ObjectKey, str] = field(default_factory=dict)
     failures: int = 0
     writing: bool = False
     disturbed: bool = False
     rest_until: float = 0.0
 
     @classmethod
-    def begin(cls, spec: AppSpec, remembered: AppStatus | None, now: float) -> Application:
-        """From its last saved status, if there is one: a sync that was under way when the daemon died is begun anew."""
+    def begin(
+        cls,
+        spec: AppSpec,
+        remembered: AppStatus | None,
+        now: float,
+        *,
+        operation: Operation | None = None,
+        pin: Pin | None = None,
+    ) -> Application:
+        """From its last saved status, if there is one. An `operation` that was journalled goes on where it was; another
+        one that was under way when the daemon died is begun anew.
+        """
         status = remembered or unknown_status(spec.name)
         last = status.operation
         attempt = None
         if last is not None and last.phase.done:
             succeeded = last.phase is Phase.SUCCEEDED
             attempt = Attempt(last.digest, succeeded, 0 if succeeded else last.retries + 1, now)
-        return cls(spec, status, attempt=attempt)
+        known = cls(spec, status, attempt=attempt, operation=operation, pin=pin)
+        if last is not None and status.sync is SyncCode.SYNCED and status.health.status is HealthStatus.HEALTHY:
+            known.healthy_with = last.digest
+        return known
 
     def respecified(self, spec: AppSpec) -> Application:
         """Its owner changed it: what was made from the old spec is void; what the cluster was last given stays true.
@@ -88,7 +126,33 @@ class Application:
             self.kinds,
             orphaned=self.orphaned,
             attempt=self.attempt,
+            operation=self.operation,
+            asked_plans=self.asked_plans,
+            asked_syncs=self.asked_syncs,
+            terminate=self.terminate,
+            confirmed_at=self.confirmed_at,
+            past=self.past,
+            pin=self.pin,
         )
+
+    def refuse(self, error: Exception) -> None:
+        """Answer everything that is asked of it with this."""
+        for plan in self.asked_plans:
+            plan.answer.fail(error)
+        for sync in self.asked_syncs:
+            sync.answer.fail(error)
+        self.asked_plans, self.asked_syncs = [], []
+
+    def approved(self, since: datetime) -> bool:
+        """Whether somebody confirmed deletions after this moment: through the API, or by Argo CD's annotation."""
+        if self.confirmed_at is not None and self.confirmed_at > since:
+            return True
+        written = self.spec.annotations.get(DELETION_APPROVED, "")
+        try:
+            moment = datetime.fromisoformat(written) if written else None
+        except ValueError:
+            return False
+        return moment is not None and moment.tzinfo is not None and moment > since
 
     def move(self, cluster: Cluster) -> None:
         """Look at another cluster from now on; what was synced into the old one says nothing of this one."""

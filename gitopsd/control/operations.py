@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from gitopsd.core.history import Deletion, Past
+from gitopsd.control.application import Application
+from gitopsd.control.asking import AskedPlan, AskedSync
+from gitopsd.control.operating import in_progress
+from gitopsd.core.app import AppSpec
+from gitopsd.core.errors import OperationError
+from gitopsd.core.history import Deletion, Past, pinned, unpinned
 from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
 from gitopsd.core.operation import Operation
 from gitopsd.core.planview import PlanView
 from gitopsd.core.syncrequest import SyncRequest
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.journal import Journal
 
 
 class Operations(Protocol):
@@ -56,3 +65,133 @@ class Operations(Protocol):
         its entry leaves the configuration.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`Operations` on the supervisor's applications. `find` gives one, `wake` has it reconciled (with `fresh` from what
+    its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion.
+    """
+
+    find: Callable[[AppName], Application | None]
+    wake: Callable[[AppName, bool], None]
+    commit: Callable[[AppSpec, int, str], Awaitable[str]]
+    remove: Callable[[AppSpec, str, str], Awaitable[Deletion]]
+    journal: Journal
+    clock: Clock
+
+    async def plan(self, name: AppName, request: SyncRequest) -> PlanView:
+        """What such a sync would do now, from a fresh look at git and the cluster; changes nothing."""
+        app = self._found(name)
+        asked = AskedPlan(request)
+        app.asked_plans.append(asked)
+        self.wake(name, True)
+        return await asked.answer.wait()
+
+    async def sync(self, name: AppName, request: SyncRequest) -> Operation:
+        """Begin a sync; the operation as it began."""
+        app = self._found(name)
+        if app.operation is not None and not app.operation.phase.done:
+            raise in_progress(app)
+        if request.revisions:
+            request = replace(request, revisions=await self._commits(app, request.revisions))
+        asked = AskedSync(request)
+        app.asked_syncs.append(asked)
+        self.wake(name, True)
+        return await asked.answer.wait()
+
+    async def rollback(self, name: AppName, entry: int, request: SyncRequest) -> Operation:
+        """Begin to bring a history entry back, and pin the application to it."""
+        app = self._found(name)
+        if app.operation is not None and not app.operation.phase.done:
+            raise in_progress(app)
+        past = await self.journal.past(name)
+        found = past.find(entry)
+        if found is None:
+            raise _no_entry(name, entry, past)
+        await self.journal.manifests(found.manifests)  # it fails here, before anything changes
+        held_against = app.desired.digest if app.desired is not None and app.pin is None else ""
+        if app.pin is not None:
+            held_against = app.pin.held_against
+        past = pinned(
+            past, found, held_against=held_against, since=self.clock.now(), by=request.initiated_by, reason="rollback"
+        )
+        if not request.dry_run:
+            await self.journal.save_past(name, past)
+        app.past, app.pin, app.held = past, past.pin, None
+        try:
+            asked = AskedSync(replace(request, history=entry))
+            app.asked_syncs.append(asked)
+            self.wake(name, False)
+            return await asked.answer.wait()
+        finally:
+            if request.dry_run:
+                app.past, app.pin, app.held = None, None, None
+
+    async def unpin(self, name: AppName) -> None:
+        """Follow git again."""
+        app = self._found(name)
+        if app.pin is None:
+            raise OperationError("it is not pinned", reason="Invalid", where=name)
+        past = unpinned(await self.journal.past(name))
+        await self.journal.save_past(name, past)
+        app.past, app.pin, app.held = past, None, None
+        self.wake(name, True)
+
+    async def confirm(self, name: AppName) -> None:
+        """Let the operation under way delete what waits for confirmation."""
+        app = self._found(name)
+        app.confirmed_at = self.clock.now()
+        self.wake(name, False)
+
+    async def terminate(self, name: AppName) -> None:
+        """End the operation under way, and the hooks that it runs."""
+        app = self._found(name)
+        if app.operation is None or app.operation.phase.done:
+            raise OperationError("no operation is under way", reason="NothingInProgress", where=name)
+        app.terminate = "the API"
+        self.wake(name, False)
+
+    async def history(self, name: AppName) -> Past:
+        """Its history, oldest first, and its pin."""
+        self._found(name)
+        return await self.journal.past(name)
+
+    async def manifests(self, name: AppName, entry: int) -> Desired:
+        """What a history entry deployed."""
+        past = await self.history(name)
+        found = past.find(entry)
+        if found is None:
+            raise _no_entry(name, entry, past)
+        return await self.journal.manifests(found.manifests)
+
+    async def delete(self, name: AppName, *, cascade: str, by: str) -> Deletion:
+        """Delete its objects, and let it rest."""
+        return await self.remove(self._found(name).spec, cascade, by)
+
+    def _found(self, name: AppName) -> Application:
+        app = self.find(name)
+        if app is None:
+            raise OperationError("there is no such application", reason="NotFound", where=name)
+        return app
+
+    async def _commits(self, app: Application, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        sources = app.spec.sources
+        if len(wanted) != len(sources):
+            raise OperationError(
+                f"{len(wanted)} revisions for {len(sources)} sources",
+                reason="Invalid",
+                where=app.spec.name,
+                hint="give one for each source, in their order",
+            )
+        return tuple([await self.commit(app.spec, number, text) for number, text in enumerate(wanted)])
+
+
+def _no_entry(name: AppName, entry: int, past: Past) -> OperationError:
+    ids = [str(item.id) for item in past.entries]
+    return OperationError(
+        f"the history has no entry {entry}",
+        reason="NotFound",
+        where=name,
+        why=f"it has {', '.join(ids)}" if ids else "it is empty: nothing was synced yet, or revisionHistoryLimit is 0",
+    )

@@ -5,21 +5,24 @@ Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is no
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Final
 
-import anyio
 import anyio.lowlevel
 
+from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
 from gitopsd.control.comparing import Comparer, Predict, refusing
+from gitopsd.control.operating import Ground, operate
 from gitopsd.control.orphans import look_for_orphans
+from gitopsd.control.past import note_health
 from gitopsd.control.queue import Level
-from gitopsd.control.sync import Prepare, run_stage, waited_for, waiting_for, with_results
+from gitopsd.control.sync import Prepare
+from gitopsd.control.target import Target, aim
+from gitopsd.control.view import Outcome, Request, View
 from gitopsd.core.annotations import compare_options
 from gitopsd.core.appstatus import (
     AppStatus,
@@ -30,103 +33,32 @@ from gitopsd.core.appstatus import (
     resource_statuses,
     unjudged,
 )
-from gitopsd.core.compare import NOTHING_COMPARED, Comparison, ObjectComparison, Verdict, compare_namespace
+from gitopsd.core.causes import versions
+from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.customization import ResourceSettings
-from gitopsd.core.decide import Act, Decision, decide, wipes_out
-from gitopsd.core.desired import desired, managed_namespace, wanted_kinds, without_kinds
+from gitopsd.core.decide import Decision, decide, wipes_out
+from gitopsd.core.desired import managed_namespace, without_kinds
 from gitopsd.core.errors import SpecError
-from gitopsd.core.findings import Shared, finds_something, reasons_unknown, shared_objects, unused
-from gitopsd.core.health.status import Health, HealthStatus
-from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
+from gitopsd.core.findings import each_shared, finds_something, reasons_unknown, shared_objects, unused
+from gitopsd.core.health.status import Health
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.normalize import CompareRules
-from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import warnings
-from gitopsd.core.permit import permit_object
-from gitopsd.core.plan import Plan, PlanOptions, plan
-from gitopsd.core.project import ONLY_DEFAULT, OrphanedResources, Projects
-from gitopsd.core.schedule import SELF_HEAL, Backoff
-from gitopsd.core.syncrequest import AUTOMATED, HEALING
-from gitopsd.ports.clock import Clock
+from gitopsd.core.project import OrphanedResources
 from gitopsd.ports.cluster import Cluster
-from gitopsd.ports.expressions import FieldExpressions
-from gitopsd.ports.health import HealthJudge
-from gitopsd.ports.renderer import Renderer
-
-_NOT_JUDGED: Final = Health(HealthStatus.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Adapters:
-    """What a reconciliation needs of the world.
-
-    `exists` says whether there is an application with such a mark on its objects.
-    `threads` bounds the work on large applications that is done aside.
-    `stopping` turns true when the daemon wants to end; `rendering` bounds the renders under way, `turns` (by cluster)
-    the passes that work on one cluster; `timing` says for how long verdicts on health stand, `resources` how kinds are
-    compared. `used_ignores` takes the rules of the system that found something to ignore.
-    """
-
-    renderer: Renderer
-    clock: Clock
-    stopping: Callable[[], bool]
-    rendering: anyio.CapacityLimiter
-    turns: Callable[[str], anyio.CapacityLimiter]
-    judge: HealthJudge
-    self_heal: Callable[[], Backoff] = lambda: SELF_HEAL
-    timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
-    resources: Callable[[], ResourceSettings] = ResourceSettings
-    used_ignores: set[IgnoreRule] = field(default_factory=set)
-    expressions: FieldExpressions | None = None
-    projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
-    exists: Callable[[str], bool] = lambda _: True
-    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a pass starts from: the commit of each source, how much is to be done anew, and warnings to carry along."""
-
-    commits: tuple[str, ...]
-    level: Level = Level.GIT
-    warnings: tuple[Condition, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """An application as one pass sees it."""
-
-    wanted: Desired
-    namespace: DesiredObject | None
-    live: Live
-    comparison: Comparison
-    conditions: tuple[Condition, ...]
-    warnings: tuple[Condition, ...] = ()
-    resources: tuple[ResourceStatus, ...] = ()
-    health: Health = _NOT_JUDGED
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a pass found and did."""
-
-    status: AppStatus
-    comparison: Comparison
-    decision: Decision
-    operation: Operation | None
-    """The operation that this pass began, advanced or ended; None if there was none."""
 
 
 async def reconcile(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Outcome:
     """One pass over one application. Raises `GitopsdError` where it cannot even be compared."""
-    wanted = _included(app, cluster, await want(app, cluster, request, adapters))
+    target = await aim(app, cluster, request, adapters)
+    wanted = _included(app, cluster, target.wanted)
     async with adapters.turns(cluster.name):
         app.comparison = _reconsidered(app.comparison, request.level)
-        view = await look(app, cluster, wanted, request.warnings, adapters)
+        view = await look(app, cluster, replace(target, wanted=wanted), request.warnings, adapters)
         now = adapters.clock.monotonic()
         decision = decide(
             app.spec,
@@ -136,16 +68,17 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
             attempt=app.attempt,
             now=now,
             self_heal=adapters.self_heal(),
+            hold=adapters.hold(app.spec),
         )
-        operation = begin(app, view, decision, adapters)
-        if operation is not None:
-            operation, view = await advance(app, cluster, operation, view, adapters)
+        operated = await operate(_ground(app, cluster, adapters), view, decision)
+        view, operation = operated.view, operated.operation
     previous = {item.key: item for item in app.status.resources}
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
     await _look_for_orphans(app, cluster, adapters)
     resources, health = await _judged(view.comparison, previous, verdicts, adapters)
     status = _status(app, replace(view, resources=resources, health=health), decision, operation, adapters)
-    return Outcome(status, view.comparison, decision, operation)
+    await note_health(app, status, adapters)
+    return Outcome(status, view.comparison, decision, operation, operated.given_up, operated.again)
 
 
 async def _judged(
@@ -164,55 +97,22 @@ async def _judged(
     return await aside(adapters.threads, len(comparison.objects), work)
 
 
-async def want(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Desired:
-    """What git wants; made anew only if git moved, somebody insists, or a kind was unknown or changed its scope."""
-    if app.desired is not None and await _rescoped(app, cluster):
-        app.commits, app.content = (), ""
-    moved, app.moved = app.moved, False  # set again by what moves while this renders: the next pass sees to that
-    fresh = app.commits == request.commits and request.level < Level.HARD and not moved
-    if app.desired is not None and fresh and app.rendered is None:
-        return app.desired
-    rendered = app.rendered
-    if moved or request.level is Level.HARD:
-        app.commits = ()  # should the render fail, the next pass must not take the old one for good
-    if rendered is None or not fresh:
-        target = await cluster.target()
-        use_cache = request.level < Level.HARD
-        async with adapters.rendering:
-            rendered = await adapters.renderer.render(
-                app.spec, request.commits, target, use_cache=use_cache, known=app.content
-            )
-        app.random, app.places = rendered.random, rendered.places
-        if rendered.unchanged and app.desired is not None:
-            app.commits = request.commits
-            return app.desired
-    gvks = wanted_kinds(rendered.manifests)
-    kinds = app.served = await cluster.kinds(gvks)
-    manifests = rendered.manifests
-    app.desired = await aside(adapters.threads, len(manifests), lambda: desired(app.spec, manifests, kinds))
-    app.commits = request.commits
-    app.renderers = rendered.renderers
-    complete = gvks <= kinds.keys()
-    app.content = rendered.content if complete else ""
-    app.rendered = None if complete else rendered
-    return app.desired
-
-
-async def _rescoped(app: Application, cluster: Cluster) -> bool:
-    """Whether a definition came back with another scope: its objects lie in other places then."""
-    now = await cluster.kinds(app.served.keys())
-    return any(app.served[gvk].namespaced is not info.namespaced for gvk, info in now.items())
-
-
 async def look(
-    app: Application, cluster: Cluster, wanted: Desired, warnings: tuple[Condition, ...], adapters: Adapters
+    app: Application, cluster: Cluster, target: Target, warnings: tuple[Condition, ...], adapters: Adapters
 ) -> View:
     """What the cluster has, compared with what git wants; a dry-run is asked only where ownership cannot tell."""
+    wanted = target.wanted
     namespace = managed_namespace(app.spec, wanted)
     every = (*wanted.objects, namespace) if namespace else wanted.objects
-    kinds = _kinds(app, every)
+    kinds = _kinds(app, every) | {item.gvk for item in wanted.hooks}
     app.kinds |= {gvk.group_kind for gvk in kinds}
-    live = await cluster.observe(app.spec.name, [item.key for item in every], kinds)
+    keys = [item.key for item in every]
+    if wanted.hooks:
+        keys += _hook_keys(app, wanted)
+    keys += app.causes
+    live = await cluster.observe(app.spec.name, keys, kinds | {*app.causes.values()})
+    if app.causes:
+        live = _cured(app, live, keys)
     before = app.comparison
     app.comparison = comparison = await _comparer(app, cluster, adapters).compare(
         wanted, _without(live, namespace), before
@@ -222,84 +122,29 @@ async def look(
         await _look_for_use(app, before, app.spec.ignore_differences, app.used_ignores)
         await _look_for_use(app, before, adapters.resources().ignore_differences, adapters.used_ignores)
     conditions = (*_conditions(app, wanted, comparison), *warnings)
-    return View(wanted, namespace, live, comparison, conditions, warnings)
+    return View(wanted, namespace, live, comparison, conditions, warnings, target.revisions)
 
 
-def begin(app: Application, view: View, decision: Decision, adapters: Adapters) -> Operation | None:
-    """The operation to work on: the one under way, unless git moved on (design decision 9), or a new one if `decision`
-    says so.
+def _cured(app: Application, live: Live, keys: Sequence[ObjectKey]) -> Live:
+    """If what made the last sync fail changed since, its back-off is over. These objects are none of the
+    application's.
     """
-    running = app.operation
-    if running is not None and running.digest == view.wanted.digest and not running.phase.done:
-        return running
-    if decision.act not in (Act.SYNC, Act.HEAL):
-        return None
-    same = app.attempt is not None and app.attempt.digest == view.wanted.digest
-    fresh = Operation(
-        digest=view.wanted.digest,
-        revisions=app.commits,
-        started_at=adapters.clock.now(),
-        retries=app.attempt.count if same and app.attempt else 0,
-        request=HEALING if decision.act is Act.HEAL else AUTOMATED,
-    )
-    if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
-        return replace(fresh, phase=Phase.FAILED, message=f"{'; '.join(_each_shared(app))} (FailOnSharedResource=true)")
-    steps = plan(view.wanted, view.comparison, plan_options(app), _compare_namespace(view))
-    if steps.empty and decision.act is Act.HEAL:
-        return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
-    return replace(fresh, results=_skipped(steps), plan=steps)
-
-
-async def advance(
-    app: Application, cluster: Cluster, operation: Operation, view: View, adapters: Adapters
-) -> tuple[Operation, View]:
-    """Take the operation as far as it goes now: to its end, or to a wave that has to become healthy first (design
-    decision 6).
-    """
-    steps = operation.plan
-    while steps is not None and not operation.phase.done and operation.stage < len(steps.stages):
-        stage = steps.stages[operation.stage]
-        if not operation.applied:
-            app.writing = True
-            try:
-                prepare = _preparing(app, cluster, view.live, adapters)
-                permit = partial(permit_object, app.spec, projects=adapters.projects(), server=cluster.server)
-                results = await run_stage(cluster, permit, stage, adapters.stopping, prepare)
-            finally:
-                app.writing = False
-            if adapters.stopping():
-                return replace(operation, results={**operation.results, **results}), view
-            operation = with_results(operation, results)
-            view = await look(app, cluster, view.wanted, view.warnings, adapters)
-            continue
-        verdicts = await adapters.judge.assess(waited_for(stage, view.live))
-        waits, never = waiting_for(stage, view.live, verdicts, adapters.clock.now(), adapters.timing())
-        if never:
-            operation = replace(operation, phase=Phase.FAILED, message=never)
-        elif waits:
-            return replace(operation, message=waits), view
-        else:
-            operation = replace(operation, stage=operation.stage + 1, applied=False, message="")
-    return _ended(operation, adapters), view
-
-
-def plan_options(app: Application) -> PlanOptions:
-    """What a sync of this application may do without being asked."""
-    policy = app.spec.sync_policy
-    propagation = policy.options.get("PrunePropagationPolicy", "foreground").capitalize()
-    allowed = policy.options.get("Prune", "true") == "true"
-    prune = allowed and policy.automated is not None and policy.automated.prune
-    return PlanOptions(prune=prune, prune_last=policy.enabled("PruneLast"), propagation=propagation)
-
-
-def _ended(operation: Operation, adapters: Adapters) -> Operation:
-    finished = adapters.clock.now()
-    if operation.phase.done:
-        return replace(operation, finished_at=finished)
-    synced = sum(item.code is not ResultCode.PRUNE_SKIPPED for item in operation.results.values())
+    now = versions(app.causes, live)
+    if app.cause_versions and now != app.cause_versions and app.attempt is not None:
+        app.attempt = replace(app.attempt, ended=-math.inf)
+    app.cause_versions = now
+    own = frozenset(keys[: len(keys) - len(app.causes)])
     return replace(
-        operation, phase=Phase.SUCCEEDED, finished_at=finished, message=f"{synced} objects written", applied=False
+        live, objects={key: item for key, item in live.objects.items() if key in own or key not in app.causes}
     )
+
+
+def _hook_keys(app: Application, wanted: Desired) -> list[ObjectKey]:
+    """The objects of hooks: those that have their names already, and those of the operation under way."""
+    keys = [item.key for item in wanted.hooks if not item.generated]
+    if app.operation is not None:
+        keys += [item.key for item in app.operation.hooks]
+    return keys
 
 
 def _kinds(app: Application, wanted: Iterable[DesiredObject]) -> set[GVK]:
@@ -321,6 +166,13 @@ def _reconsidered(comparison: Comparison, level: Level) -> Comparison:
         comparison,
         objects={key: item for key, item in comparison.objects.items() if item.verdict is not Verdict.REFUSED},
     )
+
+
+def _ground(app: Application, cluster: Cluster, adapters: Adapters) -> Ground:
+    async def again(view: View) -> View:
+        return await look(app, cluster, Target(view.wanted, view.revisions), view.warnings, adapters)
+
+    return Ground(app, cluster, adapters, again, lambda view: _preparing(app, cluster, view.live, adapters))
 
 
 def _without(live: Live, namespace: DesiredObject | None) -> Live:
@@ -386,24 +238,13 @@ def _preparing(app: Application, cluster: Cluster, live: Live, adapters: Adapter
     return prepare
 
 
-def _skipped(steps: Plan) -> dict[ObjectKey, StepResult]:
-    return {key: StepResult(ResultCode.PRUNE_SKIPPED, reason) for key, reason in steps.skipped.items()}
-
-
-def _compare_namespace(view: View) -> ObjectComparison | None:
-    """Whether the namespace that CreateNamespace asks for has to be made or changed; None where nobody may see it: if
-    it is missing, what goes into it says so.
-    """
-    if view.namespace is None or view.namespace.key.group_kind in view.live.unreadable:
-        return None
-    return compare_namespace(view.namespace, view.live.objects.get(view.namespace.key))
-
-
 def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tuple[Condition, ...]:
     found = [Condition(ConditionType.COMPARISON_ERROR, problem) for problem in wanted.problems]
     found += [Condition(ConditionType.COMPARISON_ERROR, reason) for reason in reasons_unknown(comparison)]
     found += [Condition(ConditionType.REPEATED_RESOURCE_WARNING, warning) for warning in wanted.warnings]
-    found += [Condition(ConditionType.SHARED_RESOURCE_WARNING, message) for message in _each_shared(app)]
+    found += [
+        Condition(ConditionType.SHARED_RESOURCE_WARNING, message) for message in each_shared(app.spec.name, app.shared)
+    ]
     if wanted.excluded:
         named = ", ".join([*map(str, wanted.excluded[:5]), *(["…"] if len(wanted.excluded) > 5 else [])])
         found.append(
@@ -435,19 +276,6 @@ def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tu
     return tuple(found)
 
 
-def _each_shared(app: Application) -> list[str]:
-    """One sentence for each of the other applications, with the first of the objects."""
-    first: dict[str, Shared] = {}
-    for item in app.shared:
-        first.setdefault(item.owner, item)
-    counts = Counter(item.owner for item in app.shared)
-    return [
-        f"{item.key}{f' and {counts[owner] - 1} more' if counts[owner] > 1 else ''} "
-        f"is part of the applications {app.spec.name} and {owner}"
-        for owner, item in first.items()
-    ]
-
-
 def _status(
     app: Application,
     view: View,
@@ -465,7 +293,7 @@ def _status(
         name=app.spec.name,
         sync=overall_sync(view.comparison, view.wanted.problems),
         health=view.health,
-        revisions=app.commits,
+        revisions=view.revisions,
         conditions=conditions,
         resources=view.resources,
         hooks=tuple(item.shown for item in view.wanted.hooks),
@@ -475,6 +303,8 @@ def _status(
         unused_ignores=_unused(app, view.comparison),
         external_urls=external_urls(view.resources),
         reconciled_at=adapters.clock.now(),
+        pin=app.pin,
+        blocked_by=adapters.hold(app.spec).reasons,
     )
 
 

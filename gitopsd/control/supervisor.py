@@ -10,29 +10,36 @@ from typing import Final
 import anyio
 from anyio import AsyncContextManagerMixin
 
+from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.bus import Bus
+from gitopsd.control.operations import Desk, Operations
 from gitopsd.control.queue import Level, WorkQueue
-from gitopsd.control.reconcile import Adapters, Outcome, Request, reconcile
+from gitopsd.control.reconcile import reconcile
 from gitopsd.control.revisions import Refusal, Resolution, Revisions, nobody_refused
 from gitopsd.control.timers import Timers
 from gitopsd.control.trees import Ground, Trees
+from gitopsd.control.view import Outcome, Request
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec, TrackingMethod
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
+from gitopsd.core.causes import causes_of
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, next_attempt
-from gitopsd.core.errors import ClusterDown, GitopsdError, SpecError
+from gitopsd.core.dependency import ABSENT, DependencyState, Edges, blocked_by, dependants
+from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError, StoreError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.findings import unused
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
+from gitopsd.core.history import Deletion, Pin
+from gitopsd.core.hold import FREE, Hold, SyncSettings
 from gitopsd.core.ids import AppName
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import LiveObject
-from gitopsd.core.operation import Phase
+from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import Orphaned
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
@@ -41,6 +48,7 @@ from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.health import HealthJudge
+from gitopsd.ports.journal import Journal
 from gitopsd.ports.renderer import Renderer
 from gitopsd.ports.sources import Sources
 
@@ -62,19 +70,36 @@ class SupervisorSettings:
     timing: Timing = NO_TIMEOUTS
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     projects: Projects = ONLY_DEFAULT
+    sync: SyncSettings = field(default_factory=SyncSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The adapters that the supervisor works with; `refusal` says why a project may not use an origin."""
+    """The adapters that the supervisor works with; `refusal` says why a project may not use an origin,
+    `on_store_trouble` hears of history that could not be kept.
+    """
 
     sources: Sources
     renderer: Renderer
     clusters: Clusters
     clock: Clock
     judge: HealthJudge
+    journal: Journal
     refusal: Refusal = nobody_refused
     expressions: FieldExpressions | None = None
+    on_store_trouble: Callable[[StoreError], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was known before the daemon started."""
+
+    statuses: Mapping[AppName, AppStatus] = field(default_factory=dict)
+    operations: Mapping[AppName, Operation] = field(default_factory=dict)
+    pins: Mapping[AppName, Pin] = field(default_factory=dict)
+
+
+NOTHING_REMEMBERED: Final = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +133,7 @@ class Supervisor(AsyncContextManagerMixin):
             refusal=world.refusal,
         )
         self._hard: set[AppName] = set()
+        self._dependants: Edges = {}
         self._turns: dict[str, anyio.CapacityLimiter] = {}
         self._concurrency = settings.concurrency
         self._self_heal = settings.self_heal
@@ -131,6 +157,10 @@ class Supervisor(AsyncContextManagerMixin):
             rendering=anyio.CapacityLimiter(_RENDERS_UNDER_WAY),
             turns=self._turn,
             judge=world.judge,
+            journal=world.journal,
+            hold=self._hold,
+            sync=settings.sync,
+            on_store_trouble=world.on_store_trouble,
             self_heal=lambda: self._self_heal,
             timing=lambda: self._timing,
             resources=lambda: self._resources,
@@ -155,9 +185,10 @@ class Supervisor(AsyncContextManagerMixin):
 
     # What the daemon and the API ask for
 
-    def configure(self, specs: Iterable[AppSpec], remembered: Mapping[AppName, AppStatus] | None = None) -> None:
+    def configure(self, specs: Iterable[AppSpec], remembered: Remembered = NOTHING_REMEMBERED) -> None:
         """Work for exactly these applications from now on. Those that did not change go on undisturbed."""
         wanted = {spec.name: spec for spec in specs}
+        self._dependants = dependants(wanted.values())
         if wanted.keys() != self._applications.keys():
             self._look_for_orphans()
         for name in self._applications.keys() - wanted.keys():
@@ -165,8 +196,13 @@ class Supervisor(AsyncContextManagerMixin):
         for name, spec in wanted.items():
             known = self._applications.get(name)
             if known is None:
-                last = (remembered or {}).get(name)
-                known = Application.begin(spec, last, self._world.clock.monotonic())
+                known = Application.begin(
+                    spec,
+                    remembered.statuses.get(name),
+                    self._world.clock.monotonic(),
+                    operation=remembered.operations.get(name),
+                    pin=remembered.pins.get(name),
+                )
                 self._applications[name] = known
                 self._revisions.use(name, spec, None)
                 self._revisions.refresh(name, spec)
@@ -249,6 +285,50 @@ class Supervisor(AsyncContextManagerMixin):
         """Whether nothing will happen to the application, because its owner says so (`skip-reconcile`)."""
         app = self._applications.get(name)
         return app is not None and app.spec.annotations.get(SKIP_RECONCILE) == "true"
+
+    @property
+    def operations(self) -> Operations:
+        """What people ask for beyond a refresh."""
+        return Desk(
+            self._applications.get,
+            self._wake_for,
+            self._commit_of,
+            self._begin_deletion,
+            self._world.journal,
+            self._world.clock,
+        )
+
+    def _wake_for(self, name: AppName, fresh: bool) -> None:
+        app = self._applications[name]
+        if fresh:
+            self._revisions.refresh(name, app.spec)  # a pass follows as soon as git was asked
+        else:
+            self._queue.add(name, Level.LIVE)
+
+    async def _commit_of(self, spec: AppSpec, number: int, revision: str) -> str:
+        source = spec.sources[number]
+        return await self._world.sources.commit(source.origin, revision, source.tag_prefix)
+
+    async def _begin_deletion(self, spec: AppSpec, cascade: str, by: str) -> Deletion:
+        raise OperationError("it cannot be deleted yet", reason="Invalid", where=spec.name, why=f"{cascade} {by}")
+
+    def _hold(self, spec: AppSpec) -> Hold:
+        """Why the application is not synced by itself now."""
+        if not spec.depends_on:
+            return FREE
+        app = self._applications.get(spec.name)
+        readiness = app.readiness if app is not None else {}
+        reasons = blocked_by(spec, self._dependency_state, lambda item: readiness.get(item, ABSENT))
+        return Hold(reasons) if reasons else FREE
+
+    def _dependency_state(self, name: AppName) -> DependencyState | None:
+        app = self._applications.get(name)
+        if app is None or not app.looked:
+            return None
+        state = DependencyState.of(app.status)
+        resolutions = self._revisions.of(app.spec) or ()
+        behind = app.pin is None and tuple(item.commit for item in resolutions) != app.commits
+        return replace(state, busy=state.busy or app.operation is not None or behind)
 
     def comparison(self, name: AppName) -> Comparison:
         """The application's last comparison; an empty one if there was none yet."""
@@ -338,6 +418,7 @@ class Supervisor(AsyncContextManagerMixin):
 
     def _remove(self, name: AppName) -> None:
         app = self._applications.pop(name)
+        app.refuse(OperationError("it left the configuration", reason="NotFound", where=name))
         self._revisions.use(name, None, app.spec)
         self._queue.discard(name)
         self._timers.forget(name)
@@ -388,14 +469,17 @@ class Supervisor(AsyncContextManagerMixin):
             server = cluster.server
             failed = not await self._reconcile(app, cluster, level)
         except SpecError as error:
+            app.refuse(error)
             self._failed(app, ConditionType.INVALID_SPEC_ERROR, str(error))
         except GitopsdError as error:
+            app.refuse(error)
             if isinstance(error, ClusterDown) and app.cluster is not None:
                 self._cut_off.setdefault(app.cluster.name, set()).add(app.spec.name)
             self._failed(app, ConditionType.COMPARISON_ERROR, str(error))
             self._retry_later(app)
         except Exception as error:  # noqa: BLE001  # a bug met by one application's input must not end the daemon
             self._on_bug(app.spec.name, error)
+            app.refuse(OperationError("internal error; the log has the details", reason="Invalid", where=app.spec.name))
             self._failed(
                 app, ConditionType.UNKNOWN_ERROR, f"internal error: {type(error).__name__}; the log has the details"
             )
@@ -415,6 +499,7 @@ class Supervisor(AsyncContextManagerMixin):
     async def _reconcile(self, app: Application, cluster: Cluster, level: Level) -> bool:
         """Whether the application could be compared."""
         if self.resting(app.spec.name):
+            app.refuse(_blocked(app, "its annotation argocd.argoproj.io/skip-reconcile lets it rest"))
             return True
         if app.spec.unsupported:
             raise SpecError(
@@ -424,13 +509,16 @@ class Supervisor(AsyncContextManagerMixin):
                 hint="remove it from the application, or wait for a version that has it",
             )
         resolutions = self._revisions.of(app.spec)
-        if resolutions is None:
+        if resolutions is None and app.pin is None:
             return True
+        resolutions = resolutions or ()
         broken = next((item.error for item in resolutions if not item.commit), None)
-        if broken is not None:
+        if broken is not None and app.pin is None:
+            app.refuse(_blocked(app, broken))
             self._failed(app, ConditionType.COMPARISON_ERROR, broken)
             return False
-        outcome = await reconcile(app, cluster, _request(resolutions, level), self._adapters)
+        request = _request(resolutions if broken is None else (), level)
+        outcome = await reconcile(app, cluster, request, self._adapters)
         self._revisions.also(app.spec.name, app.places)
         if outcome.comparison.having(Verdict.UNKNOWN) or app.orphaned.error:
             self._retry_later(app)
@@ -445,9 +533,15 @@ class Supervisor(AsyncContextManagerMixin):
         now = self._world.clock.monotonic()
         operation = outcome.operation
         app.comparison = outcome.comparison
-        app.operation = operation if operation is not None and not operation.phase.done else None
+        for ended in (outcome.given_up, operation):
+            if ended is not None and ended.finished_at is not None:
+                seconds = (ended.finished_at - ended.started_at).total_seconds()
+                self._bus.publish(OperationEnded(app.spec, cluster.server, replace(ended, plan=None), seconds))
+        if outcome.again is not None:
+            self._timers.wake_after(app.spec.name, max(0.0, (outcome.again - self._world.clock.now()).total_seconds()))
         if operation is not None and operation.phase.done:
             succeeded = operation.phase is Phase.SUCCEEDED
+            app.causes, app.cause_versions = ({} if succeeded else causes_of(operation)), {}
             app.attempt = next_attempt(app.attempt, operation.digest, now, succeeded=succeeded)
             self._queue.add(app.spec.name, Level.LIVE)
         if outcome.decision.act is Act.WAIT:
@@ -455,9 +549,6 @@ class Supervisor(AsyncContextManagerMixin):
         if again := judged_again_at(outcome.status.resources):
             self._timers.wake_after(app.spec.name, max(0.0, (again - self._world.clock.now()).total_seconds()))
         self._publish(app, outcome.status)
-        if operation is not None and operation.finished_at is not None:
-            seconds = (operation.finished_at - operation.started_at).total_seconds()
-            self._bus.publish(OperationEnded(app.spec, cluster.server, replace(operation, plan=None), seconds))
 
     def _failed(self, app: Application, kind: ConditionType, message: str) -> None:
         """Show that the application could not be compared; what was known of its resources is kept."""
@@ -490,6 +581,8 @@ class Supervisor(AsyncContextManagerMixin):
         )
         before, app.published = app.published, shown
         if shown != before:
+            for name in self._dependants.get(app.spec.name, ()):
+                self._queue.add(name, Level.LIVE)
             told = replace(shown.status, reconciled_at=status.reconciled_at)
             self._bus.publish(replace(shown, status=told, previous=before.status if before else None))
 
@@ -533,6 +626,10 @@ class Supervisor(AsyncContextManagerMixin):
 async def _leave_cluster(app: Application) -> None:
     if app.cluster is not None:
         await app.cluster.forget(app.spec.name, app.kinds)
+
+
+def _blocked(app: Application, why: str) -> OperationError:
+    return OperationError("it cannot be synced now", reason="Blocked", where=app.spec.name, why=why)
 
 
 def _request(resolutions: tuple[Resolution, ...], level: Level) -> Request:

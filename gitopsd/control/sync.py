@@ -1,113 +1,216 @@
-"""Executes one plan: the only caller of a cluster's writing methods (design decision 13)."""
+"""Carries operations out: the only caller of a cluster's writing methods (design decision 13)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 import anyio
 
-from gitopsd.core.errors import GitopsdError
-from gitopsd.core.health.status import Health, HealthStatus
-from gitopsd.core.health.timing import Timing, timed
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.compare import Comparison, Verdict
+from gitopsd.core.errors import ClusterError, GitopsdError
+from gitopsd.core.hook import HookOutcome
+from gitopsd.core.hooknames import for_operation
+from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import objects, text
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import DesiredObject
-from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, ResultCode, StepResult
 from gitopsd.core.permit import Permit
-from gitopsd.core.plan import ApplyStep, PruneStep, Stage, Step
+from gitopsd.core.plan import ApplyStep, HookStep, PlanReason, PruneStep, Step, Way
+from gitopsd.core.progress import RUNS_TO_COMPLETION, Clean, Remove, Run, recreated, with_hook, with_result
+from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
 
 Prepare = Callable[[DesiredObject], Awaitable[DesiredObject]]
 Permitting = Callable[[ObjectKey], Permit]
 
+_LOG_BYTES: Final = 16 * 1024
+_POD: Final = GroupKind("", "Pod")
 
-async def run_stage(
-    cluster: Cluster,
-    permit: Permitting,
-    stage: Stage,
-    stopping: Callable[[], bool],
-    prepare: Prepare,
-) -> Mapping[ObjectKey, StepResult]:
-    """Run the steps of one stage; the result of each. `permit` says whether an object may be written, and as whom,
-    `prepare` at the last moment what to apply of it; where one raises `GitopsdError`, the step fails with that.
 
-    One step's failure stops no other of its stage. When `stopping` says so, steps that have not begun are left out: the
-    plan that the next start makes has them again.
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What steps are carried out with. `permit` says whether an object may be written, and as whom, `prepare` at the
+    last moment what to apply of it; where one raises `GitopsdError`, the step fails with that.
+
+    `note` keeps the operation in the journal before it returns (raises `StoreError`); `stopping` says that no further
+    step shall begin.
     """
-    results: dict[ObjectKey, StepResult] = {}
-    groups: Sequence[Sequence[Step]] = (stage.prunes, *stage.groups)
-    for group in groups:
-        if stopping():
-            break
-        if len(group) == 1:
-            await _step(cluster, permit, group[0], results, prepare)
-            continue
-        async with anyio.create_task_group() as tasks:
-            for step in group:
-                tasks.start_soon(_step, cluster, permit, step, results, prepare)
-    return results
+
+    cluster: Cluster
+    permit: Permitting
+    prepare: Prepare
+    note: Callable[[Operation], Awaitable[None]]
+    stopping: Callable[[], bool]
+    clock: Clock
 
 
-async def _step(
-    cluster: Cluster,
-    permit: Permitting,
-    step: Step,
-    results: dict[ObjectKey, StepResult],
-    prepare: Prepare,
-) -> None:
-    try:
-        permitted = permit(step.key)
-        account = permitted.impersonate
-        if isinstance(step, ApplyStep):
-            await cluster.apply(permitted, await prepare(step.desired), impersonate=account)
-            results[step.key] = StepResult(ResultCode.SYNCED)
-        elif isinstance(step, PruneStep):
-            await cluster.delete(permitted, step.live, propagation=step.propagation, impersonate=account)
-            results[step.key] = StepResult(ResultCode.PRUNED)
-    except GitopsdError as error:
-        results[step.key] = StepResult(ResultCode.SYNC_FAILED, str(error))
+class Execution:
+    """One operation under way. `operation` is how far it came, after every step; `on_progress` hears of each."""
+
+    def __init__(self, operation: Operation, tools: Tools, on_progress: Callable[[Operation], None]) -> None:
+        self.operation = operation
+        self._tools = tools
+        self._on_progress = on_progress
+        self._removed: set[str] = set()
+
+    def learn(self, operation: Operation) -> None:
+        """Take what a look at the cluster told."""
+        if operation is not self.operation:
+            self.operation = operation
+            self._on_progress(operation)
+
+    def asked_to_remove(self, move: Remove) -> bool:
+        """Whether all of it was deleted by this execution already, and the watch does not show it yet."""
+        return all(item.uid in self._removed for item in move.objects)
+
+    async def run(self, move: Run, live: Live, comparison: Comparison) -> None:
+        """Run the steps; one that fails stops no other of its stage. Raises `StoreError` where a hook cannot be
+        journalled: it is not begun then.
+        """
+        for group in move.groups:
+            if self._tools.stopping():
+                return
+            if len(group) == 1:
+                await self._step(group[0], live, comparison)
+                continue
+            async with anyio.create_task_group() as tasks:
+                for step in group:
+                    tasks.start_soon(self._step, step, live, comparison)
+
+    async def remove(self, move: Remove) -> None:
+        """Delete what stands in the way. Raises `GitopsdError`."""
+        for live in move.objects:
+            permit = self._tools.permit(live.key)
+            await self._tools.cluster.delete(permit, live, propagation="Background", impersonate=permit.impersonate)
+            self._removed.add(live.uid)
+
+    async def clean(self, move: Clean) -> None:
+        """Delete the objects of hooks that are over; what cannot be deleted stays, and is named."""
+        for item, live in move.hooks:
+            run = self.operation.hooks[item]
+            if live is not None:
+                try:
+                    permit = self._tools.permit(live.key)
+                    await self._tools.cluster.delete(
+                        permit, live, propagation="Background", impersonate=permit.impersonate
+                    )
+                except GitopsdError as error:
+                    run = replace(run, message=f"{run.message}; its object stays: {error}".lstrip("; "))
+            self.learn(with_hook(self.operation, item, replace(run, cleaned=True)))
+        await self._tools.note(self.operation)
+
+    async def keep_logs(self, over: Iterable[HookId], live: Live) -> None:
+        """Keep the end of what these hooks printed, while their pods are there."""
+        for item in over:
+            run = self.operation.hooks[item]
+            there = live.objects.get(item.key)
+            if item.key.group_kind not in RUNS_TO_COMPLETION or not run.uid or run.log:
+                continue
+            below = self._tools.cluster.children([run.uid])
+            pods = [one for one in below if one.key.group_kind == _POD]
+            if item.key.group_kind == _POD and there is not None:
+                pods.append(there)
+            log = await self._log(item, pods)
+            if log:
+                self.learn(with_hook(self.operation, item, replace(run, log=log)))
+
+    async def _log(self, item: HookId, pods: Iterable[LiveObject]) -> str:
+        parts: list[str] = []
+        for pod in pods:
+            for container in _containers(pod):
+                try:
+                    account = self._tools.permit(item.key).impersonate
+                    found = await self._tools.cluster.logs(pod, container, max_bytes=_LOG_BYTES, impersonate=account)
+                except GitopsdError as error:
+                    # A log is worth having, and no reason for a sync to fail.
+                    found = f"(the log of {container} cannot be read: {error})"
+                if found:
+                    parts.append(found)
+        return "\n".join(parts)[-_LOG_BYTES:]
+
+    async def _step(self, step: Step, live: Live, comparison: Comparison) -> None:
+        started = self._tools.clock.monotonic()
+        if isinstance(step, HookStep):
+            await self._hook(step)
+            return
+        try:
+            result = await self._write(step, comparison)
+        except GitopsdError as error:
+            there = live.objects.get(step.key)
+            if isinstance(step, ApplyStep) and _made_anew(step, error) and there is not None:
+                self.learn(recreated(self.operation, step, there, str(error)))
+                return
+            reason = error.reason if isinstance(error, ClusterError) else ""
+            result = StepResult(ResultCode.SYNC_FAILED, str(error), reason=reason)
+        seconds = self._tools.clock.monotonic() - started
+        self.learn(with_result(self.operation, step.key, replace(result, seconds=seconds)))
+
+    async def _write(self, step: ApplyStep | PruneStep, comparison: Comparison) -> StepResult:
+        permit = self._tools.permit(step.key)
+        cluster = self._tools.cluster
+        if isinstance(step, PruneStep):
+            await cluster.delete(permit, step.live, propagation=step.propagation, impersonate=permit.impersonate)
+            return StepResult(ResultCode.PRUNED)
+        if not _stands(step, comparison):
+            await cluster.apply(
+                permit,
+                await self._tools.prepare(step.desired),
+                impersonate=permit.impersonate,
+                replace=step.way is Way.REPLACE,
+                validate=step.validate,
+            )
+        return StepResult(ResultCode.SYNCED, f"made anew: {step.why_anew}" if step.why_anew else "")
+
+    async def _hook(self, step: HookStep) -> None:
+        item = HookId(step.phase, step.key)
+        if item not in self.operation.hooks:
+            self.learn(with_hook(self.operation, item, HookRun(self._tools.clock.now())))
+            await self._tools.note(self.operation)
+        try:
+            permit = self._tools.permit(step.key)
+            made = await self._made(for_operation(step.hook, self.operation.id).object, permit)
+            run = replace(self.operation.hooks[item], uid=made.uid)
+        except GitopsdError as error:
+            run = replace(
+                self.operation.hooks[item],
+                outcome=HookOutcome.ERROR,
+                message=str(error),
+                finished_at=self._tools.clock.now(),
+            )
+        self.learn(with_hook(self.operation, item, run))
+        await self._tools.note(self.operation)
+
+    async def _made(self, wanted: DesiredObject, permit: Permit) -> LiveObject:
+        """The hook's object; one that is there was made before a kill by this operation, or stays by its policy."""
+        cluster = self._tools.cluster
+        wanted = await self._tools.prepare(wanted)
+        try:
+            return await cluster.create(permit, wanted, impersonate=permit.impersonate)
+        except ClusterError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        return await cluster.apply(permit, wanted, impersonate=permit.impersonate)
 
 
-def waited_for(stage: Stage, live: Live) -> tuple[LiveObject, ...]:
-    """The live objects whose health the next stage waits for."""
-    return tuple(there for key in stage.waits_for if (there := live.objects.get(key)) is not None)
+def _stands(step: ApplyStep, comparison: Comparison) -> bool:
+    """Whether the object is as it shall be: a kill or somebody else was between the plan and this moment."""
+    found = comparison.objects.get(step.key)
+    return (
+        step.way is Way.APPLY
+        and step.reason is not PlanReason.EACH_SYNC
+        and found is not None
+        and found.verdict is Verdict.SYNCED
+        and found.desired is not None
+        and found.desired.digest == step.desired.digest
+    )
 
 
-def waiting_for(
-    stage: Stage, live: Live, verdicts: Mapping[ObjectKey, Health | None], now: datetime, timing: Timing
-) -> tuple[str, str]:
-    """What the next stage still waits for: (sentence, "") or ("", why it will never come). Both empty: nothing.
-
-    `verdicts` are those on `waited_for`.
-    """
-    waiting: list[str] = []
-    for key in stage.waits_for:
-        there = live.objects.get(key)
-        if there is None and key.group_kind in live.unreadable:
-            waiting.append(f"{key} (it cannot be read: {live.unreadable[key.group_kind]})")
-            continue
-        if there is None:
-            return "", f"{key} is missing while wave {stage.wave} waits for it; it might have been deleted"
-        health = timed(verdicts.get(key), there.document.body(), now, timing).health
-        if health is None or health.status is HealthStatus.HEALTHY:
-            continue
-        if health.status is HealthStatus.DEGRADED:
-            return "", f"{key} is Degraded: {health.message}"
-        waiting.append(str(key))
-    if not waiting:
-        return "", ""
-    more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-    return f"waiting for {waiting[0]}{more} to become healthy (wave {stage.wave})", ""
+def _made_anew(step: ApplyStep, error: GitopsdError) -> bool:
+    return step.force and step.way is Way.APPLY and isinstance(error, ClusterError) and error.reason == "Immutable"
 
 
-def with_results(operation: Operation, results: Mapping[ObjectKey, StepResult]) -> Operation:
-    """`operation` after the steps of its stage ran; Failed if one of them did."""
-    done = replace(operation, results={**operation.results, **results}, applied=True)
-    failures = done.failures
-    if not failures:
-        return done
-    key, first = failures[0]
-    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    return replace(done, phase=Phase.FAILED, message=f"{key}: {first.message}{more}")
+def _containers(pod: LiveObject) -> tuple[str, ...]:
+    return tuple(text(item, "name") for item in objects(pod.document.body(), "spec", "containers"))

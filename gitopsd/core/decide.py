@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gitopsd.core.app import AppSpec, RetryPolicy
 from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.conditions import Condition
+from gitopsd.core.hold import FREE, Hold
 from gitopsd.core.manifest import Desired
 from gitopsd.core.schedule import SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
 
@@ -61,15 +62,19 @@ def decide(
     attempt: Attempt | None,
     now: float,
     self_heal: Backoff = SELF_HEAL,
+    hold: Hold = FREE,
 ) -> Decision:
     """What to do about `comparison` (auto-sync and self-heal rules of peers: Argo CD's automated sync policy).
 
-    `conditions` with an error block every sync. A failed sync is retried for ever with capped back-off unless the retry
-    limit says otherwise; a new digest is never held back by the failures of an older one.
+    `conditions` with an error block every sync, and so does `hold`. A failed sync is retried for ever with capped
+    back-off unless the retry limit says otherwise; a new digest is never held back by the failures of an older one.
     """
     obstacle = _obstacle(spec, desired, comparison, conditions)
     if obstacle:
         return Decision(Act.NOTHING, obstacle)
+    if hold.reasons:
+        reason = "; ".join(hold.reasons)
+        return Decision(Act.NOTHING, reason) if hold.again is None else Decision(Act.WAIT, reason, hold.again)
     if attempt is None or attempt.digest != desired.digest:
         return Decision(Act.SYNC, "git differs from the cluster")
     if attempt.succeeded:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from gitopsd.core.app import AppSpec
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
 from gitopsd.core.fieldpath import fields_at
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.jsonvalue import JsonObject, objects, text
 from gitopsd.core.tracking import mark
@@ -70,3 +71,16 @@ def _named(rule: IgnoreRule, body: JsonObject) -> Iterator[bool]:
 
 def _managers(body: JsonObject) -> Iterator[str]:
     return (text(entry, "manager") for entry in objects(body, "metadata", "managedFields"))
+
+
+def each_shared(name: AppName, shared: Sequence[Shared]) -> list[str]:
+    """One sentence for each of the other applications, with the first of the objects."""
+    first: dict[str, Shared] = {}
+    for item in shared:
+        first.setdefault(item.owner, item)
+    counts = Counter(item.owner for item in shared)
+    return [
+        f"{item.key}{f' and {counts[owner] - 1} more' if counts[owner] > 1 else ''} "
+        f"is part of the applications {name} and {owner}"
+        for owner, item in first.items()
+    ]

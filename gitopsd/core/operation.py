@@ -40,11 +40,14 @@ class ResultCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What came of one object in a sync; `seconds` is how long its requests took."""
+    """What came of one object in a sync; `seconds` is how long its requests took, `reason` a word for why it failed
+    (that of a `ClusterError`; not kept over a restart).
+    """
 
     code: ResultCode
     message: str = ""
     seconds: float = 0.0
+    reason: str = ""
 
 
 class HookId(NamedTuple):

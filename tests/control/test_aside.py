@@ -8,11 +8,14 @@ import pytest
 
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
-from gitopsd.control.reconcile import Adapters, Request, want
+from gitopsd.control.adapters import Adapters
+from gitopsd.control.target import want
+from gitopsd.control.view import Request
 from gitopsd.testing.builders import a_config_map, an_app
 from gitopsd.testing.clock import FakeClock
 from gitopsd.testing.cluster import FakeCluster
 from gitopsd.testing.health import FakeJudge
+from gitopsd.testing.journal import FakeJournal
 from gitopsd.testing.renderer import FakeRenderer
 
 _OBJECTS = 5_000
@@ -51,6 +54,7 @@ async def test_the_objects_of_a_large_application_are_made_while_others_have_the
         rendering=anyio.CapacityLimiter(1),
         turns=lambda _: anyio.CapacityLimiter(1),
         judge=FakeJudge(),
+        journal=FakeJournal(),
     )
     app = Application.begin(an_app("guestbook"), None, 0.0)
     turns = 0

@@ -131,7 +131,7 @@ async def test_beside_an_ignored_field_drift_is_healed(world: GivenWorld) -> Non
     world.git(a_deployment())
     async with world.running(ignoring("spec.replicas")):
         world.cluster.writes.clear()
-        world.cluster.edit(WEB, lambda body: body["spec"].update(replicas=3, paused=True, selector={"matchLabels": {}}))
+        world.cluster.edit(WEB, lambda body: body["spec"].update(replicas=3, paused=True, template={}))
         await world.settle()
         assert world.writes() == ["apply web"]
 
@@ -177,7 +177,7 @@ async def test_fields_that_jq_finds_are_ignored_and_asked_for_only_where_somethi
         await world.settle()
         assert (world.status().sync, asked.asked) == (SyncCode.SYNCED, 2)
         assert world.cluster.predicted == []
-        world.cluster.edit(WEB, lambda body: body["spec"].update(paused=True, selector={"matchLabels": {}}))
+        world.cluster.edit(WEB, lambda body: body["spec"].update(paused=True, template={}))
         await world.settle()
         assert world.writes() == ["apply web", "apply web"]
 

@@ -90,8 +90,8 @@ async def test_an_object_that_says_prune_false_stays_and_nobody_tries_for_ever(w
 
 
 async def test_objects_of_somebody_else_are_left_alone(world: GivenWorld) -> None:
-    stranger = world.cluster.create(a_config_map("stranger", namespace="default"))
-    copied = world.cluster.create(
+    stranger = world.cluster.plant(a_config_map("stranger", namespace="default"))
+    copied = world.cluster.plant(
         a_config_map(
             "copy",
             namespace="default",
@@ -106,7 +106,7 @@ async def test_objects_of_somebody_else_are_left_alone(world: GivenWorld) -> Non
 
 
 async def test_an_object_that_was_there_before_is_adopted(world: GivenWorld) -> None:
-    world.cluster.create(a_config_map(namespace="default", data={"colour": "red", "shape": "round"}))
+    world.cluster.plant(a_config_map(namespace="default", data={"colour": "red", "shape": "round"}))
     world.git(a_config_map())
     async with world.running(an_app()):
         assert fields_of(world, config_map_key(), "data") == {"colour": "green", "shape": "round"}
@@ -325,7 +325,7 @@ async def test_an_unknown_kind_comes_as_soon_as_somebody_defines_it(world: Given
         assert world.cluster.keys("ConfigMap") == [config_map_key()]
         assert "does not serve" in world.condition(ConditionType.SYNC_ERROR)
         renders = len(world.renderer.calls)
-        world.cluster.establish(world.cluster.create(a_definition()))
+        world.cluster.establish(world.cluster.plant(a_definition()))
         await world.settle(200)
         assert world.cluster.keys("Widget") == [ObjectKey("example.org", "Widget", "default", "first")]
         assert world.status().sync is SyncCode.SYNCED
@@ -334,7 +334,7 @@ async def test_an_unknown_kind_comes_as_soon_as_somebody_defines_it(world: Given
 
 async def test_a_kind_that_comes_back_with_another_scope_is_applied_where_it_lies_then(world: GivenWorld) -> None:
     world.git(an_instance())
-    definition = world.cluster.create(a_definition())
+    definition = world.cluster.plant(a_definition())
     world.cluster.establish(definition)
     async with world.running(an_app()):
         (first,) = world.cluster.keys("Widget")
@@ -342,7 +342,7 @@ async def test_a_kind_that_comes_back_with_another_scope_is_applied_where_it_lie
         world.cluster.remove(definition)
         world.cluster.remove(first)
         await world.settle()
-        world.cluster.establish(world.cluster.create(a_definition(namespaced=False)))
+        world.cluster.establish(world.cluster.plant(a_definition(namespaced=False)))
         await world.settle(200)
         assert world.cluster.keys("Widget") == [ObjectKey("example.org", "Widget", "", "first")]
         assert world.status().sync is SyncCode.SYNCED
@@ -361,7 +361,7 @@ async def test_create_namespace_makes_it_first_and_never_prunes_it(world: GivenW
 
 async def test_a_namespace_that_exists_gets_its_managed_metadata_with_the_next_sync(world: GivenWorld) -> None:
     world.git(a_config_map())
-    shop = world.cluster.create(an_object("Namespace", "shop", labels={"theirs": "1"}))
+    shop = world.cluster.plant(an_object("Namespace", "shop", labels={"theirs": "1"}))
     spec = an_app(namespace="shop", options={"CreateNamespace": "true"})
     spec = replace(spec, sync_policy=replace(spec.sync_policy, namespace_labels={"team": "blue"}))
     async with world.running(spec):
@@ -373,7 +373,7 @@ async def test_a_namespace_that_exists_gets_its_managed_metadata_with_the_next_s
 
 async def test_a_namespace_that_exists_is_left_alone_without_managed_metadata(world: GivenWorld) -> None:
     world.git(a_config_map())
-    world.cluster.create(an_object("Namespace", "shop", labels={"theirs": "1"}))
+    world.cluster.plant(an_object("Namespace", "shop", labels={"theirs": "1"}))
     async with world.running(an_app(namespace="shop", options={"CreateNamespace": "true"})):
         assert world.writes() == ["apply settings"]
 
@@ -409,13 +409,13 @@ async def test_without_create_namespace_a_missing_one_says_what_to_do(world: Giv
     world.git(a_config_map())
     async with world.running(an_app(namespace="shop")):
         assert "CreateNamespace=true" in world.condition(ConditionType.SYNC_ERROR)
-        world.cluster.create(a_namespace("shop"))
+        world.cluster.plant(a_namespace("shop"))
         await world.settle(10)
         assert world.status().sync is SyncCode.SYNCED
 
 
 async def test_a_namespace_that_nobody_may_see_is_left_to_whoever_made_it(world: GivenWorld) -> None:
-    world.cluster.create(a_namespace("shop"))
+    world.cluster.plant(a_namespace("shop"))
     world.cluster.forbid(GroupKind("", "Namespace"))
     world.git(a_config_map())
     async with world.running(an_app(namespace="shop", options={"CreateNamespace": "true"})):
@@ -443,14 +443,6 @@ async def test_an_error_of_the_dry_run_is_shown_and_tried_again(world: GivenWorl
         await world.clock.advance(10)
         assert world.status().sync is SyncCode.SYNCED
         assert any(status.sync is SyncCode.UNKNOWN for status in world.told())
-
-
-async def test_hooks_are_shown_and_never_applied(world: GivenWorld) -> None:
-    hook = an_object("Job", "migrate", api_version="batch/v1", annotations={"argocd.argoproj.io/hook": "PreSync"})
-    world.git(a_config_map(), hook)
-    async with world.running(an_app()):
-        assert world.writes() == ["apply settings"]
-        assert [item.name for item in world.status().hooks] == ["migrate"]
 
 
 async def test_an_object_that_is_being_deleted_is_not_deleted_again(world: GivenWorld) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from gitopsd.control.bus import Bus
-from gitopsd.control.supervisor import Supervisor, SupervisorSettings, World
+from gitopsd.control.supervisor import Remembered, Supervisor, SupervisorSettings, World
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.conditions import ConditionType
@@ -19,6 +19,7 @@ from gitopsd.testing.builders import A_REPOSITORY
 from gitopsd.testing.clock import FakeClock
 from gitopsd.testing.cluster import FakeCluster, FakeClusters
 from gitopsd.testing.health import FakeJudge
+from gitopsd.testing.journal import FakeJournal
 from gitopsd.testing.renderer import FakeRenderer
 from gitopsd.testing.sources import FakeSources
 
@@ -46,6 +47,7 @@ class GivenWorld:
         self.other_cluster = FakeCluster("other")
         self.clock = FakeClock()
         self.judge = FakeJudge()
+        self.journal = FakeJournal()
         self.events: list[Event] = []
         self.bugs: list[tuple[AppName, Exception]] = []
         self.bus = Bus(lambda error: self.bugs.append((AppName("bus"), error)))
@@ -78,12 +80,14 @@ class GivenWorld:
             FakeClusters(self.cluster, self.other_cluster),
             self.clock,
             self.judge,
+            self.journal,
             expressions=self.expressions,
         )
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:
             self._supervisor = supervisor
-            supervisor.configure(specs, remembered)
+            known = Remembered(remembered or {}, await self.journal.in_flight(), await self.journal.pins())
+            supervisor.configure(specs, known)
             if settle:
                 await self.settle()
             yield self

@@ -1,0 +1,54 @@
+"""What the passes over applications need of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import anyio
+
+from gitopsd.core.app import AppSpec
+from gitopsd.core.customization import ResourceSettings
+from gitopsd.core.errors import StoreError
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
+from gitopsd.core.hold import FREE, Hold, SyncSettings
+from gitopsd.core.ignore import IgnoreRule
+from gitopsd.core.project import ONLY_DEFAULT, Projects
+from gitopsd.core.schedule import SELF_HEAL, Backoff
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.expressions import FieldExpressions
+from gitopsd.ports.health import HealthJudge
+from gitopsd.ports.journal import Journal
+from gitopsd.ports.renderer import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What a reconciliation needs of the world.
+
+    `exists` says whether there is an application with such a mark on its objects. `threads` bounds the work on
+    large applications that is done aside. `stopping` turns true when the daemon wants to end; `rendering` bounds
+    the renders under way, `turns` (by cluster) the passes that work on one cluster; `timing` says for how long
+    verdicts on health stand, `resources` how kinds are compared. `journal` keeps operations, history and pins.
+    `hold` says why an application must not be synced by itself now, and for how many seconds at the most if that is
+    known. `used_ignores` takes the rules of the system that found something to ignore.
+    """
+
+    renderer: Renderer
+    clock: Clock
+    stopping: Callable[[], bool]
+    rendering: anyio.CapacityLimiter
+    turns: Callable[[str], anyio.CapacityLimiter]
+    judge: HealthJudge
+    journal: Journal
+    self_heal: Callable[[], Backoff] = lambda: SELF_HEAL
+    timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
+    resources: Callable[[], ResourceSettings] = ResourceSettings
+    used_ignores: set[IgnoreRule] = field(default_factory=set)
+    expressions: FieldExpressions | None = None
+    projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
+    exists: Callable[[str], bool] = lambda _: True
+    hold: Callable[[AppSpec], Hold] = lambda _: FREE
+    sync: SyncSettings = field(default_factory=SyncSettings)
+    on_store_trouble: Callable[[StoreError], None] = lambda _: None
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))

@@ -1,0 +1,437 @@
+"""Operations of one application: begun because of a decision or because somebody asked, taken as far as they go now."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from gitopsd.control.adapters import Adapters
+from gitopsd.control.application import Application
+from gitopsd.control.sync import Execution, Prepare, Tools
+from gitopsd.control.view import View
+from gitopsd.core.compare import ObjectComparison, compare_namespace
+from gitopsd.core.conditions import ConditionType
+from gitopsd.core.decide import Act, Decision
+from gitopsd.core.errors import GitopsdError, OperationError, StoreError
+from gitopsd.core.findings import each_shared
+from gitopsd.core.history import HistoryEntry, deployed
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.live import LiveObject
+from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.permit import permit_object
+from gitopsd.core.plan import ApplyStep, Plan, Way
+from gitopsd.core.planid import plan_id
+from gitopsd.core.planning import plan
+from gitopsd.core.planoptions import plan_options
+from gitopsd.core.planview import PlanView, plan_view
+from gitopsd.core.progress import (
+    Clean,
+    Judge,
+    Remove,
+    Run,
+    Sight,
+    Wait,
+    judged,
+    needs_journal,
+    next_move,
+    superseded,
+    terminating,
+)
+from gitopsd.core.syncrequest import AUTOMATED, HEALING, SyncRequest
+from gitopsd.ports.cluster import Cluster
+
+_SUPERSEDED: Final = "superseded by newer manifests"
+_STORE_RETRY: Final = 5.0
+_BLOCKING: Final = (ConditionType.COMPARISON_ERROR, ConditionType.INVALID_SPEC_ERROR, ConditionType.UNKNOWN_ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where the operations of one pass happen. `look` shows the application anew, `prepare` makes what is applied of an
+    object, given the live objects.
+    """
+
+    app: Application
+    cluster: Cluster
+    adapters: Adapters
+    look: Callable[[View], Awaitable[View]]
+    prepare: Callable[[View], Prepare]
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """What a pass did about operations: `operation` is the one that it began, advanced or ended, `given_up` the one
+    that it ended before. `again` is when to look at it again though nothing changed.
+    """
+
+    view: View
+    operation: Operation | None = None
+    given_up: Operation | None = None
+    again: datetime | None = None
+
+
+async def operate(ground: Ground, view: View, decision: Decision) -> Operated:
+    """Answer what was asked, begin what shall be begun, and take the operation under way as far as it goes now."""
+    _answer_plans(ground, view)
+    running, given_up = await _running(ground, view)
+    if running is None:
+        running = await _begun(ground, view, decision)
+    _refuse_syncs(ground)
+    if running is None:
+        return Operated(view, given_up=given_up)
+    if not running.phase.done:
+        running, view, again = await _advance(ground, running, view)
+    else:
+        again = None
+    if running.phase.done:
+        await _end(ground, running, view)
+    return Operated(view, running, given_up, again)
+
+
+# What was asked for
+
+
+def _answer_plans(ground: Ground, view: View) -> None:
+    app = ground.app
+    asked, app.asked_plans = app.asked_plans, []
+    for item in asked:
+        try:
+            item.answer.give(shown_plan(ground, view, item.request))
+        except GitopsdError as error:
+            item.answer.fail(error)
+
+
+def shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanView:
+    """What such a sync would do now."""
+    app = ground.app
+    hold = ground.adapters.hold(app.spec)
+    steps = _plan(ground, view, request)
+    blocked = "; ".join(hold.reasons) if hold.reasons and not (hold.manual and not request.automated) else ""
+    masked = ground.adapters.resources().mask_annotations
+    return plan_view(steps, view.comparison, masked=masked, revisions=view.revisions, blocked=blocked)
+
+
+def _refuse_syncs(ground: Ground) -> None:
+    """What was asked for and could not be begun: another one is under way."""
+    app = ground.app
+    asked, app.asked_syncs = app.asked_syncs, []
+    for item in asked:
+        item.answer.fail(in_progress(app))
+
+
+def in_progress(app: Application) -> OperationError:
+    """Why nothing else can be begun."""
+    running = app.operation
+    what = f"{running.phase} since {running.started_at:%H:%M:%S} UTC" if running is not None else "it has just begun"
+    return OperationError(
+        "another operation is under way",
+        reason="InProgress",
+        where=app.spec.name,
+        why=f"{what}: {running.message}" if running is not None and running.message else what,
+        hint=f"wait for it (gitopsd app wait {app.spec.name} --operation), or end it: "
+        f"gitopsd app terminate-op {app.spec.name}",
+    )
+
+
+# Beginning
+
+
+async def _running(ground: Ground, view: View) -> tuple[Operation | None, Operation | None]:
+    """(the operation under way, None), or (None, the one that was given up because git moved on, if there was one).
+
+    It is given up at a safe point: not while one of its hooks runs (design decision 9).
+    """
+    app = ground.app
+    running = app.operation
+    if running is None or running.phase.done:
+        app.operation = None
+        return None, None
+    if not _moved_on(running, view) or running.running_hooks or running.phase is Phase.TERMINATING:
+        return running, None
+    ended = superseded(running, ground.adapters.clock.now(), _SUPERSEDED)
+    await _end(ground, ended, view)
+    app.operation = None
+    return None, ended
+
+
+def _moved_on(running: Operation, view: View) -> bool:
+    return running.digest != view.wanted.digest
+
+
+async def _begun(ground: Ground, view: View, decision: Decision) -> Operation | None:
+    """A new operation: one that was asked for first, else what `decision` says."""
+    app = ground.app
+    while app.asked_syncs:
+        asked = app.asked_syncs.pop(0)
+        try:
+            operation = await _fresh(ground, view, asked.request, retries=0)
+        except GitopsdError as error:
+            asked.answer.fail(error)
+            continue
+        asked.answer.give(operation)
+        return None if asked.request.dry_run else operation
+    if decision.act not in (Act.SYNC, Act.HEAL):
+        return None
+    same = app.attempt is not None and app.attempt.digest == view.wanted.digest
+    request = HEALING if decision.act is Act.HEAL else AUTOMATED
+    operation = await _fresh(ground, view, request, retries=app.attempt.count if same and app.attempt else 0)
+    plan_made = operation.plan
+    if plan_made is not None and plan_made.empty and decision.act is Act.HEAL:
+        return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
+    return operation
+
+
+async def _fresh(ground: Ground, view: View, request: SyncRequest, retries: int) -> Operation:
+    """An operation that has not begun. Raises `OperationError` where it must not, `StoreError` if it cannot be kept."""
+    app, adapters = ground.app, ground.adapters
+    now = adapters.clock.now()
+    if not request.automated:
+        _allow(ground, view)
+    operation = Operation(
+        digest=view.wanted.digest,
+        revisions=view.revisions,
+        started_at=now,
+        retries=retries,
+        id=f"{now:%Y%m%d-%H%M%S-%f}",
+        request=request,
+    )
+    if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
+        message = f"{'; '.join(each_shared(app.spec.name, app.shared))} (FailOnSharedResource=true)"
+        return replace(operation, phase=Phase.FAILED, message=message, finished_at=now)
+    steps = _plan(ground, view, request)
+    if request.plan and plan_id(steps, view.comparison) != request.plan:
+        raise OperationError(
+            "the plan that was shown is not what would be done now",
+            reason="PlanChanged",
+            where=app.spec.name,
+            why="git or the cluster moved since, in what the plan touches",
+            hint="look at the new plan, and sync with its id",
+        )
+    operation = replace(operation, results=_skipped(steps), plan=steps)
+    if request.dry_run:
+        return await _rehearsed(ground, view, operation)
+    if needs_journal(operation):
+        operation = await adapters.journal.begin(app.spec.name, operation, view.wanted)
+    return operation
+
+
+def _allow(ground: Ground, view: View) -> None:
+    """Raises `OperationError` where somebody asks for a sync that must not be."""
+    app = ground.app
+    errors = [item for item in view.conditions if item.type in _BLOCKING]
+    if errors:
+        raise OperationError(
+            "it cannot be synced",
+            reason="Blocked",
+            where=app.spec.name,
+            why=f"{errors[0].type}: {errors[0].message}",
+            hint="mend that first",
+        )
+    hold = ground.adapters.hold(app.spec)
+    if hold.reasons and not hold.manual:
+        raise OperationError(
+            "it must not be synced now", reason="Blocked", where=app.spec.name, why="; ".join(hold.reasons)
+        )
+
+
+async def _rehearsed(ground: Ground, view: View, operation: Operation) -> Operation:
+    """A dry run: what the API server says to each object; nothing is changed."""
+    steps = [step for step in operation.plan.steps() if isinstance(step, ApplyStep)] if operation.plan else []
+    pairs = [(step.desired, view.live.objects.get(step.key)) for step in steps if step.way is not Way.RECREATE]
+    account = ground.adapters.projects().account(ground.app.spec, ground.cluster.server)
+    answers = await ground.cluster.predict(pairs, impersonate=account)
+    results = dict(operation.results)
+    for (wanted, _), answer in zip(pairs, answers, strict=True):
+        code = ResultCode.SYNC_FAILED if answer.error else ResultCode.SYNCED
+        results[wanted.key] = StepResult(code, answer.error or "dry run: it would be applied")
+    operation = replace(operation, results=results, finished_at=ground.adapters.clock.now())
+    failed = operation.failures
+    message = f"dry run: {failed[0][0]}: {failed[0][1].message}" if failed else "dry run: nothing was changed"
+    return replace(operation, phase=Phase.FAILED if failed else Phase.SUCCEEDED, message=message)
+
+
+def _plan(ground: Ground, view: View, request: SyncRequest) -> Plan:
+    app, adapters = ground.app, ground.adapters
+    first = next((commit for commit in view.revisions if commit), "")
+    options = plan_options(
+        app.spec,
+        request,
+        suffix=f"{first[:7]}-{int(adapters.clock.now().timestamp())}",
+        protected=adapters.sync.protected,
+    )
+    return plan(view.wanted, view.comparison, options, _compare_namespace(view))
+
+
+def _compare_namespace(view: View) -> ObjectComparison | None:
+    """Whether the namespace that CreateNamespace asks for has to be made or changed; None where nobody may see it: if
+    it is missing, what goes into it says so.
+    """
+    if view.namespace is None or view.namespace.key.group_kind in view.live.unreadable:
+        return None
+    return compare_namespace(view.namespace, view.live.objects.get(view.namespace.key))
+
+
+def _skipped(steps: Plan) -> Mapping[ObjectKey, StepResult]:
+    return {key: StepResult(ResultCode.PRUNE_SKIPPED, reason) for key, reason in steps.skipped.items()}
+
+
+# Going on
+
+
+async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Operation, View, datetime | None]:
+    """As far as it goes now: to its end, or to where it has to wait (design decision 6)."""
+    app, adapters = ground.app, ground.adapters
+    if app.terminate:
+        operation, app.terminate = terminating(operation, app.terminate), ""
+    elif reason := _out_of_time(ground, operation):
+        operation = terminating(operation, reason)
+    tools = Tools(
+        ground.cluster,
+        partial(permit_object, app.spec, projects=adapters.projects(), server=ground.cluster.server),
+        ground.prepare(view),
+        partial(_note, ground),
+        adapters.stopping,
+        adapters.clock,
+    )
+
+    def on_progress(now: Operation) -> None:
+        app.operation = now
+
+    execution = Execution(operation, tools, on_progress)
+    app.operation = operation
+    try:
+        while True:
+            operation, move, view, until = await _moved(ground, execution, view)
+            if move is None:
+                return operation, view, until
+            if isinstance(move, Run):
+                view = await _carried_out(ground, execution, move, view)
+            elif isinstance(move, Clean):
+                await execution.clean(move)
+                view = await ground.look(view)
+            elif isinstance(move, Remove):
+                await execution.remove(move)
+                view = await ground.look(view)
+            if adapters.stopping():
+                return execution.operation, view, None
+            if _moved_on(execution.operation, view) and not execution.operation.running_hooks:
+                return superseded(execution.operation, adapters.clock.now(), _SUPERSEDED), view, None
+    except StoreError as error:
+        again = adapters.clock.now().timestamp() + _STORE_RETRY
+        waits = replace(execution.operation, message=f"waiting until its progress can be kept: {error}")
+        execution.learn(waits)
+        return waits, view, datetime.fromtimestamp(again, tz=adapters.clock.now().tzinfo)
+
+
+async def _moved(
+    ground: Ground, execution: Execution, view: View
+) -> tuple[Operation, Remove | Run | Clean | None, View, datetime | None]:
+    """The next move that is to be carried out; None where it is over, or waits until then."""
+    adapters = ground.adapters
+    before = execution.operation
+    while True:
+        now = execution.operation
+        gone = _gone(ground.cluster, now, view)
+        verdicts = await adapters.judge.assess(judged(now, view.live, gone))
+        confirmed = _confirmed(ground.app, now)
+        sight = Sight(view.live, verdicts, adapters.clock.now(), adapters.timing(), gone=gone, confirmed=confirmed)
+        operation, move = next_move(now, sight)
+        execution.learn(operation)
+        if not isinstance(move, Judge):
+            break
+    over = [item for item in before.running_hooks if operation.hooks[item].outcome.done]
+    if over:
+        await execution.keep_logs(over, view.live)
+    if execution.operation.hooks != before.hooks or _at_another_stage(execution.operation, before):
+        await _note(ground, execution.operation)
+    operation = execution.operation
+    if move is None:
+        return operation, None, view, None
+    if isinstance(move, Remove) and execution.asked_to_remove(move):
+        return operation, None, view, None  # the watch will tell when it is gone
+    if isinstance(move, Wait):
+        execution.learn(replace(operation, message=move.message))
+        return execution.operation, None, view, move.until
+    return operation, move, view, None
+
+
+async def _carried_out(ground: Ground, execution: Execution, move: Run, view: View) -> View:
+    app = ground.app
+    app.writing = True
+    try:
+        await execution.run(move, view.live, view.comparison)
+    finally:
+        app.writing = False
+    return await ground.look(view)
+
+
+def _at_another_stage(now: Operation, before: Operation) -> bool:
+    return (now.stage, now.failing, now.applied) != (before.stage, before.failing, before.applied)
+
+
+def _gone(cluster: Cluster, operation: Operation, view: View) -> Mapping[ObjectKey, LiveObject]:
+    """The objects of running hooks that vanished, as they were seen last."""
+    missing = (item.key for item in operation.running_hooks if item.key not in view.live.objects)
+    seen = {key: cluster.last_seen(key) for key in missing}
+    return {key: live for key, live in seen.items() if live is not None}
+
+
+def _confirmed(app: Application, operation: Operation) -> bool:
+    return operation.request.confirmed or app.approved(operation.started_at)
+
+
+def _out_of_time(ground: Ground, operation: Operation) -> str:
+    """Why it has to stop though nobody said so; "" if it goes on."""
+    if operation.phase is Phase.TERMINATING:
+        return ""
+    limit = ground.adapters.sync.timeout
+    if limit is not None and (ground.adapters.clock.now() - operation.started_at).total_seconds() > limit:
+        return f"sync.timeout, {limit:g} s"
+    return ground.adapters.hold(ground.app.spec).running
+
+
+async def _note(ground: Ground, operation: Operation) -> None:
+    if needs_journal(operation):
+        await ground.adapters.journal.note(ground.app.spec.name, operation)
+
+
+async def _end(ground: Ground, operation: Operation, view: View) -> None:
+    """Keep what came of it. A state that cannot be written costs its entry in the history, and is told by the store."""
+    app, journal = ground.app, ground.adapters.journal
+    app.operation = None
+    name = app.spec.name
+    kept = needs_journal(operation)
+    remembered = operation.phase is Phase.SUCCEEDED and not operation.self_heal and not operation.request.selective
+    if not kept and not remembered:
+        return
+    try:
+        past = None
+        if remembered:
+            manifests = operation.manifests or await journal.keep(name, view.wanted)
+            entry = _entry(app, operation, manifests, ground.adapters.clock.now())
+            past = deployed(await journal.past(name), entry, app.spec.revision_history_limit)
+        await journal.end(name, operation, past)
+    except StoreError as error:
+        ground.adapters.on_store_trouble(error)
+        return
+    if past is not None:
+        app.past = past
+
+
+def _entry(app: Application, operation: Operation, manifests: str, now: datetime) -> HistoryEntry:
+    request = operation.request
+    return HistoryEntry(
+        id=0,
+        revisions=operation.revisions,
+        sources=app.spec.sources,
+        digest=operation.digest,
+        manifests=manifests,
+        started_at=operation.started_at,
+        deployed_at=now,
+        initiated_by=request.initiated_by,
+        automated=request.automated,
+        rollback_of=request.history,
+    )

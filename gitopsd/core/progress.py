@@ -1,0 +1,466 @@
+"""What an operation does next: the state machine of a sync. It decides, and waits for nothing.
+
+Source of the order: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/ (phases, waves, hooks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from gitopsd.core.annotations import OPERATION
+from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timing, timed
+from gitopsd.core.hook import DeletePolicy, HookOutcome
+from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import sequence, string_map
+from gitopsd.core.live import Live, LiveObject
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
+from gitopsd.core.plan import ApplyStep, HookStep, Plan, PruneStep, Stage, Step, Way
+
+RUNS_TO_COMPLETION: Final = frozenset(
+    {GroupKind("batch", "Job"), GroupKind("", "Pod"), GroupKind("argoproj.io", "Workflow")}
+)
+"""Kinds of which one that is left over from an earlier operation says nothing about this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete these, which stand in the way of the stage's steps."""
+
+    objects: tuple[LiveObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run these steps; each group only after the one before."""
+
+    groups: tuple[tuple[Step, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Delete the objects of hooks that are over (None: it is gone already), their logs kept before."""
+
+    hooks: tuple[tuple[HookId, LiveObject | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until something changes, or until then."""
+
+    message: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The health of more objects is needed (`judged`) before anything can be said."""
+
+
+Move: TypeAlias = Remove | Run | Clean | Wait | Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The world as an operation sees it at one moment.
+
+    `verdicts` are on the health of `judged`'s objects; `gone` are hooks' objects that vanished, as they were seen last.
+    `confirmed`: somebody let it delete what waits for that.
+    """
+
+    live: Live
+    verdicts: Mapping[ObjectKey, Health | None]
+    now: datetime
+    timing: Timing = NO_TIMEOUTS
+    gone: Mapping[ObjectKey, LiveObject] = field(default_factory=dict)
+    confirmed: bool = False
+
+
+def stage_of(operation: Operation) -> Stage | None:
+    """The stage that it works on; None when there is none left."""
+    stages = _stages(operation)
+    return stages[operation.stage] if operation.stage < len(stages) else None
+
+
+def judged(operation: Operation, live: Live, gone: Mapping[ObjectKey, LiveObject]) -> tuple[LiveObject, ...]:
+    """The objects whose health decides how it goes on."""
+    stage = stage_of(operation)
+    if stage is None:
+        return ()
+    keys = [item.key for item in operation.running_hooks]
+    if operation.applied and not operation.failing:
+        keys += stage.waits_for
+    found = (live.objects.get(key) or gone.get(key) for key in dict.fromkeys(keys))
+    return tuple(item for item in found if item is not None)
+
+
+def next_move(operation: Operation, sight: Sight) -> tuple[Operation, Move | None]:
+    """The operation with what `sight` tells of it, and what to do next; None when it is over."""
+    operation = _learned(operation, sight)
+    if operation.phase is Phase.TERMINATING:
+        return _terminating(operation, sight)
+    while not operation.phase.done:
+        stage = stage_of(operation)
+        if stage is None:
+            return _over(operation, sight.now), None
+        if not operation.applied:
+            left = tuple(_left(operation, stage))
+            move = _before(operation, stage, sight) or (Run(left) if left else None)
+            if move is not None:
+                return operation, move
+            operation = replace(operation, applied=True)
+        if any(item.key not in sight.verdicts for item in judged(operation, sight.live, sight.gone)):
+            return operation, Judge()
+        operation, move = _after(operation, stage, sight)
+        if move is not None:
+            return operation, move
+    return operation, None
+
+
+def with_result(operation: Operation, key: ObjectKey, result: StepResult) -> Operation:
+    """After one object's step."""
+    return replace(operation, results={**operation.results, key: result})
+
+
+def with_hook(operation: Operation, item: HookId, run: HookRun) -> Operation:
+    """After something happened to one hook."""
+    return replace(operation, hooks={**operation.hooks, item: run})
+
+
+def recreated(operation: Operation, step: ApplyStep, live: LiveObject, why: str) -> Operation:
+    """The API server does not let the object be changed in place: it is deleted and made anew instead."""
+    plan = operation.plan
+    if plan is None:
+        return operation
+    anew = replace(step, way=Way.RECREATE, replaces=live.uid, why_anew=why)
+
+    def exchanged(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+        return tuple(
+            replace(
+                stage, groups=tuple(tuple(anew if item is step else item for item in group) for group in stage.groups)
+            )
+            for stage in stages
+        )
+
+    changed = replace(plan, stages=exchanged(plan.stages), failing=exchanged(plan.failing))
+    results = {key: item for key, item in operation.results.items() if key != step.key}
+    return replace(operation, plan=changed, results=results)
+
+
+def terminating(operation: Operation, by: str) -> Operation:
+    """Somebody wants it to end."""
+    return replace(operation, phase=Phase.TERMINATING, message=f"terminated by {by}" if by else "terminated")
+
+
+def superseded(operation: Operation, now: datetime, why: str) -> Operation:
+    """It is given up for something newer; only where none of its hooks runs (`Operation.running_hooks`)."""
+    return replace(operation, phase=Phase.FAILED, message=why, finished_at=now)
+
+
+def is_ours(operation: Operation, live: LiveObject) -> bool:
+    """Whether a hook's object was made by this operation."""
+    return string_map(live.document.body(), "metadata", "annotations").get(OPERATION) == operation.id
+
+
+def needs_journal(operation: Operation) -> bool:
+    """Whether a kill in the middle could do harm, or lose what somebody asked for.
+
+    An automated sync of one stage that only applies and prunes is not journalled: whatever is left of it differs from
+    git at the next start, and is done then.
+    """
+    plan = operation.plan
+    if plan is None or not operation.request.automated:
+        return True
+    if len(plan.stages) > 1 or plan.failing:
+        return True
+    return any(
+        isinstance(step, HookStep)
+        or (isinstance(step, ApplyStep) and (step.way is not Way.APPLY or step.force))
+        or (isinstance(step, PruneStep) and step.confirm)
+        for step in plan.steps()
+    )
+
+
+def _stages(operation: Operation) -> tuple[Stage, ...]:
+    plan: Plan | None = operation.plan
+    if plan is None:
+        return ()
+    return plan.failing if operation.failing else plan.stages
+
+
+def _over(operation: Operation, now: datetime) -> Operation:
+    if operation.failing:
+        return replace(operation, phase=Phase.FAILED, message=operation.failing, finished_at=now, applied=False)
+    written = sum(item.code is not ResultCode.PRUNE_SKIPPED for item in operation.results.values())
+    ran = len(operation.hooks)
+    hooks = f", {ran} {'hook' if ran == 1 else 'hooks'} run" if ran else ""
+    objects = f"{written} {'object' if written == 1 else 'objects'} written"
+    return replace(operation, phase=Phase.SUCCEEDED, finished_at=now, message=f"{objects}{hooks}", applied=False)
+
+
+def _failed(operation: Operation, why: str, now: datetime) -> Operation:
+    """Its SyncFail hooks run before it is over; one that fails among them adds what it says."""
+    if operation.failing:
+        return replace(operation, phase=Phase.FAILED, message=f"{operation.failing}; {why}", finished_at=now)
+    if operation.plan is not None and operation.plan.failing:
+        return replace(operation, failing=why, stage=0, applied=False, message=why)
+    return replace(operation, phase=Phase.FAILED, message=why, finished_at=now)
+
+
+# Before the steps of a stage
+
+
+def _before(operation: Operation, stage: Stage, sight: Sight) -> Move | None:
+    asking = [step.key for step in stage.prunes if step.confirm and step.key not in operation.results]
+    if asking and not sight.confirmed:
+        return Wait(
+            f"waiting for somebody to confirm the deletion of {_named(asking)} (Prune=confirm): "
+            "gitopsd app confirm-deletion"
+        )
+    in_the_way = tuple(_in_the_way(operation, stage, sight.live))
+    fresh = tuple(item for item in in_the_way if not item.deleting)
+    if fresh:
+        return Remove(fresh)
+    if in_the_way:
+        held = _finalizers(in_the_way[0])
+        why = f", which {held} holds" if held else ""
+        return Wait(f"waiting until {in_the_way[0].key} is gone{why}, to make it anew")
+    return None
+
+
+def _in_the_way(operation: Operation, stage: Stage, live: Live) -> Iterator[LiveObject]:
+    """What has to go before the stage's steps: hooks of earlier syncs, objects that cannot be changed in place."""
+    for step in _left_flat(operation, stage):
+        there = live.objects.get(step.key)
+        if there is None:
+            continue
+        if isinstance(step, HookStep):
+            earlier = not is_ours(operation, there)
+            goes = DeletePolicy.BEFORE_HOOK_CREATION in step.hook.policies or there.key.group_kind in RUNS_TO_COMPLETION
+            if earlier and (goes or there.deleting):
+                yield there
+        elif isinstance(step, ApplyStep) and step.way is Way.RECREATE and there.uid == step.replaces:
+            yield there
+
+
+def _left(operation: Operation, stage: Stage) -> Iterator[tuple[Step, ...]]:
+    """The stage's groups without the steps that are done."""
+    for group in (stage.prunes, *stage.groups):
+        left = tuple(step for step in group if not _done(operation, step))
+        if left:
+            yield left
+
+
+def _left_flat(operation: Operation, stage: Stage) -> Iterator[Step]:
+    for group in _left(operation, stage):
+        yield from group
+
+
+def _done(operation: Operation, step: Step) -> bool:
+    if isinstance(step, HookStep):
+        run = operation.hooks.get(HookId(step.phase, step.key))
+        # begun, and nobody knows whether its object was made: it is looked for, and made if it is not there
+        return run is not None and (bool(run.uid) or run.outcome.done)
+    return step.key in operation.results
+
+
+# After the steps of a stage
+
+
+def _after(operation: Operation, stage: Stage, sight: Sight) -> tuple[Operation, Move | None]:
+    hooks = [HookId(step.phase, step.key) for step in stage.hooks]
+    running = [item for item in hooks if not operation.hooks[item].outcome.done]
+    if running:
+        first = running[0].key
+        more = f" and {len(running) - 1} more" if len(running) > 1 else ""
+        kind = f"{first.group}/{first.kind}" if first.group else first.kind
+        message = f"waiting for completion of hook {kind}/{first.name}{more}"
+        return replace(operation, message=message), Wait(message, _earliest_timeout(operation, stage, running))
+    operation, clean = _cleaned(operation, stage, sight.live)
+    if clean:
+        return operation, Clean(clean)
+    failure = _failure(operation, hooks)
+    if failure:
+        return _failed(operation, failure, sight.now), None
+    waits, never, until = waiting_for(stage, sight)
+    if never and not operation.failing:
+        return _failed(operation, never, sight.now), None
+    if waits and not operation.failing:
+        return replace(operation, message=waits), Wait(waits, until)
+    return replace(operation, stage=operation.stage + 1, applied=False, message=""), None
+
+
+def waiting_for(stage: Stage, sight: Sight) -> tuple[str, str, datetime | None]:
+    """What the next stage still waits for: (sentence, "", when to look again) or ("", why it will never come, None).
+    All empty: nothing.
+    """
+    waiting: list[str] = []
+    until: datetime | None = None
+    for key in stage.waits_for:
+        there = sight.live.objects.get(key)
+        if there is None and key.group_kind in sight.live.unreadable:
+            waiting.append(f"{key} (it cannot be read: {sight.live.unreadable[key.group_kind]})")
+            continue
+        if there is None:
+            return "", f"{key} is missing while wave {stage.wave} waits for it; it might have been deleted", None
+        verdict = timed(sight.verdicts.get(key), there.document.body(), sight.now, sight.timing)
+        health = verdict.health
+        if health is None or health.status is HealthStatus.HEALTHY:
+            continue
+        if health.status is HealthStatus.DEGRADED:
+            return "", f"{key} is Degraded: {health.message}", None
+        if verdict.until is not None:
+            until = min(until, verdict.until) if until else verdict.until
+        waiting.append(str(key))
+    if not waiting:
+        return "", "", None
+    return f"waiting for {_named(waiting)} to become healthy (wave {stage.wave})", "", until
+
+
+def _failure(operation: Operation, hooks: Iterable[HookId]) -> str:
+    failed = [(str(key), item.message) for key, item in operation.failures]
+    for item in hooks:
+        run = operation.hooks[item]
+        if run.outcome is not HookOutcome.SUCCEEDED:
+            failed.append((f"hook {item.key} ({item.phase})", run.message or run.outcome.value))
+    if operation.failing:  # the steps that failed are why its SyncFail hooks run
+        failed = failed[len(operation.failures) :]
+    if not failed:
+        return ""
+    name, message = failed[0]
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return f"{name}: {message}{more}"
+
+
+def _cleaned(
+    operation: Operation, stage: Stage, live: Live
+) -> tuple[Operation, tuple[tuple[HookId, LiveObject | None], ...]]:
+    """The hooks of the stage that are deleted now; of the others it is noted that they stay."""
+    clean: list[tuple[HookId, LiveObject | None]] = []
+    hooks = dict(operation.hooks)
+    for step in stage.hooks:
+        item = HookId(step.phase, step.key)
+        run = hooks[item]
+        if run.cleaned:
+            continue
+        there = live.objects.get(step.key)
+        goes = run.uid and _goes(run.outcome, step.hook.policies)
+        if goes:
+            clean.append((item, there if there is not None and there.uid == run.uid else None))
+        else:
+            hooks[item] = replace(run, cleaned=True)
+    return replace(operation, hooks=hooks), tuple(clean)
+
+
+def _goes(outcome: HookOutcome, policies: frozenset[DeletePolicy]) -> bool:
+    if outcome is HookOutcome.SUCCEEDED:
+        return DeletePolicy.HOOK_SUCCEEDED in policies
+    return outcome is HookOutcome.TERMINATED or DeletePolicy.HOOK_FAILED in policies
+
+
+# What became of the hooks
+
+
+def _learned(operation: Operation, sight: Sight) -> Operation:
+    """What the cluster tells of the hooks that run."""
+    if not operation.running_hooks:
+        return operation
+    timeouts = {
+        HookId(step.phase, step.key): step.hook.timeout
+        for stage in _stages(operation)[operation.stage : operation.stage + 1]
+        for step in stage.hooks
+    }
+    hooks = dict(operation.hooks)
+    for item in operation.running_hooks:
+        hooks[item] = _seen(operation, item, timeouts.get(item), sight)
+    return replace(operation, hooks=hooks)
+
+
+def _seen(operation: Operation, item: HookId, timeout: float | None, sight: Sight) -> HookRun:
+    run = operation.hooks[item]
+    there = sight.live.objects.get(item.key)
+    if not run.uid:
+        if there is None or not is_ours(operation, there):
+            return run
+        run = replace(run, uid=there.uid)
+    if there is not None and there.uid == run.uid:
+        return _running(run, there, timeout, sight)
+    if item.key.group_kind in sight.live.unreadable:
+        return run
+    last = sight.gone.get(item.key)
+    if last is None or last.uid != run.uid:
+        return _ended(run, HookOutcome.FAILED, "it was deleted before its end was seen", sight.now)
+    outcome, message = _outcome(last, sight)
+    if outcome.done:
+        return _ended(run, outcome, message, sight.now)
+    return _ended(run, HookOutcome.FAILED, "it was deleted before its end", sight.now)
+
+
+def _running(run: HookRun, there: LiveObject, timeout: float | None, sight: Sight) -> HookRun:
+    outcome, message = _outcome(there, sight)
+    if outcome.done:
+        return _ended(run, outcome, message, sight.now)
+    if there.deleting:
+        return _ended(run, HookOutcome.FAILED, "somebody deletes it", sight.now)
+    if timeout is not None and sight.now >= run.started_at + timedelta(seconds=timeout):
+        return _ended(run, HookOutcome.TERMINATED, f"it did not end within {timeout:g} s", sight.now)
+    return replace(run, message=message)
+
+
+def _outcome(there: LiveObject, sight: Sight) -> tuple[HookOutcome, str]:
+    return outcome_of(timed(sight.verdicts.get(there.key), there.document.body(), sight.now, sight.timing).health)
+
+
+def outcome_of(health: Health | None) -> tuple[HookOutcome, str]:
+    """How a hook stands, by the health of its object: what has none is done as soon as it is there (Argo CD's rule)."""
+    if health is None or health.status is HealthStatus.HEALTHY:
+        return HookOutcome.SUCCEEDED, health.message if health is not None else ""
+    if health.status is HealthStatus.DEGRADED:
+        return HookOutcome.FAILED, health.message
+    return HookOutcome.RUNNING, health.message
+
+
+def _ended(run: HookRun, outcome: HookOutcome, message: str, now: datetime) -> HookRun:
+    return replace(run, outcome=outcome, message=message, finished_at=now)
+
+
+def _earliest_timeout(operation: Operation, stage: Stage, running: Iterable[HookId]) -> datetime | None:
+    timeouts = {HookId(step.phase, step.key): step.hook.timeout for step in stage.hooks}
+    ends = [
+        operation.hooks[item].started_at + timedelta(seconds=seconds)
+        for item in running
+        if (seconds := timeouts.get(item)) is not None
+    ]
+    return min(ends, default=None)
+
+
+def _terminating(operation: Operation, sight: Sight) -> tuple[Operation, Move | None]:
+    running = operation.running_hooks
+    if not running:
+        return replace(operation, phase=Phase.FAILED, finished_at=sight.now), None
+    there = tuple(
+        found
+        for item in running
+        if (found := sight.live.objects.get(item.key)) is not None and found.uid == operation.hooks[item].uid
+    )
+    fresh = tuple(item for item in there if not item.deleting)
+    if fresh:
+        return operation, Remove(fresh)
+    hooks = {
+        item: _ended(run, HookOutcome.TERMINATED, operation.message, sight.now) if item in running else run
+        for item, run in operation.hooks.items()
+    }
+    return replace(operation, hooks=hooks, phase=Phase.FAILED, finished_at=sight.now), None
+
+
+def _finalizers(live: LiveObject) -> str:
+    held = sequence(live.document.body(), "metadata", "finalizers")
+    names = ", ".join(str(item) for item in held)
+    return f"the finalizer {names}" if len(held) == 1 else f"the finalizers {names}" if held else ""
+
+
+def _named(items: Sequence[object]) -> str:
+    return f"{items[0]} and {len(items) - 1} more" if len(items) > 1 else str(items[0])
