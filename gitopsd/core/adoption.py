@@ -53,19 +53,21 @@ def migrated(live: JsonObject, managers: frozenset[str], api_version: str) -> Se
     versions = [text(entry, "apiVersion") for entry in found]
     version = api_version if api_version in versions else versions[0]
     taken = [entry for entry in found if text(entry, "apiVersion") == version]
-    fields: JsonObject = {}
-    for entry in taken:
-        fields = _union(fields, mapping(entry, "fieldsV1"))
-    ours: JsonObject = {
-        "manager": FIELD_MANAGER,
-        "operation": "Apply",
-        "apiVersion": version,
-        "time": max(text(entry, "time") for entry in taken),
-        "fieldsType": "FieldsV1",
-        "fieldsV1": fields,
-    }
-    kept = [entry for entry in objects(live, "metadata", "managedFields") if not any(entry is one for one in taken)]
-    return [ours, *kept]
+    return _joined(live, taken, taken)
+
+
+def replaced(live: JsonObject, api_version: str) -> Sequence[JsonObject] | None:
+    """The `managedFields` of an object that we put in the place of another, with our entries made one of an apply: what
+    git drops later would stay as that of another manager. None where it is so already.
+    """
+    mine = [
+        entry
+        for entry in objects(live, "metadata", "managedFields")
+        if text(entry, "manager") == FIELD_MANAGER and not text(entry, "subresource")
+    ]
+    if not any(text(entry, "operation") == "Update" and text(entry, "apiVersion") == api_version for entry in mine):
+        return None
+    return _joined(live, [entry for entry in mine if text(entry, "apiVersion") == api_version], mine)
 
 
 def leftovers(desired: JsonObject, live: JsonObject, managers: frozenset[str]) -> tuple[Found, ...]:
@@ -91,6 +93,23 @@ def leftovers(desired: JsonObject, live: JsonObject, managers: frozenset[str]) -
             left = _minus(left, mapping(entry, "fieldsV1"))
     left = {name: node for name, node in left.items() if name != "f:status"}
     return tuple(field for field in owned_fields(left, live) if field != ("metadata", "annotations", LAST_APPLIED))
+
+
+def _joined(live: JsonObject, taken: Sequence[JsonObject], gone: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    """The `managedFields` with the fields of `taken` in one entry of ours, and without the entries `gone`."""
+    fields: JsonObject = {}
+    for entry in taken:
+        fields = _union(fields, mapping(entry, "fieldsV1"))
+    ours: JsonObject = {
+        "manager": FIELD_MANAGER,
+        "operation": "Apply",
+        "apiVersion": text(taken[0], "apiVersion"),
+        "time": max(text(entry, "time") for entry in taken),
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+    }
+    kept = [entry for entry in objects(live, "metadata", "managedFields") if not any(entry is one for one in gone)]
+    return [ours, *kept]
 
 
 def _adoptable(live: JsonObject, managers: frozenset[str]) -> Sequence[JsonObject]:

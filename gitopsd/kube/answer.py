@@ -11,11 +11,14 @@ _NONE: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers (names in lower case; repeated ones joined by a comma) and the body's bytes."""
+    """Status, headers (names in lower case; repeated ones joined by a comma) and the body's bytes. `again`: the request
+    had been sent before, and nobody knows what came of that.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
 
     @property
     def ok(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,6 @@ from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
 from gitopsd.core.tracking import mark
 from gitopsd.core.tree.kinds import ChildKinds, built_in_children
-from gitopsd.kube.adopt import Known
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
@@ -35,6 +34,7 @@ from gitopsd.kube.follow import Source
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.link import ClusterLink
+from gitopsd.kube.logs import read_logs
 from gitopsd.kube.objects import live_object
 from gitopsd.kube.orphans import Orphans, Surroundings
 from gitopsd.kube.reader import Reader
@@ -42,9 +42,9 @@ from gitopsd.kube.refusal import aggregated_api_down
 from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
 from gitopsd.kube.resource import Resource
 from gitopsd.kube.watches import Watches
-from gitopsd.kube.write import Writer
+from gitopsd.kube.write import Order, Writer
 from gitopsd.ports.clock import Clock
-from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, LiveChange, ObjectListener
+from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, LiveChange, ObjectListener, Patch
 from gitopsd.ports.clusterstatus import ClusterStatus, WatchedKind
 from gitopsd.ports.renderer import RenderTarget
 
@@ -308,25 +308,47 @@ class KubeCluster:
             raise failed[0]
         return [answer for answer in answers if answer is not None]
 
-    async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
-        """Server-side apply by force; the object as it is then, which `observe` knows too. Raises `ClusterError`."""
-        self._check_included(desired.key)
+    async def apply(
+        self,
+        permit: Permit,
+        desired: DesiredObject,
+        *,
+        impersonate: str = "",
+        replace: bool = False,
+        validate: bool = True,
+    ) -> LiveObject:
+        """Server-side apply by force, or with `replace` a PUT of the whole object; the object as it is then, which
+        `observe` knows too. Raises `ClusterError`.
+        """
+        order = await self._order(permit, desired, impersonate, validate=validate)
+        if replace:
+            return await self._written(permit, desired.key, desired.gvk, partial(self._writer.replace, order))
+        live = self._index.get(desired.key) if desired.adopts else None
+        before = live.document.raw if live is not None else b""
+        return await self._written(permit, desired.key, desired.gvk, partial(self._writer.apply, order, before))
+
+    async def create(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
+        """Make an object that is not there yet; `observe` knows it too. Raises `ClusterError`."""
+        order = await self._order(permit, desired, impersonate)
+        return await self._written(permit, desired.key, desired.gvk, partial(self._writer.create, order))
+
+    async def patch(self, permit: Permit, live: LiveObject, patch: Patch, *, impersonate: str = "") -> LiveObject:
+        """Change exactly this object (its uid) by a merge patch; the object afterwards. Raises `ClusterError`."""
+        self._check_included(live.key)
         await self._link.require()
-        resource = (await self._known(desired.gvk, desired.key)).scoped(desired.key)
-        known = self._known_before(resource, desired)
-        self._index.hold(desired.key)
-        applied: LiveObject | None = None
-        body: JsonObject = {}
-        try:
-            raw = await self._writer.apply(permit, resource, desired, impersonate=impersonate, known=known)
-            body = orjson.loads(raw)
-            applied = live_object(self._index.look(body, desired.gvk), desired.gvk, raw)
-        finally:
-            self._notify(self._index.release(desired.key, applied, body, AppName(permit.app)))
-        if desired.key.group_kind == DEFINITION:
-            plural, _, group = desired.key.name.partition(".")
-            self._definitions.touched(group, plural)
-        return applied
+        resource = (await self._known(live.gvk, live.key)).scoped(live.key)
+
+        async def send() -> bytes:
+            raw = await self._writer.patch(permit, resource, live, patch, impersonate=impersonate)
+            return raw if patch.subresource != "scale" else await self._reader.get(resource, live.key)
+
+        return await self._written(permit, live.key, live.gvk, send)
+
+    async def logs(self, pod: LiveObject, container: str, *, max_bytes: int, impersonate: str = "") -> str:
+        """The end of what a container of a pod printed; "" if nothing, or if it is gone. Raises `ClusterError`."""
+        await self._link.require()
+        resource = (await self._known(pod.gvk, pod.key)).scoped(pod.key)
+        return await read_logs(self._http, resource, pod.key, container, max_bytes=max_bytes, impersonate=impersonate)
 
     async def delete(
         self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
@@ -350,6 +372,10 @@ class KubeCluster:
         token = object()
         self._listeners[token] = listener
         return lambda: self._listeners.pop(token, None) and None
+
+    def last_seen(self, key: ObjectKey, uid: str = "") -> LiveObject | None:
+        """The last state of a hook's object that was deleted (with this uid, or the last of its name)."""
+        return self._index.last_seen(key, uid)
 
     def trace(self, listener: ObjectListener) -> Callable[[], None]:
         """Call `listener` at each change of an object that is kept; returns the way to stop it."""
@@ -410,9 +436,30 @@ class KubeCluster:
                 reason="Excluded",
             )
 
-    def _known_before(self, resource: Resource, desired: DesiredObject) -> Known | None:
-        live = self._index.get(desired.key) if desired.adopts else None
-        return Known(live.document.raw, partial(self._reader.fetch, resource, desired.key)) if live else None
+    async def _order(self, permit: Permit, desired: DesiredObject, impersonate: str, *, validate: bool = True) -> Order:
+        self._check_included(desired.key)
+        await self._link.require()
+        resource = (await self._known(desired.gvk, desired.key)).scoped(desired.key)
+        fetch = partial(self._reader.fetch, resource, desired.key)
+        return Order(permit, resource, desired, fetch, impersonate, validate)
+
+    async def _written(
+        self, permit: Permit, key: ObjectKey, gvk: GVK, send: Callable[[], Awaitable[bytes]]
+    ) -> LiveObject:
+        """The object that `send` gives: the index has it before anybody goes on, and its events are no news then."""
+        self._index.hold(key)
+        written: LiveObject | None = None
+        body: JsonObject = {}
+        try:
+            raw = await send()
+            body = orjson.loads(raw)
+            written = live_object(self._index.look(body, gvk), gvk, raw)
+        finally:
+            self._notify(self._index.release(key, written, body, AppName(permit.app)))
+        if key.group_kind == DEFINITION:
+            plural, _, group = key.name.partition(".")
+            self._definitions.touched(group, plural)
+        return written
 
     async def _watch(
         self, versions: Mapping[GroupKind, GVK], wanted: Iterable[GroupKind]
@@ -478,7 +525,7 @@ class KubeCluster:
                 where=f"cluster {self.name}, {key}",
                 hint="install its CustomResourceDefinition, or correct apiVersion and kind",
                 retryable=True,
-                reason="NotServed",
+                reason="KindMissing",
             )
         return resource
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
@@ -161,7 +161,8 @@ class KubeHttp:
     ) -> Answer:
         """Like `request`, tried again on 429 (after `Retry-After`), 5xx and broken connections, within bounds.
 
-        Only for requests that may be sent twice: reads, server-side apply, deletes with a uid precondition.
+        Only for requests that may be sent twice: reads, server-side apply, deletes with a uid precondition; a create
+        whose answer is `again` may have been refused because of itself.
         `impersonate`: the service account's user name as whom it is made; raises `SpecError` for any other text.
         """
         user = ServiceAccount.of_user(impersonate).user if impersonate else ""
@@ -173,7 +174,7 @@ class KubeHttp:
         while True:
             outcome = await self._tried(sent)
             if isinstance(outcome, Answer) and not _worth_another(outcome):
-                return outcome
+                return replace(outcome, again=True) if attempts.made else outcome
             delay = attempts.next_delay(outcome.retry_after)
             if delay is not None:
                 await anyio.sleep(delay)

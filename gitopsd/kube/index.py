@@ -17,8 +17,9 @@ from gitopsd.core.live import LiveObject, is_newer
 from gitopsd.core.noise import Noise
 from gitopsd.core.tracking import mark
 from gitopsd.kube.news import News
-from gitopsd.kube.objects import Seen, live_object, look, reduced
+from gitopsd.kube.objects import Seen, as_bytes, live_object, look, reduced
 from gitopsd.kube.strangers import Strangers
+from gitopsd.kube.vanished import Vanished
 from gitopsd.ports.cluster import ObjectListener
 
 Apps = frozenset[AppName]
@@ -69,6 +70,7 @@ class Index:
         self._wants: dict[AppName, frozenset[ObjectKey]] = {}
         self._reduced: set[ObjectKey] = set()
         self._held: dict[ObjectKey, _Held] = {}
+        self._vanished = Vanished()
 
     def track(self, tracking: Tracking) -> None:
         """Read objects' marks like this from now on. The caller closes all kinds, so that they are listed anew."""
@@ -136,6 +138,10 @@ class Index:
         """The object if it is kept."""
         return self._objects.get(key.group_kind, {}).get(key)
 
+    def last_seen(self, key: ObjectKey, uid: str = "") -> LiveObject | None:
+        """The last state of a hook's object that was deleted (with this uid, or the last of its name)."""
+        return self._vanished.last_seen(key, uid)
+
     def children(self, uids: Iterable[str]) -> Sequence[LiveObject]:
         """Kept objects that `uids` own, directly or through others."""
         found: dict[ObjectKey, LiveObject] = {}
@@ -165,6 +171,9 @@ class Index:
         """The list is complete. Gives the applications of what is gone."""
         self._strangers.end(kind, namespace)
         gone = self._unlisted.pop((kind, namespace), ())
+        for key in gone:
+            if (live := self.get(key)) is not None:
+                self._vanished.note(live)
         return _NOBODY.union(*[self._drop(key, ()) for key in gone])
 
     def put(self, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
@@ -196,6 +205,8 @@ class Index:
         known = self.get(seen.key)
         if known is not None and known.uid != seen.uid:
             return _NOBODY
+        if seen.mark:
+            self._vanished.note(live_object(seen, gvk, as_bytes(body)))
         return self._unless_held(seen, self._drop(seen.key, seen.owners), gone=True)
 
     def fill(self, key: ObjectKey, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:

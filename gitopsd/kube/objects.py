@@ -97,15 +97,15 @@ def reduced(body: JsonObject, gvk: GVK) -> bytes:
     for part in ("status", "revision"):
         if part in body:
             small[part] = body[part]
-    return _compact(small)
+    return as_bytes(small)
 
 
 def with_type(item: JsonObject, gvk: GVK) -> bytes:
     """An item of a list answer, which has no `apiVersion` and `kind` of its own for built-in kinds."""
-    return _compact({"apiVersion": gvk.api_version, "kind": gvk.kind, **item})
+    return as_bytes({"apiVersion": gvk.api_version, "kind": gvk.kind, **item})
 
 
-def _compact(body: JsonObject) -> bytes:
+def as_bytes(body: JsonObject) -> bytes:
     """As JSON in no more memory than it takes: what orjson gives lies in a buffer of at least 4,096 bytes."""
     return bytes(memoryview(orjson.dumps(body)))
 

@@ -71,6 +71,15 @@ class Reader:
             raise refused(Asked(self._http.cluster, "get", key.kind, key), answer)
         return answer.body.strip()
 
+    async def get(self, resource: Resource, key: ObjectKey) -> bytes:
+        """As `fetch`, of an object that has to be there. Raises `ClusterError`."""
+        raw = await self.fetch(resource, key)
+        if not raw:
+            raise ClusterError(
+                "it is gone", where=f"cluster {self._http.cluster}, {key}", status=404, reason="NotFound"
+            )
+        return raw
+
     async def look_up(self, resource: Resource, namespace: str, name: str, *, impersonate: str = "") -> bytes:
         """One object, or with no `name` the list of a namespace ("": of all), as JSON; `{}` if it is not there.
 

@@ -10,6 +10,7 @@ import orjson
 
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.immutable import IMMUTABLE, is_immutable
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.kube.answer import Answer
 
@@ -28,6 +29,11 @@ _FORBIDDEN: Final = re.compile(
 _ACCOUNT: Final = re.compile(r'User "(?P<user>system:serviceaccount:[\w.:-]+)" cannot ')
 _WEBHOOK: Final = re.compile(r'admission webhook "(?P<name>[\w./-]+)" denied')
 _BROKEN_WEBHOOK: Final = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)"')
+_POLICY: Final = re.compile(r"ValidatingAdmissionPolicy '(?P<name>[\w./-]+)' with binding '[\w./-]+' denied request")
+_QUOTA: Final = re.compile(r"(?P<how>exceeded|failed) quota: (?P<name>[\w.-]+)")
+_MANAGER: Final = re.compile(r'conflicts? with "(?P<name>[^"\n]{1,100})"')
+_NO_SUCH_KIND: Final = "the server could not find the requested resource"
+_MANY_FIELDS: Final = 5
 
 
 # An apply leaves what others added in place: a port of theirs beside ours makes both want names.
@@ -38,16 +44,19 @@ _CORRECT: Final = (
 
 
 class _Verdict(NamedTuple):
-    """What happened, what to do next, and whether the same request may succeed later."""
+    """What happened, what to do next, whether the same request may succeed later, and our word for the cause where the
+    API server has none.
+    """
 
     what: str
     hint: str
     retryable: bool = False
+    reason: str = ""
 
 
 _KNOWN: Final = {
     401: _Verdict("the API server does not accept the credentials", "renew the cluster's token or certificate", True),
-    409: _Verdict("the object changed at the same time", "nothing, it is tried again", True),
+    409: _Verdict("the object changed at the same time", "nothing, it is tried again", True, "Conflict"),
     410: _Verdict("the API server no longer has what was asked for", "nothing, it is listed anew", True),
     429: _Verdict("the API server is busy", "nothing, it is tried again", True),
 }
@@ -123,30 +132,64 @@ def from_status(request: Asked, status: JsonObject, *, code: int, retry_after: f
     return ClusterError(
         verdict.what,
         where=f"cluster {request.cluster}, {request.subject}".rstrip(", "),
-        why=_why(request, status, message, code),
+        why=_why(request, status, _fixed_fields(status) if verdict.reason == "Immutable" else message, code),
         hint=verdict.hint,
         retryable=verdict.retryable,
         status=422 if invalid else code,
-        reason=text(status, "reason") or ("Invalid" if invalid else ""),
+        reason=verdict.reason or text(status, "reason") or ("Invalid" if invalid else ""),
         retry_after=retry_after,
     )
 
 
 def _judge(request: Asked, status: JsonObject, code: int, *, invalid: bool) -> _Verdict:
     did = f"the API server refused to {request.verb} {request.subject}"
-    return _judge_admission(status, did) or _judge_code(request, status, 422 if invalid else code, did)
+    return (
+        _judge_admission(status, did)
+        or (_judge_conflict(status, did) if code in (409, 422) else None)
+        or _judge_code(request, status, 422 if invalid else code, did)
+    )
 
 
 def _judge_admission(status: JsonObject, did: str) -> _Verdict | None:
     """What plugins and webhooks of the API server say, under whatever status code."""
     message = text(status, "message")
     if _has_cause(status, _TERMINATING):
-        return _Verdict(did, "wait until its namespace is gone, or stop deleting it", True)
+        return _Verdict(did, "wait until its namespace is gone, or stop deleting it", True, _TERMINATING)
     if hook := _WEBHOOK.search(message):
-        return _Verdict(f"{did}: an admission webhook denied the request", f"see the rules of webhook {hook['name']}")
+        what = f"{did}: an admission webhook denied the request"
+        return _Verdict(what, f"see the rules of webhook {hook['name']}", reason="Webhook")
     if hook := _BROKEN_WEBHOOK.search(message):
         hint = f"look at webhook {hook['name']} and its service"
-        return _Verdict(f"{did}: an admission webhook does not answer", hint, True)
+        return _Verdict(f"{did}: an admission webhook does not answer", hint, True, "Webhook")
+    if policy := _POLICY.search(message):
+        what = f"{did}: an admission policy denied the request"
+        return _Verdict(what, f"see the rules of ValidatingAdmissionPolicy {policy['name']}", reason="Policy")
+    if quota := _QUOTA.search(message):
+        if quota["how"] == "failed":
+            hint = f"give the containers the requests and limits that ResourceQuota {quota['name']} counts"
+        else:
+            hint = f"raise ResourceQuota {quota['name']} (one of the cluster's quotas), or make room in its namespace"
+        return _Verdict(f"{did}: a quota forbids it", hint, True, "Quota")
+    return None
+
+
+def _judge_conflict(status: JsonObject, did: str) -> _Verdict | None:
+    """What does not go with the object that is there."""
+    message = text(status, "message")
+    if text(status, "reason") == "AlreadyExists":
+        hint = "delete it, or give the new one another name"
+        return _Verdict(f"{did}: there is one of this name already", hint, reason="AlreadyExists")
+    if "metadata.uid" in _fields(status) or "UID in precondition" in message:
+        return _Verdict(f"{did}: it is another object of that name by now", "look again", reason="Conflict")
+    if other := _MANAGER.search(message):
+        what = f"{did}: field manager {other['name']} owns a field of it"
+        return _Verdict(what, "leave the field to that manager, or have it let go", reason="Conflict")
+    if is_immutable(message):
+        hint = (
+            "take the change back in git, or have the object made anew: annotate it with "
+            "gitopsd.io/on-immutable: recreate, or delete it"
+        )
+        return _Verdict(f"{did}: {IMMUTABLE}", hint, reason="Immutable")
     return None
 
 
@@ -168,8 +211,10 @@ def _not_found(request: Asked, status: JsonObject, did: str) -> _Verdict:
     details = mapping(status, "details")
     if details.get("kind") == "namespaces" and request.key is not None and request.key.kind != "Namespace":
         hint = "add CreateNamespace=true to the application's syncOptions, or create it"
-        return _Verdict(f"namespace {text(details, 'name')} does not exist", hint, True)
-    return _Verdict(f"{did}: not found", f"check that the cluster serves {request.kind}", True)
+        return _Verdict(f"namespace {text(details, 'name')} does not exist", hint, True, "NamespaceMissing")
+    hint = f"check that the cluster serves {request.kind}"
+    missing = not status or _NO_SUCH_KIND in text(status, "message")
+    return _Verdict(f"{did}: not found", hint, True, "KindMissing" if missing else "NotFound")
 
 
 def _missing_rule(message: str) -> str:
@@ -188,6 +233,26 @@ def _missing_rule(message: str) -> str:
 
 def _has_cause(status: JsonObject, reason: str) -> bool:
     return any(cause.get("reason") == reason for cause in objects(status, "details", "causes"))
+
+
+def _fields(status: JsonObject) -> list[str]:
+    """The fields that the causes name, each once."""
+    return list(
+        dict.fromkeys(field for cause in objects(status, "details", "causes") if (field := text(cause, "field")))
+    )
+
+
+def _fixed_fields(status: JsonObject) -> str:
+    """The fields that cannot be changed, in few words: the API server repeats what they would have been."""
+    said = [cause for cause in objects(status, "details", "causes") if is_immutable(text(cause, "message"))]
+    found = dict.fromkeys(f"{text(cause, 'field')}: {_last_words(text(cause, 'message'))}" for cause in said)
+    return "; ".join(list(found)[:_MANY_FIELDS]) or text(status, "message")
+
+
+def _last_words(message: str) -> str:
+    """`Invalid value: …: field is immutable` without the value, and without the difference below."""
+    line = message.partition("\n")[0]
+    return line.rpartition(": ")[2] or line
 
 
 def _why(request: Asked, status: JsonObject, message: str, code: int) -> str:

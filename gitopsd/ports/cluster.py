@@ -184,6 +184,13 @@ class Cluster(Protocol):
         """The kinds below those that `app` looked at last which cannot be read now, and why."""
         ...
 
+    def last_seen(self, key: ObjectKey, uid: str = "") -> LiveObject | None:
+        """The last state of a deleted object that was a hook's and tracked: that with `uid`, or the last of its name.
+
+        None if no watch saw its end. A bounded number of the newest is remembered.
+        """
+        ...
+
     def trace(self, listener: ObjectListener) -> Callable[[], None]:
         """Call `listener` (quick, never awaiting) at each change of an object that is kept for some application, those
         that `apply` made among them; in order for each object. Returns how to stop.

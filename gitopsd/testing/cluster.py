@@ -9,43 +9,49 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.lowlevel
 
+from gitopsd.core.annotations import is_hook
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, text
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, string_map, text
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
 from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
 from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.core.tree.kinds import with_children
-from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange, ObjectListener
+from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange, ObjectListener, Patch
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.testing.apiserver import ApiServer
 from gitopsd.testing.builders import a_namespace
-from gitopsd.testing.field_ownership import Body
+from gitopsd.testing.field_ownership import Body, patched
 from gitopsd.testing.gate import Gate
 from gitopsd.testing.kinds import DEFINITION, NAMESPACE
 
+PATCHER: Final = "gitopsd-patch"
 _VERSION: Final = "v1.36.3"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One object that was written: `verb` is `apply` or `delete` (with its propagation), `user` as whom it was done."""
+    """One object that was written: `verb` is `apply`, `replace`, `create`, `patch` or `delete` (with its propagation),
+    `user` as whom it was done.
+    """
 
     verb: str
     key: ObjectKey
     propagation: str = ""
     user: str = ""
+    validate: bool = True
 
 
 class FakeCluster:
     """`ports.Cluster` in memory.
 
     `writes` lists what gitopsd wrote, `predicted` what it asked a dry-run for. `gate.hold("apply")` (or a verb of
-    `observe`, `predict`, `delete`, `target`, or a key) lets calls hang. With `controllers` workloads get healthy and
-    definitions established as soon as they are applied; without, a test says when by `settle` and `establish`.
+    `observe`, `predict`, `create`, `patch`, `logs`, `delete`, `target`, or a key) lets calls hang. With `controllers`
+    workloads get healthy and definitions established as soon as they are applied; without, a test says when by `settle`
+    and `establish`. When Jobs and Pods end, a test says by `finish`.
     """
 
     def __init__(
@@ -74,14 +80,16 @@ class FakeCluster:
         self._wants: dict[AppName, set[ObjectKey]] = {}
         self._stray_places: dict[AppName, str] = {}
         self._unreadable: dict[GroupKind, str] = {}
+        self._logs: dict[tuple[ObjectKey, str], str] = {}
+        self._vanished: dict[ObjectKey, LiveObject] = {}
         self._errors: dict[str, list[ClusterError]] = {}
         self._down = ""
         for namespace in ("default", "kube-system"):
-            self.create(a_namespace(namespace))
+            self.plant(a_namespace(namespace))
 
     # What somebody else does
 
-    def create(self, body: JsonObject) -> ObjectKey:
+    def plant(self, body: JsonObject) -> ObjectKey:
         """Somebody creates (or replaces) an object."""
         key = self._server.key(body)
         self._keep(key, self._objects.edited(key, deepcopy(dict(body))), tell=True)
@@ -108,6 +116,18 @@ class FakeCluster:
         observed = mapping(body, "metadata").get("generation", 1)
         counts = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas", "currentReplicas")
         self.set_status(key, {"observedGeneration": observed, **dict.fromkeys(counts, replicas)})
+
+    def finish(self, key: ObjectKey, *, failed: str = "") -> None:
+        """A Job or a Pod comes to its end: well, or not, with `failed` as the reason."""
+        condition = {"type": "Failed" if failed else "Complete", "status": "True", "message": failed}
+        pod: JsonObject = {"phase": "Failed" if failed else "Succeeded", "message": failed}
+        job: JsonObject = {"conditions": [condition], "failed" if failed else "succeeded": 1}
+        self.set_status(key, pod if key.kind == "Pod" else job)
+
+    def print_log(self, key: ObjectKey, container: str, printed: str) -> None:
+        """A container of the pod prints something."""
+        place = (key, container)
+        self._logs[place] = self._logs.get(place, "") + printed
 
     def establish(self, key: ObjectKey) -> None:
         """A definition's kinds are served from now on."""
@@ -258,6 +278,15 @@ class FakeCluster:
         below = [kind for kind in with_children(sorted(asked)) if kind not in asked]
         return {kind: self._unreadable[kind] for kind in below if kind in self._unreadable}
 
+    def last_seen(self, key: ObjectKey, uid: str = "") -> LiveObject | None:
+        """The last state of a deleted object that was a hook's and tracked."""
+        gone = self._vanished.get(key)
+        annotations = string_map(gone.document.body(), "metadata", "annotations") if gone is not None else {}
+        watched = set().union(*self._needs.values())
+        if gone is None or not gone.owner or not is_hook(annotations) or key.group_kind not in watched:
+            return None
+        return gone if uid in ("", gone.uid) else None
+
     def trace(self, listener: ObjectListener) -> Callable[[], None]:
         """Call `listener` at each change of any object."""
         token = object()
@@ -273,31 +302,55 @@ class FakeCluster:
         self.predicted += [desired.key for desired, _ in objects]
         return [self._server.predict(desired, live) for desired, live in objects]
 
-    async def apply(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
-        """Server-side apply by force."""
-        _check(permit, desired.key, impersonate)
-        user = _user(impersonate)
-        await self._arrive("apply", desired.key)
-        if self.excluded(desired.key.group_kind):
-            raise ClusterError(f"{desired.key.group_kind} is excluded", where=f"cluster {self.name}, {desired.key}")
-        self._server.admit(desired)
-        self.writes.append(Write("apply", desired.key, user=user))
-        before = self._concerned(desired.key)
-        self._objects.adopt(desired)
-        self._keep(desired.key, self._objects.applied(desired.key, desired.document.body(), desired.gvk), tell=False)
-        live = self._server.live(desired.key)
-        self._tell((before | self._concerned(desired.key)) - {AppName(permit.app), live.owner})
-        if self.controllers:
-            self._control(desired.key)
-        return live
+    async def apply(
+        self,
+        permit: Permit,
+        desired: DesiredObject,
+        *,
+        impersonate: str = "",
+        replace: bool = False,
+        validate: bool = True,
+    ) -> LiveObject:
+        """Server-side apply by force, or a PUT."""
+        verb = "replace" if replace else "apply"
+        user = await self._permitted(verb, permit, desired.key, impersonate)
+        self._server.admit(desired, replaces=replace, verb=verb)
+        if not replace:
+            self._objects.adopt(desired)
+        make = self._objects.replaced if replace else self._objects.applied
+        after = make(desired.key, desired.document.body(), desired.gvk)
+        return self._write(Write(verb, desired.key, user=user, validate=validate), after, permit)
+
+    async def create(self, permit: Permit, desired: DesiredObject, *, impersonate: str = "") -> LiveObject:
+        """Make an object that is not there yet."""
+        user = await self._permitted("create", permit, desired.key, impersonate)
+        self._server.admit(desired, verb="create")
+        if desired.key in self._objects.bodies:
+            raise self._server.exists(desired.key)
+        after = self._objects.replaced(desired.key, desired.document.body(), desired.gvk)
+        return self._write(Write("create", desired.key, user=user), after, permit)
+
+    async def patch(self, permit: Permit, live: LiveObject, patch: Patch, *, impersonate: str = "") -> LiveObject:
+        """Change exactly this object by a merge patch."""
+        user = await self._permitted("patch", permit, live.key, impersonate)
+        before = self._objects.bodies.get(live.key)
+        if before is None or _uid(before) != live.uid:
+            raise self._server.another(live.key, there=before is not None)
+        after = self._objects.edited(live.key, patched(before, patch.body), PATCHER)
+        return self._write(Write("patch", live.key, user=user), after, permit)
+
+    async def logs(self, pod: LiveObject, container: str, *, max_bytes: int, impersonate: str = "") -> str:
+        """The end of what a test had the container print (`print_log`)."""
+        _user(impersonate)
+        await self._arrive("logs", pod.key)
+        printed = self._logs.get((pod.key, container), "").encode()
+        return printed[-max_bytes:].decode(errors="ignore") if max_bytes > 0 else ""
 
     async def delete(
         self, permit: Permit, live: LiveObject, *, propagation: str = "Foreground", impersonate: str = ""
     ) -> None:
         """Delete exactly this object."""
-        _check(permit, live.key, impersonate)
-        user = _user(impersonate)
-        await self._arrive("delete", live.key)
+        user = await self._permitted("delete", permit, live.key, impersonate)
         body = self._objects.bodies.get(live.key)
         if body is None or text(body, "metadata", "uid") != live.uid:
             return
@@ -325,6 +378,30 @@ class FakeCluster:
 
     # Inside
 
+    async def _permitted(self, verb: str, permit: Permit, key: ObjectKey, impersonate: str) -> str:
+        """As whom it is done; raises what keeps it from being done at all."""
+        _check(permit, key, impersonate)
+        user = _user(impersonate)
+        await self._arrive(verb, key)
+        if self.excluded(key.group_kind):
+            raise ClusterError(f"{key.group_kind} is excluded", where=f"cluster {self.name}, {key}", reason="Excluded")
+        return user
+
+    def _write(self, done: Write, body: Body, permit: Permit) -> LiveObject:
+        """Keep what was written; to its writer it is no news."""
+        key = done.key
+        self.writes.append(done)
+        before = self._concerned(key)
+        self._keep(key, body, tell=False)
+        if key not in self._objects.bodies:  # its last finalizer went
+            self._tell(before)
+            return self._vanished[key]
+        live = self._server.live(key)
+        self._tell((before | self._concerned(key)) - {AppName(permit.app), live.owner})
+        if self.controllers:
+            self._control(key)
+        return live
+
     async def _arrive(self, verb: str, *places: ObjectKey) -> None:
         await self.gate.passing(verb, *places)
         if self._down:
@@ -346,6 +423,7 @@ class FakeCluster:
 
     def _drop(self, key: ObjectKey, *, tell: bool) -> None:
         apps = self._concerned(key)
+        self._vanished[key] = self._server.live(key)
         body = self._objects.bodies.pop(key)
         self._tell_tracers(key)
         below = [one.key for one in self.children([text(body, "metadata", "uid")])]

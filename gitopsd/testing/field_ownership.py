@@ -65,6 +65,20 @@ def merge(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Body:
     return merged
 
 
+def patched(body: Mapping[str, Any], patch: Mapping[str, Any]) -> Body:
+    """`body` after a JSON merge patch (RFC 7386)."""
+    result = deepcopy(dict(body))
+    for key, item in patch.items():
+        if item is None:
+            result.pop(key, None)
+        elif isinstance(item, Mapping):
+            before = result.get(key)
+            result[key] = patched(before if isinstance(before, Mapping) else {}, item)
+        else:
+            result[key] = deepcopy(item)
+    return result
+
+
 def remove(body: Body, gone: Collection[Path], kept: Collection[Path]) -> None:
     """Take the fields `gone` out of `body`, and containers that are empty then; list items go if nobody `kept` any part
     of them.

@@ -6,9 +6,9 @@ import itertools
 from copy import deepcopy
 from typing import Any, Final
 
-from gitopsd.core.adoption import migrated
+from gitopsd.core.adoption import migrated, replaced
 from gitopsd.core.ids import GVK, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.jsonvalue import JsonObject, mapping
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.ownership import FIELD_MANAGER
 from gitopsd.testing import field_ownership as fields
@@ -16,6 +16,7 @@ from gitopsd.testing.field_ownership import Body
 
 SOMEBODY: Final = "somebody"
 _WHEN: Final = "2030-01-01T00:00:00Z"
+_STAYING: Final = fields.SERVER_SET | {"finalizers", "ownerReferences"}
 
 
 class Objects:
@@ -53,8 +54,22 @@ class Objects:
             metadata = {**body["metadata"], "managedFields": [dict(entry) for entry in entries]}
             self.bodies[desired.key] = self._numbered(body, {**body, "metadata": metadata})
 
-    def edited(self, key: ObjectKey, changed: Body) -> Body:
-        """The object after somebody else replaced it by `changed`; what they touched is theirs now."""
+    def replaced(self, key: ObjectKey, desired: JsonObject, gvk: GVK) -> Body:
+        """The object as it is after gitopsd put `desired` in its place, or made it."""
+        before = self.bodies.get(key) or {"metadata": {}}
+        metadata = {name: item for name, item in before["metadata"].items() if name in _STAYING}
+        status = {"status": before["status"]} if "status" in before else {}
+        wanted = mapping(desired, "metadata")
+        body: Body = deepcopy({**status, **desired, "metadata": {**metadata, **wanted}})
+        _default(gvk, body)
+        after = self.edited(key, body, FIELD_MANAGER)
+        if after is not self.bodies.get(key):
+            entries = replaced(after, gvk.api_version) or after["metadata"]["managedFields"]
+            after["metadata"]["managedFields"] = [dict(entry) for entry in entries]
+        return after
+
+    def edited(self, key: ObjectKey, changed: Body, manager: str = SOMEBODY) -> Body:
+        """The object after `manager` replaced it by `changed`; what they touched is theirs now."""
         before = self.bodies.get(key)
         after = deepcopy(changed)
         entries: list[Body] = after.setdefault("metadata", {}).pop("managedFields", [])
@@ -62,11 +77,13 @@ class Objects:
         touched = frozenset(
             path for path in fields.paths(after) if fields.value_at(was, path) != fields.value_at(after, path)
         )
-        theirs = next((entry for entry in entries if entry["manager"] == SOMEBODY), None)
+        theirs = next(
+            (entry for entry in entries if (entry["manager"], entry["operation"]) == (manager, "Update")), None
+        )
         rest = [_without_changed(entry, was, after) for entry in entries if entry is not theirs]
         held = touched | (fields.decode(theirs["fieldsV1"]) & fields.paths(after) if theirs else frozenset())
         if held:
-            rest.append(_entry(SOMEBODY, "Update", after["apiVersion"], held))
+            rest.append(_entry(manager, "Update", after["apiVersion"], held))
         after["metadata"]["managedFields"] = rest
         return self._numbered(before, after)
 

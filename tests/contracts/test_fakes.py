@@ -22,7 +22,7 @@ class TestFakeCluster(ClusterContract, StraysContract):
     @pytest.fixture
     def cluster(self, namespace: str) -> Cluster:
         cluster = FakeCluster()
-        cluster.create(a_namespace(namespace))
+        cluster.plant(a_namespace(namespace))
         return cluster
 
 

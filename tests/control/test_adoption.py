@@ -33,7 +33,7 @@ def left_behind(world: GivenWorld) -> None:
     before = a_config_map(data={"a": "1", "leftover": "yes"}, namespace="default")
     mark = tracking_id(AppName("guestbook"), config_map_key(), "default")
     annotations = {TRACKING_ID: mark, LAST_APPLIED: json.dumps(before)}
-    world.cluster.create(
+    world.cluster.plant(
         {**before, "metadata": {"name": "settings", "namespace": "default", "annotations": annotations}}
     )
 

@@ -35,7 +35,7 @@ async def test_what_belongs_to_nobody_is_a_warning_that_comes_and_goes_with_it(w
     given(world)
     async with world.running(an_app(project="web")):
         assert world.condition(WARNING) == ""
-        key = world.cluster.create(a_config_map("left", namespace="default"))
+        key = world.cluster.plant(a_config_map("left", namespace="default"))
         await world.settle()
         assert world.condition(WARNING).startswith("Application has 1 orphaned resources: ConfigMap default/left.")
         assert orphans(world) == [key]
@@ -46,7 +46,7 @@ async def test_what_belongs_to_nobody_is_a_warning_that_comes_and_goes_with_it(w
 
 async def test_orphans_are_never_touched_and_change_no_other_verdict(world: GivenWorld) -> None:
     given(world)
-    key = world.cluster.create(a_config_map("left", namespace="default"))
+    key = world.cluster.plant(a_config_map("left", namespace="default"))
     async with world.running(an_app(project="web", prune=True, self_heal=True)):
         await world.push(a_config_map(data={"a": "2"}))
         assert world.cluster.has(key)
@@ -56,7 +56,7 @@ async def test_orphans_are_never_touched_and_change_no_other_verdict(world: Give
 
 async def test_without_warn_it_is_found_and_not_said(world: GivenWorld) -> None:
     given(world, OrphanedResources(warn=False))
-    key = world.cluster.create(a_config_map("left", namespace="default"))
+    key = world.cluster.plant(a_config_map("left", namespace="default"))
     async with world.running(an_app(project="web")):
         assert orphans(world) == [key]
         assert world.condition(WARNING) == ""
@@ -64,19 +64,19 @@ async def test_without_warn_it_is_found_and_not_said(world: GivenWorld) -> None:
 
 async def test_nobody_looks_where_no_project_asks(world: GivenWorld) -> None:
     given(world, None)
-    world.cluster.create(a_config_map("left", namespace="default"))
+    world.cluster.plant(a_config_map("left", namespace="default"))
     world.cluster.fail_next("strays", ClusterError("nobody may ask"))
     async with world.running(an_app(project="web")):
         assert (world.condition(WARNING), orphans(world)) == ("", [])
         passes = world.passes()
-        world.cluster.create(a_config_map("another", namespace="default"))
+        world.cluster.plant(a_config_map("another", namespace="default"))
         await world.settle()
         assert world.passes() == passes
 
 
 async def test_a_project_may_ask_and_cease_to_while_we_run(world: GivenWorld) -> None:
     given(world, None)
-    world.cluster.create(a_config_map("left", namespace="default"))
+    world.cluster.plant(a_config_map("left", namespace="default"))
     async with world.running(an_app(project="web")):
         world.supervisor.tune(replace(world.settings, projects=asking()))
         await world.settle()
@@ -88,7 +88,7 @@ async def test_a_project_may_ask_and_cease_to_while_we_run(world: GivenWorld) ->
         world.supervisor.tune(replace(world.settings, projects=asking(None)))
         await world.settle()
         passes = world.passes()
-        world.cluster.create(a_config_map("another", namespace="default"))
+        world.cluster.plant(a_config_map("another", namespace="default"))
         await world.settle()
         assert (world.passes(), orphans(world)) == (passes, [])
 

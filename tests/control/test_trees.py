@@ -38,8 +38,8 @@ class Shop:
         self.cluster = FakeCluster()
         self.clock = FakeClock()
         self.judge = FakeJudge()
-        self.deployment = self.cluster.create(a_deployment(namespace="default"))
-        self.replica_set = self.cluster.create(below("ReplicaSet", "web-1", self.uid(self.deployment)))
+        self.deployment = self.cluster.plant(a_deployment(namespace="default"))
+        self.replica_set = self.cluster.plant(below("ReplicaSet", "web-1", self.uid(self.deployment)))
         self.ground: Ground | None = None
         self.look_again()
         self.trees = Trees(lambda name: self.ground if name == SHOP else None, self.judge, self.clock)
@@ -49,7 +49,7 @@ class Shop:
 
     def pod(self, name: str, phase: str = "Running") -> ObjectKey:
         status: JsonValue = {"phase": phase, "conditions": [{"type": "Ready", "status": "True"}]}
-        return self.cluster.create(below("Pod", name, self.uid(self.replica_set), status=status))
+        return self.cluster.plant(below("Pod", name, self.uid(self.replica_set), status=status))
 
     def look_again(self) -> None:
         """A pass over the application: its ground is what the cluster has now."""
@@ -88,7 +88,7 @@ async def test_what_changes_after_the_first_look_is_in_the_next_one(shop: Shop) 
     assert await shop.names() == ["web", "web-1", "web-1-a"]
     shop.pod("web-1-b")
     shop.cluster.remove(first)
-    shop.cluster.create(an_object("Pod", "stranger", namespace="default"))
+    shop.cluster.plant(an_object("Pod", "stranger", namespace="default"))
     assert await shop.names() == ["web", "web-1", "web-1-b"]
 
 
@@ -105,8 +105,8 @@ async def test_only_what_changed_is_judged_again(shop: Shop) -> None:
 
 async def test_what_is_below_a_new_child_comes_with_it(shop: Shop) -> None:
     await shop.seen()
-    other = shop.cluster.create(below("ReplicaSet", "web-2", "not-yet"))
-    pod = shop.cluster.create(below("Pod", "web-2-a", shop.uid(other)))
+    other = shop.cluster.plant(below("ReplicaSet", "web-2", "not-yet"))
+    pod = shop.cluster.plant(below("Pod", "web-2-a", shop.uid(other)))
     owner: JsonValue = [{"uid": shop.uid(shop.deployment)}]
     shop.cluster.edit(other, lambda body: body["metadata"].update(ownerReferences=owner))
     assert await shop.names() == ["web", "web-1", "web-2", pod.name]
@@ -115,8 +115,8 @@ async def test_what_is_below_a_new_child_comes_with_it(shop: Shop) -> None:
 async def test_a_new_root_brings_what_is_below_it(shop: Shop) -> None:
     shop.pod("web-1-a")
     await shop.seen()
-    claim = shop.cluster.create(an_object("Secret", "made", namespace="default"))
-    child = shop.cluster.create(below("ConfigMap", "child", shop.uid(claim)))
+    claim = shop.cluster.plant(an_object("Secret", "made", namespace="default"))
+    child = shop.cluster.plant(below("ConfigMap", "child", shop.uid(claim)))
     assert shop.ground is not None
     live = shop.cluster.live(claim)
     status = ResourceStatus(claim, live.gvk, SyncCode.SYNCED, None)
@@ -129,7 +129,7 @@ async def test_an_object_made_anew_loses_the_children_of_the_old_one(shop: Shop)
     await shop.seen()
     shop.cluster.remove(shop.deployment)
     assert await shop.names() == ["web"]
-    shop.cluster.create(a_deployment(namespace="default"))
+    shop.cluster.plant(a_deployment(namespace="default"))
     shop.look_again()
     [placed] = (await shop.seen()).view().nodes
     assert placed.node is not None
@@ -219,7 +219,7 @@ async def test_an_application_that_moves_to_another_cluster_gets_a_tree_there(sh
     await shop.seen()
     before = shop.cluster
     other = FakeCluster("other")
-    key = other.create(a_deployment(namespace="default"))
+    key = other.plant(a_deployment(namespace="default"))
     live = other.live(key)
     cluster: Cluster = other
     shop.ground = Ground((ResourceStatus(key, live.gvk, SyncCode.SYNCED, None),), (live,), cluster)
@@ -231,7 +231,7 @@ async def test_kinds_that_cannot_be_read_and_orphaned_objects_are_told(shop: Sho
     assert shop.ground is not None
     await shop.cluster.observe(SHOP, [shop.deployment], [])
     shop.cluster.make_unreadable(PODS, "may not be listed")
-    lost = shop.cluster.live(shop.cluster.create(an_object("Service", "lost", namespace="default")))
+    lost = shop.cluster.live(shop.cluster.plant(an_object("Service", "lost", namespace="default")))
     shop.ground = Ground(shop.ground.managed, shop.ground.live, shop.cluster, (lost,))
     view = (await shop.seen()).view()
     assert view.unreadable == {PODS: "may not be listed"}
