@@ -158,6 +158,7 @@ class Application:
         """Look at another cluster from now on; what was synced into the old one says nothing of this one."""
         if self.cluster is not None and self.cluster.server != cluster.server:
             self.attempt = None
+            self.operation = None
             self.status = replace(self.status, resources=())
         self.cluster = cluster
         self.kinds = set()
@@ -168,4 +169,3 @@ class Application:
         self.included = None
         self.comparison = NOTHING_COMPARED
         self.orphaned = NOT_ASKED
-        self.operation = None

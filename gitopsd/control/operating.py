@@ -307,6 +307,8 @@ async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Op
             operation, move, view, until = await _moved(ground, execution, view)
             if move is None:
                 return operation, view, until
+            if _moved_on(operation, view) and not operation.running_hooks:
+                return superseded(operation, adapters.clock.now(), _SUPERSEDED), view, None
             if isinstance(move, Run):
                 view = await _carried_out(ground, execution, move, view)
             elif isinstance(move, Clean):
@@ -317,8 +319,6 @@ async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Op
                 view = await ground.look(view)
             if adapters.stopping():
                 return execution.operation, view, None
-            if _moved_on(execution.operation, view) and not execution.operation.running_hooks:
-                return superseded(execution.operation, adapters.clock.now(), _SUPERSEDED), view, None
     except StoreError as error:
         again = adapters.clock.now().timestamp() + _STORE_RETRY
         waits = replace(execution.operation, message=f"waiting until its progress can be kept: {error}")
