@@ -167,22 +167,22 @@ class TestOrder:
             (
                 [as_hook(a_definition(), "PostSync"), an_instance(namespace="default")],
                 (
-                    "hook cycle: apiextensions.k8s.io/CustomResourceDefinition widgets.example.org is made by a PostSync "
-                    "hook, and needed before, at Sync, by example.org/Widget default/first;"
+                    "hook cycle: apiextensions.k8s.io/CustomResourceDefinition widgets.example.org is made by a "
+                    "PostSync hook, and needed before, at Sync, by example.org/Widget default/first;"
                 ),
             ),
             (
                 [as_hook(a_namespace("team"), "PreSync", "BeforeHookCreation"), a_config_map("a", namespace="team")],
                 (
-                    "hook cycle: Namespace team is a PreSync hook that is deleted at each sync, and what needs it with it: "
-                    "ConfigMap team/a;"
+                    "hook cycle: Namespace team is a PreSync hook that is deleted at each sync, and what needs it with "
+                    "it: ConfigMap team/a;"
                 ),
             ),
             (
                 [as_hook(a_namespace("team"), "PreSync", "HookSucceeded"), a_hook(phases="PostSync", namespace="team")],
                 (
-                    "hook cycle: Namespace team is a PreSync hook that is deleted at each sync, and what needs it with it: "
-                    "batch/Job team/migrate;"
+                    "hook cycle: Namespace team is a PreSync hook that is deleted at each sync, and what needs it with "
+                    "it: batch/Job team/migrate;"
                 ),
             ),
             (
