@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from gitopsd.core.hook import SKIP
 from gitopsd.core.ids import AppName, ObjectKey
 
 TRACKING_ID: Final = "argocd.argoproj.io/tracking-id"
@@ -145,7 +146,9 @@ def hook_phases(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def is_hook(annotations: Mapping[str, str]) -> bool:
     """Whether they are those of a hook, of whatever phase: a live object with them is no part of what is kept."""
-    return (HOOK in annotations or HELM_HOOK in annotations) and bool(hook_phases(annotations))
+    if HOOK not in annotations and HELM_HOOK not in annotations:
+        return False
+    return any(phase != SKIP for phase in hook_phases(annotations) or ())
 
 
 def hook_delete_policies(annotations: Mapping[str, str]) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ class ObjectComparison:
 class Comparison:
     """All objects of one application: the wanted ones in the order of the manifests, then those that left git.
 
+    `hooks` are live objects that hooks made: tracked, but never left over, whatever git has now (as in Argo CD).
     `wanted` and `rules` are what it was made of.
     """
 
@@ -94,6 +95,7 @@ class Comparison:
     digest: str = ""
     wanted: Desired | None = field(default=None, compare=False, repr=False)
     rules: CompareRules = field(default=NO_RULES, compare=False, repr=False)
+    hooks: Mapping[ObjectKey, LiveObject] = field(default_factory=dict)
     _verdicts: frozenset[Verdict] = field(init=False, compare=False, repr=False)
     _live: Sequence[LiveObject | None] = field(init=False, compare=False, repr=False)
     _count: int = field(init=False, compare=False, repr=False)
@@ -103,7 +105,7 @@ class Comparison:
         verdicts = frozenset([item.verdict for item in self.objects.values() if not item.tolerated])
         object.__setattr__(self, "_verdicts", verdicts)
         object.__setattr__(self, "_live", found)
-        object.__setattr__(self, "_count", len(found) - found.count(None))
+        object.__setattr__(self, "_count", len(found) - found.count(None) + len(self.hooks))
 
     def having(self, *verdicts: Verdict) -> tuple[ObjectComparison, ...]:
         """The objects with one of `verdicts`."""
@@ -130,6 +132,7 @@ class Comparison:
             and not live.unreadable
             and self._count == len(live.objects)
             and all(map(operator.is_, map(live.objects.get, self.objects), self._live))
+            and all(live.objects.get(key) is there for key, there in self.hooks.items())
         )
 
     def with_verdicts(self, judged: Iterable[ObjectComparison]) -> Comparison:
@@ -181,16 +184,21 @@ def comparing(
         else:
             found[wanted.key] = _one(wanted, there, known, rules)
             yield
+    hooks: dict[ObjectKey, LiveObject] = {}
     for key, there in live.objects.items():
         if key not in found and there.owner and not there.copied:
             known = before.get(key)
+            judged_before = known is not None and known.live is there and known.desired is None
+            if previous.hooks.get(key) is there or (not judged_before and _is_hook(there)):
+                hooks[key] = there
+                continue
             if key.group_kind in live.unreadable:
                 known = ObjectComparison(key, None, there, Verdict.UNKNOWN, error=_unreadable(key, live))
             elif known is None or known.live is not there or known.desired is not None or known.verdict in _PASSING:
                 known = ObjectComparison(key, None, there, Verdict.EXTRA, tolerated=_tolerated(there))
                 yield
             found[key] = known
-    return Comparison(found, desired.digest, desired, rules)
+    return Comparison(found, desired.digest, desired, rules, hooks)
 
 
 def compare_namespace(wanted: DesiredObject, there: LiveObject | None) -> ObjectComparison:
@@ -342,6 +350,10 @@ def _asks(item: ObjectComparison, option: str) -> bool:
 
 def _tolerated(extra: LiveObject) -> bool:
     return marks.compare_options(_annotations(extra.document)).get("IgnoreExtraneous") == "true"
+
+
+def _is_hook(live: LiveObject) -> bool:
+    return marks.is_hook(_annotations(live.document))
 
 
 def _annotations(document: Document) -> Mapping[str, str]:

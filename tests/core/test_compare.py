@@ -122,6 +122,56 @@ def test_what_left_git_is_extra_if_it_is_tracked_and_no_copy() -> None:
     assert not comparison.synced
 
 
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"argocd.argoproj.io/hook": "PreSync"},
+        {"argocd.argoproj.io/hook": "PreDelete"},
+        {"argocd.argoproj.io/hook": "PostDelete"},
+        {"helm.sh/hook": "post-install,post-upgrade"},
+    ],
+)
+def test_a_hooks_object_is_never_left_over_and_costs_nothing_at_the_next_look(annotations: dict[str, str]) -> None:
+    wanted, job = want(a_config_map()), want(a_config_map("migrate"))
+    body = live_of(one(job)).document.body()
+    metadata: Any = body["metadata"]
+    hooked: JsonObject = {**body, "metadata": {**metadata, "annotations": {**metadata["annotations"], **annotations}}}
+    there = live_body(one(job), hooked)
+    seen = live(live_of(one(wanted)), there)
+    comparison = compare(wanted, seen)
+    assert comparison.synced
+    assert list(comparison.objects) == [one(wanted).key]
+    assert comparison.hooks == {there.key: there}
+    assert compare(wanted, seen, previous=comparison) is comparison
+    gone = compare(wanted, live(live_of(one(wanted))), previous=comparison)
+    assert gone.hooks == {}
+
+
+@pytest.mark.parametrize("mark", ["helm.sh/hook=crd-install", "helm.sh/hook=test", "argocd.argoproj.io/hook=Skip"])
+def test_an_object_that_runs_at_no_phase_is_left_over_like_any(mark: str) -> None:
+    name, _, text = mark.partition("=")
+    job = want(a_config_map("test"))
+    body = live_of(one(job)).document.body()
+    metadata: Any = body["metadata"]
+    marked = {**body, "metadata": {**metadata, "annotations": {**metadata["annotations"], name: text}}}
+    assert only(compare(want(), live(live_body(one(job), marked)))).verdict is Verdict.EXTRA
+
+
+def test_an_object_that_becomes_a_hook_where_it_lives_is_left_over_no_more() -> None:
+    job = want(a_config_map("migrate", annotations={"argocd.argoproj.io/sync-wave": "1"}))
+    before = compare(job, live(live_of(one(job))))
+    body = live_of(one(job)).document.body()
+    metadata: Any = body["metadata"]
+    hooked = {
+        **body,
+        "metadata": {**metadata, "annotations": {**metadata["annotations"], "helm.sh/hook": "pre-install"}},
+    }
+    there = live_body(one(job), hooked, version="8")
+    assert only(compare(job, live(there), previous=before)).desired is not None
+    after = compare(want(), live(there), previous=before)
+    assert (after.objects, list(after.hooks)) == ({}, [there.key])
+
+
 def test_a_wanted_object_that_looks_like_a_copy_is_compared_like_any_other() -> None:
     wanted = want(a_config_map())
     assert only(compare(wanted, live(live_of(one(wanted), copied=True)))).verdict is Verdict.SYNCED
