@@ -1,0 +1,173 @@
+"""What is kept of an application so that its deletion can go on without its entry in the configuration.
+
+Source of the finalizers: https://argo-cd.readthedocs.io/en/stable/user-guide/app_deletion/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from gitopsd.core.annotations import DELETION_APPROVED
+from gitopsd.core.app import AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
+from gitopsd.core.history import Deletion, DeletionPhase
+from gitopsd.core.ids import GVK, AppName, Position
+
+FOREGROUND: Final = "foreground"
+BACKGROUND: Final = "background"
+ORPHAN: Final = "orphan"
+CASCADES: Final = (FOREGROUND, BACKGROUND, ORPHAN)
+
+_FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
+_DELETE: Final = "Delete"
+
+
+def cascade_of(finalizers: Iterable[str]) -> str:
+    """How the objects of an application with these finalizers go when its entry does; "" if they stay."""
+    written = set(finalizers)
+    if f"{_FINALIZER}/{BACKGROUND}" in written:
+        return BACKGROUND
+    return FOREGROUND if written & {_FINALIZER, f"{_FINALIZER}/{FOREGROUND}"} else ""
+
+
+def began(spec: AppSpec, cascade: str, now: datetime, *, server: str = "", kinds: Collection[GVK] = ()) -> Deletion:
+    """A deletion of `spec`'s application that has done nothing yet.
+
+    `server` is the URL of its cluster as far as it is known, `kinds` are those of its objects.
+    """
+    return Deletion(
+        app=spec.name,
+        cascade=cascade,
+        began=now,
+        id=f"delete-{int(now.timestamp() * 1000):x}",
+        spec_digest=spec_digest(spec),
+        details=_details(spec, server, kinds),
+    )
+
+
+def armed(spec: AppSpec, now: datetime) -> Deletion:
+    """What is kept of an application while it is there, so that its objects can go should its entry go while nobody
+    looks; phase `NONE` for one whose objects stay.
+    """
+    cascade = cascade_of(spec.finalizers)
+    phase = DeletionPhase.ARMED if cascade else DeletionPhase.NONE
+    return Deletion(spec.name, cascade, now, phase=phase, details=_details(spec, "", ()) if cascade else {})
+
+
+def same_arm(one: Deletion, other: Deletion) -> bool:
+    """Whether two records say the same of an application that is there."""
+    return (one.phase, one.cascade, one.details) == (other.phase, other.cascade, other.details)
+
+
+def with_kinds(deletion: Deletion, kinds: Collection[GVK], server: str = "") -> Deletion:
+    """The deletion with these kinds (besides those that it knows) and the cluster that it is of."""
+    known = kinds_of(deletion) | frozenset(kinds)
+    at = server or server_of(deletion)
+    return replace(deletion, details={**deletion.details, "kinds": _written(known), "server": at})
+
+
+def spec_of(deletion: Deletion) -> AppSpec:
+    """As much of the application as its deletion needs; nothing can be rendered of it."""
+    details = deletion.details
+    option = details.get("delete", "")
+    return AppSpec(
+        name=AppName(deletion.app),
+        sources=(),
+        destination=Destination(
+            details.get("destinationServer", ""), details.get("destinationName", ""), details.get("namespace", "")
+        ),
+        project=details.get("project", ""),
+        sync_policy=SyncPolicy(options={_DELETE: option} if option else {}),
+        tracking=Tracking(
+            TrackingMethod(details.get("trackingMethod", TrackingMethod.ANNOTATION)),
+            details.get("trackingLabel", ""),
+            details.get("installation", ""),
+        ),
+    )
+
+
+def kinds_of(deletion: Deletion) -> frozenset[GVK]:
+    """The kinds that the application's objects are of."""
+    parts = (item.split("|") for item in deletion.details.get("kinds", "").split())
+    return frozenset(GVK(*item) for item in parts if len(item) == len(GVK._fields))
+
+
+def server_of(deletion: Deletion) -> str:
+    """The URL of the cluster that the application was on; "" if that was never known."""
+    return deletion.details.get("server", "")
+
+
+def dependencies_of(deletion: Deletion) -> frozenset[AppName]:
+    """The applications that it depends on."""
+    return frozenset(AppName(name) for name in deletion.details.get("dependsOn", "").split())
+
+
+def approved(spec: AppSpec, deletion: Deletion) -> bool:
+    """Whether the application's annotation `argocd.argoproj.io/deletion-approved` says so, later than the deletion
+    began.
+    """
+    try:
+        written = datetime.fromisoformat(spec.annotations.get(DELETION_APPROVED, ""))
+    except ValueError:
+        return False
+    return (written if written.tzinfo else written.replace(tzinfo=UTC)) > deletion.began
+
+
+def spec_digest(spec: AppSpec) -> str:
+    """32 hex digits that are another if what the owner wrote is another.
+
+    Where in the files it stands does not count, nor does the approval of a deletion; nor do fields that are as they are
+    by default, so that one which a later version adds changes nothing.
+    """
+    annotations = {name: text for name, text in spec.annotations.items() if name != DELETION_APPROVED}
+    plain = _plain(replace(spec, annotations=annotations))
+    return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()
+
+
+def _details(spec: AppSpec, server: str, kinds: Collection[GVK]) -> Mapping[str, str]:
+    written = {
+        "destinationServer": spec.destination.server,
+        "destinationName": spec.destination.name,
+        "namespace": spec.destination.namespace,
+        "project": spec.project,
+        "trackingMethod": spec.tracking.method.value,
+        "trackingLabel": spec.tracking.label,
+        "installation": spec.tracking.installation,
+        "delete": spec.sync_policy.options.get(_DELETE, ""),
+        "dependsOn": " ".join(sorted({item.app for item in spec.depends_on if item.app})),
+        "server": server,
+        "kinds": _written(kinds),
+    }
+    return {name: text for name, text in written.items() if text}
+
+
+def _written(kinds: Iterable[GVK]) -> str:
+    return " ".join(sorted("|".join(kind) for kind in set(kinds)))
+
+
+def _plain(value: object) -> str:
+    """A text for a value of dataclasses, mappings, sets and sequences that depends on nothing but its content."""
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = [
+            f"{item.name}={_plain(held)}"
+            for item in fields(value)
+            if not isinstance(held := getattr(value, item.name), Position) and held != _default(item)
+        ]
+        return f"{type(value).__name__}({','.join(parts)})"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(sorted(f"{key!r}:{_plain(item)}" for key, item in value.items())) + "}"
+    if isinstance(value, AbstractSet):
+        return "{" + ",".join(sorted(_plain(item) for item in value)) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ",".join(_plain(item) for item in value) + "]"
+    return repr(value)
+
+
+def _default(item: Field[object]) -> object:
+    if item.default_factory is not MISSING:
+        return item.default_factory()
+    return item.default
