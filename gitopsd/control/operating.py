@@ -394,7 +394,7 @@ def _out_of_time(ground: Ground, operation: Operation) -> str:
 
 
 async def _note(ground: Ground, operation: Operation) -> None:
-    if needs_journal(operation):
+    if operation.manifests:
         await ground.adapters.journal.note(ground.app.spec.name, operation)
 
 
@@ -403,7 +403,7 @@ async def _end(ground: Ground, operation: Operation, view: View) -> None:
     app, journal = ground.app, ground.adapters.journal
     app.operation = None
     name = app.spec.name
-    kept = needs_journal(operation)
+    kept = bool(operation.manifests)
     remembered = operation.phase is Phase.SUCCEEDED and not operation.self_heal and not operation.request.selective
     if not kept and not remembered:
         return

@@ -15,7 +15,7 @@ from anyio import AsyncContextManagerMixin
 from gitopsd import __version__
 from gitopsd.config import Config, changes, load
 from gitopsd.control.bus import Bus, Subscriber
-from gitopsd.control.supervisor import Supervisor, SupervisorSettings, World
+from gitopsd.control.supervisor import Remembered, Supervisor, SupervisorSettings, World
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError, StoreError
 from gitopsd.core.events import ConfigReloaded
@@ -109,19 +109,24 @@ class Daemon(AsyncContextManagerMixin):
                 rooms.clusters,
                 self.clock,
                 rooms.judging,
+                rooms.journal,
                 rooms.repositories.refusal,
                 rooms.judging.expressions,
+                on_store_trouble=self._store_trouble,
             )
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
                     self._supervisor = supervisor
                     rooms.directory.on_change = supervisor.rewire
                     rooms.repositories.on_change = lambda projects: supervisor.reaccess(projects=projects)
-                    remembered = await rooms.store.statuses()
+                    journal = rooms.journal
+                    remembered = Remembered(
+                        await rooms.store.statuses(), await journal.in_flight(), await journal.pins()
+                    )
                     supervisor.configure(self.config.applications, remembered)
                     self._running = True
                     self.bus.subscribe(writer.on_event)  # not before: what was remembered need not be saved again
-                    await self._forget_removed(rooms, remembered.keys())
+                    await self._forget_removed(rooms, remembered.statuses.keys())
                     del remembered  # with thousands of objects it is large, and this goes on to the end
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
@@ -251,6 +256,8 @@ class Daemon(AsyncContextManagerMixin):
         names = [name for name in remembered if name not in known]
         if names:
             await rooms.store.remove(names)
+        for name in names:
+            await rooms.journal.forget(name)
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:

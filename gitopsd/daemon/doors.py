@@ -87,6 +87,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         reconciliations=reconciliations,
         children=behind.supervisor.children,
         judge=behind.judge,
+        operations=behind.supervisor.operations,
         metrics=behind.recorder.exposition,
         ready=behind.ready,
         version=__version__,

@@ -49,6 +49,7 @@ from gitopsd.sources.artifacts import ArtifactSources, fetch_command
 from gitopsd.sources.connections import Connections
 from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
+from gitopsd.store.journal import SqliteJournal
 from gitopsd.store.lock import StateLock
 from gitopsd.store.sqlite import SqliteStore
 
@@ -64,6 +65,7 @@ class Rooms:
     clusters: KubeClusters
     directory: ClusterDirectory
     store: SqliteStore
+    journal: SqliteJournal
     repositories: Repositories
     sops: Sops
     judging: Judging
@@ -99,6 +101,7 @@ class OpenRooms(AsyncContextManagerMixin):
         async with (
             StateLock(Path(config.state_dir)) as lock,
             SqliteStore(lock, _unreadable) as store,
+            SqliteJournal(store.file, _unreadable) as journal,
             self._sources() as sources,
             KubeClusters(
                 config.clusters,
@@ -118,7 +121,7 @@ class OpenRooms(AsyncContextManagerMixin):
             self._judging() as judging,
         ):
             self._on_connected = directory.connected
-            yield Rooms(sources, renderer, clusters, directory, store, repositories, sops, judging)
+            yield Rooms(sources, renderer, clusters, directory, store, journal, repositories, sops, judging)
 
     @asynccontextmanager
     async def _sources(self) -> AsyncGenerator[AllSources]:
