@@ -8,6 +8,7 @@ from gitopsd.config.models.resources import IgnoredFields, KindFilter, Resources
 from gitopsd.core.app import Tracking
 from gitopsd.core.customization import (
     ALWAYS_EXCLUDED,
+    ActionRule,
     ChildRule,
     HealthRule,
     HealthTimeout,
@@ -42,6 +43,8 @@ def resource_settings(model: Resources, tracking: Tracking, at: At, refuse: Refu
         health_timeouts=tuple(
             HealthTimeout(KindPattern(item.group, item.kind), item.after) for item in model.health_timeouts
         ),
+        actions=tuple(_actions(model, refuse, at)),
+        action_files=tuple(model.action_customizations),
         children=tuple(_children(model, refuse)),
         mask_annotations=frozenset(model.mask_annotations),
         tracking=tracking,
@@ -106,6 +109,25 @@ def _health(model: Resources, refuse: Refuse, at: At) -> Iterable[HealthRule]:
         language, source = ("lua", item.lua) if item.lua is not None else ("cel", item.cel)
         yield HealthRule(
             KindPattern(item.group, item.kind), language, source or "", item.use_open_libs, where=str(at(place))
+        )
+
+
+def _actions(model: Resources, refuse: Refuse, at: At) -> Iterable[ActionRule]:
+    for index, item in enumerate(model.actions):
+        place = ("actions", index)
+        names = [each.name for each in item.definitions]
+        if item.discovery_lua is None and not names:
+            refuse(place, "is no rule", "expected discovery.lua or definitions")
+            continue
+        if len(set(names)) < len(names):
+            refuse((*place, "definitions"), "name an action twice", "expected each name once")
+            continue
+        yield ActionRule(
+            KindPattern(item.group, item.kind),
+            item.discovery_lua or "",
+            tuple((each.name, each.action_lua) for each in item.definitions),
+            item.merge_builtin_actions,
+            where=str(at(place)),
         )
 
 

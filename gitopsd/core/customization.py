@@ -62,6 +62,19 @@ class HealthRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionRule:
+    """Actions of the user's, as Argo CD has them: `discovery` is a discovery.lua ("": none), `definitions` are names
+    and action.lua. Without `merge_builtin` a discovery takes the place of the built-in actions.
+    """
+
+    kinds: KindPattern
+    discovery: str = ""
+    definitions: tuple[tuple[str, str], ...] = ()
+    merge_builtin: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HealthTimeout:
     """Objects of these kinds that are Progressing for longer than `seconds` are Degraded."""
 
@@ -87,7 +100,7 @@ ALWAYS_EXCLUDED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ResourceSettings:
-    """All of it. `health_tables` are paths of files."""
+    """All of it. `health_tables` are paths of files, `action_files` of folders and files (docs/actions.md)."""
 
     ignore_differences: tuple[IgnoreRule, ...] = ()
     ignore_updates: tuple[IgnoreRule, ...] = ()
@@ -101,6 +114,8 @@ class ResourceSettings:
     health_tables: tuple[str, ...] = ()
     health_folders: tuple[str, ...] = ()
     health_timeouts: tuple[HealthTimeout, ...] = ()
+    actions: tuple[ActionRule, ...] = ()
+    action_files: tuple[str, ...] = ()
     children: tuple[ChildRule, ...] = ()
     mask_annotations: frozenset[str] = field(default_factory=frozenset)
     tracking: Tracking = BY_ANNOTATION

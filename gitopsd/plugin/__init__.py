@@ -4,7 +4,8 @@ A plugin is a Python package with an entry point in the group `gitopsd.plugins` 
 Hooks run once, at start-up, and return typed objects; gitopsd awaits those afterwards.
 """
 
-from gitopsd.core.errors import PluginError, RenderError
+from gitopsd.core.actions.action import Action, Change, Creation, Merge, Parameter
+from gitopsd.core.errors import OperationError, PluginError, RenderError
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import (
@@ -21,6 +22,7 @@ from gitopsd.core.jsonvalue import (
 )
 from gitopsd.core.manifest import Manifest, Read, ReadKind
 from gitopsd.core.secret import Secret
+from gitopsd.plugin.actions import ActionProvider
 from gitopsd.plugin.command import NO_COMMANDS, CommandPlugin, CommandPlugins, Discover, ParameterAnnouncement
 from gitopsd.plugin.discovery import Discovered, Discovering
 from gitopsd.plugin.engine import Engine, EngineAnswer
@@ -39,8 +41,12 @@ from gitopsd.plugin.yamltext import YamlText, decode_text, parse_json, parse_yam
 __all__ = [
     "NOTHING",
     "NO_COMMANDS",
+    "Action",
+    "ActionProvider",
+    "Change",
     "CommandPlugin",
     "CommandPlugins",
+    "Creation",
     "Discover",
     "Discovered",
     "Discovering",
@@ -54,9 +60,12 @@ __all__ = [
     "JsonObject",
     "JsonValue",
     "Manifest",
+    "Merge",
     "Need",
     "NeedKind",
+    "OperationError",
     "Options",
+    "Parameter",
     "ParameterAnnouncement",
     "PluginError",
     "Position",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pluggy
 
+from gitopsd.plugin.actions import ActionProvider
 from gitopsd.plugin.command import CommandPlugins
 from gitopsd.plugin.engine import Engine
 from gitopsd.plugin.health import HealthCheck
@@ -31,3 +32,8 @@ def gitopsd_renderers(  # type: ignore[empty-body]  # no body here
 @hookspec
 def gitopsd_health_checks() -> Sequence[HealthCheck]:  # type: ignore[empty-body]  # no body here
     """The judges of health that the plugin brings."""
+
+
+@hookspec
+def gitopsd_actions() -> Sequence[ActionProvider]:  # type: ignore[empty-body]  # no body here
+    """The actions on live objects that the plugin brings."""

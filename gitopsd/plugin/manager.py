@@ -9,6 +9,7 @@ import pluggy
 
 from gitopsd.core.errors import PluginError
 from gitopsd.plugin import hookspecs
+from gitopsd.plugin.actions import ActionProvider
 from gitopsd.plugin.command import NO_COMMANDS, CommandPlugins
 from gitopsd.plugin.engine import Engine
 from gitopsd.plugin.health import HealthCheck
@@ -80,6 +81,18 @@ class PluginManager:
                     f"two plugins bring a health check named {check.name!r}", hint="remove one of the two packages"
                 )
             found[check.name] = check
+        return tuple(found.values())
+
+    def actions(self) -> Sequence[ActionProvider]:
+        """All providers of actions, in the order of their plugins' names; `PluginError` if two claim one name."""
+        found: dict[str, ActionProvider] = {}
+        answers: Iterable[Sequence[ActionProvider]] = self._pluggy.hook.gitopsd_actions()
+        for provider in (each for answer in reversed(list(answers)) for each in answer):
+            if provider.name in found:
+                raise PluginError(
+                    f"two plugins bring actions named {provider.name!r}", hint="remove one of the two packages"
+                )
+            found[provider.name] = provider
         return tuple(found.values())
 
     def versions(self) -> Mapping[str, str]:

@@ -47,6 +47,31 @@ class HealthRule(StrictModel):
     use_open_libs: bool = Field(False, description="Give Lua all of its standard libraries that have no side effects.")
 
 
+class ActionDefinition(StrictModel):
+    """One action of some kinds."""
+
+    name: str = Field(description="Its name, as discovery.lua has it.")
+    action_lua: TextOrFile = Field(
+        alias="action.lua",
+        description="Argo CD's action.lua: `obj` and `actionParams` in, the changed object or a list of "
+        "{operation, resource} out; or {file: PATH}.",
+    )
+
+
+class ActionRule(StrictModel):
+    """What can be done to objects of some kinds, in Argo CD's words."""
+
+    group: str = Field("", description="API group, with * for any characters.")
+    kind: str = Field(description="Kind, with * for any characters.")
+    merge_builtin_actions: bool = Field(False, description="Keep the built-in actions besides.")
+    discovery_lua: TextOrFile | None = Field(
+        None,
+        alias="discovery.lua",
+        description="Argo CD's discovery.lua: from `obj` to a table of actions; or {file: PATH}.",
+    )
+    definitions: list[ActionDefinition] = Field(default_factory=list, description="What the actions do.")
+
+
 class HealthTimeout(StrictModel):
     """For how long objects of some kinds may be Progressing before they are Degraded."""
 
@@ -101,6 +126,12 @@ class Resources(StrictModel):
     )
     health_customizations: list[FilePath] = Field(
         default_factory=list, description="Folders as Argo CD's resource_customizations: <group>/<Kind>/health.lua"
+    )
+    actions: list[ActionRule] = Field(default_factory=list, description="What can be done to objects of kinds.")
+    action_customizations: list[FilePath] = Field(
+        default_factory=list,
+        description="Folders as Argo CD's resource_customizations (<group>/<Kind>/actions/discovery.lua), or files "
+        "that hold its ConfigMap argocd-cm.",
     )
     health_timeouts: list[HealthTimeout] = Field(
         default_factory=list, description="For how long kinds may be Progressing. Default: for ever."
