@@ -8,11 +8,12 @@ from gitopsd.testing.builders import a_namespace
 from gitopsd.testing.cluster import FakeCluster
 from gitopsd.testing.store import FakeStore
 from tests.contracts.cluster_contract import ClusterContract
+from tests.contracts.cluster_writes_contract import WritesContract
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.strays_contract import StraysContract
 
 
-class TestFakeCluster(ClusterContract, StraysContract):
+class TestFakeCluster(ClusterContract, StraysContract, WritesContract):
     """A cluster of its own for each test."""
 
     @pytest.fixture
