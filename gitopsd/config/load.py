@@ -334,6 +334,7 @@ class _Loading:
             server=ServerSettings(host, port, settings.server.metrics_prefix),
             state_dir=state_dir,
             cache_dir=settings.state.cache_dir or os.path.join(state_dir, "cache"),
+            state_key=settings.state.key_file or os.path.join(state_dir, "state.key"),
             reconcile=ReconcileSettings(
                 refresh_interval_seconds=interval,
                 jitter_seconds=interval / 3 if jitter is None else jitter,

@@ -11,14 +11,13 @@ from gitopsd.config.errors import Problems
 from gitopsd.config.models.project import ProjectDestination, ProjectKind, ProjectSpec
 from gitopsd.config.names import EXPECTED_NAME, is_name
 from gitopsd.config.validation import shown_path
+from gitopsd.config.windows import EXPECTED_GLOB, is_glob, windows_of
 from gitopsd.core.errors import SpecError
 from gitopsd.core.project import DestinationServiceAccount, IgnoredOrphan, OrphanedResources, Project
 from gitopsd.core.serviceaccount import ServiceAccount
 
 _BROKEN: Final = "its declaration has errors"
 _ANY: Final = frozenset({"*", "**"})
-# What other globs know and these do not: a pattern that silently fits nothing would leave its rule out.
-_NO_GLOB: Final = frozenset("{}\\!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ def _project(item: WrittenProject, problems: Problems) -> Project:
         description=item.spec.description,
         orphaned=_orphaned(item, problems),
         accounts=tuple(_accounts(item, problems)),
+        windows=windows_of(item.spec.sync_windows, item.document, (*item.spec_path, "syncWindows"), problems),
         unenforced=tuple(_unenforced(item.spec)),
         position=item.document.position(item.name_path),
     )
@@ -97,8 +97,8 @@ def _accounts(item: WrittenProject, problems: Problems) -> Iterator[DestinationS
 
 
 def _check_glob(glob: str, path: KeyPath, item: WrittenProject, problems: Problems) -> None:
-    if not _NO_GLOB.isdisjoint(glob):
-        _refuse(path, "expected a glob of *, ? and [a-z]", item, problems)
+    if not is_glob(glob):
+        _refuse(path, EXPECTED_GLOB, item, problems)
 
 
 def _refuse(path: KeyPath, why: str, item: WrittenProject, problems: Problems) -> None:
@@ -123,7 +123,6 @@ def _unenforced(spec: ProjectSpec) -> Iterator[str]:
         "clusterResourceBlacklist": spec.cluster_resource_blacklist,
         "namespaceResourceBlacklist": spec.namespace_resource_blacklist,
         "roles": spec.roles,
-        "syncWindows": spec.sync_windows,
         "signatureKeys": spec.signature_keys,
         "sourceIntegrity": spec.source_integrity,
         "permitOnlyProjectScopedClusters": spec.permit_only_project_scoped_clusters,

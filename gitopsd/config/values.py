@@ -131,7 +131,7 @@ class Config:
     `files` were read (main, included, secret and kubeconfig files), `stamps` say how they looked then, `globs` are the
     include patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
     ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`).
-    `digest` is equal if and only if all files' names and contents are.
+    `digest` is equal if and only if all files' names and contents are. `state_key` is the file of the state's key.
     """
 
     path: str
@@ -159,6 +159,7 @@ class Config:
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     projects: Projects = ONLY_DEFAULT
     sync: SyncSettings = field(default_factory=SyncSettings)
+    state_key: str = ""
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import SpecError
 from gitopsd.core.ids import NOWHERE, ObjectKey, Position
 from gitopsd.core.serviceaccount import ServiceAccount
+from gitopsd.core.window import SyncWindow
 
 DEFAULT_PROJECT: Final = "default"
 _LISTED: Final = 20
@@ -74,6 +75,7 @@ class Project:
     orphaned: OrphanedResources | None = None
     accounts: tuple[DestinationServiceAccount, ...] = ()
     unenforced: tuple[str, ...] = ()
+    windows: tuple[SyncWindow, ...] = ()
     position: Position = NOWHERE
 
 
@@ -126,6 +128,11 @@ class Projects:
                 hint="declare the project under `projects`, without restrictions, or name another one",
             )
         return project
+
+    def windows(self, spec: AppSpec, *cluster: str) -> tuple[SyncWindow, ...]:
+        """The sync windows that mean the application, whose cluster has these names (its URL, its name)."""
+        project = self.find(spec.project)
+        return tuple(window for window in project.windows if window.fits(spec, *cluster)) if project else ()
 
     def account(self, spec: AppSpec, server: str) -> str:
         """The user name of the service account as which the application is synced into the cluster at `server`.

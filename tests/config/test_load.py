@@ -71,6 +71,7 @@ applications:
     )
     assert config.server == ServerSettings("127.0.0.1", 8080, "gitopsd")
     assert config.state_dir == f"{tmp_path}/state"
+    assert config.state_key == f"{tmp_path}/state/state.key"
     assert config.cache_dir == f"{tmp_path}/state/cache"
     assert config.clusters == (ClusterAccess(name="local", kubeconfig=f"{tmp_path}/kubeconfig"),)
     assert config.repositories == (
@@ -105,7 +106,7 @@ def test_settings_are_taken_over(tmp_path: Path) -> None:
         tmp_path,
         """
 server: {listen: ":0", metricsPrefix: argocd}
-state: {dir: /var/lib/gitopsd, cacheDir: ~/cache}
+state: {dir: /var/lib/gitopsd, cacheDir: ~/cache, keyFile: ./keys/state}
 reconcile: {refreshInterval: 5m, jitter: 0, selfHealBackoff: {duration: 1, factor: 2, maxDuration: 1m30s}}
 git: {localRoots: [repos, /srv/git], timeout: 1500ms, fetchTimeout: 1h}
 artifacts: {timeout: 5s, fetchTimeout: 1m, maxIndexSize: 1Mi, maxExtractedSize: 2Gi, blockPrivateAddresses: true,
@@ -117,6 +118,7 @@ log: {level: debug, format: json}
     )
     assert config.server == ServerSettings("0.0.0.0", 0, "argocd")  # noqa: S104  # what `:0` means
     assert (config.state_dir, config.cache_dir) == ("/var/lib/gitopsd", "/home/test/cache")
+    assert config.state_key == f"{tmp_path}/keys/state"
     assert config.reconcile == ReconcileSettings(300.0, 0.0, 16, BackoffSettings(1.0, 2.0, 90.0))
     assert config.git == GitSettings((f"{tmp_path}/repos", "/srv/git"), 1.5, 3600.0)
     hosts = ("auth.example.org", "auth.example.org:8443")

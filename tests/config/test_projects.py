@@ -15,6 +15,7 @@ from gitopsd.core.project import (
     OrphanedResources,
     Project,
 )
+from gitopsd.core.window import SyncWindow, WindowKind
 from tests.config.writing import LOCAL, loaded
 
 OPEN = (
@@ -102,7 +103,6 @@ def test_what_restricts_nothing_is_accepted(tmp_path: Path, fields: str) -> None
         ("namespaceResourceWhitelist: [{group: '', kind: ConfigMap}]", "namespaceResourceWhitelist"),
         ("namespaceResourceBlacklist: [{group: '', kind: Secret}]", "namespaceResourceBlacklist"),
         ("roles: [{name: ci, policies: ['p, proj:web:ci, applications, sync, web/*, allow']}]", "roles"),
-        ("syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}]", "syncWindows"),
         ("signatureKeys: [{keyID: ABCDEF0123456789}]", "signatureKeys"),
         ("sourceIntegrity: {git: {policies: []}}", "sourceIntegrity"),
         ("sourceNamespaces: [team]", "sourceNamespaces"),
@@ -188,3 +188,49 @@ def test_how_impersonation_is_set(tmp_path: Path) -> None:
     assert loaded(tmp_path, LOCAL).projects.impersonation == Impersonation(enabled=False, enforced=True)
     text = f"{LOCAL}sync: {{impersonation: {{enabled: true, enforced: false}}}}\n"
     assert loaded(tmp_path, text).projects.impersonation == Impersonation(enabled=True, enforced=False)
+
+
+def test_sync_windows(tmp_path: Path) -> None:
+    config = with_project(
+        tmp_path,
+        f"{OPEN}, syncWindows: [{{kind: deny, schedule: ' 0  22 * * *', duration: 8h, timeZone: Europe/Berlin, "
+        "applications: ['*-prod'], namespaces: [shop], clusters: [east], andOperator: true, manualSync: true, "
+        "syncOverrun: true, description: nights}, "
+        "{kind: allow, schedule: '* * * * *', duration: 1h, applications: ['*']}]",
+    )
+    assert config.projects.declared["web"].windows == (
+        SyncWindow(
+            WindowKind.DENY,
+            "0 22 * * *",
+            28800.0,
+            "Europe/Berlin",
+            applications=("*-prod",),
+            namespaces=("shop",),
+            clusters=("east",),
+            and_operator=True,
+            manual_sync=True,
+            sync_overrun=True,
+            description="nights",
+        ),
+        SyncWindow(WindowKind.ALLOW, "* * * * *", 3600.0, applications=("*",)),
+    )
+    assert config.applications[0].unsupported == ()
+    assert config.warnings == ()
+
+
+def test_a_window_that_means_no_application_is_a_warning(tmp_path: Path) -> None:
+    window = "{kind: deny, schedule: '0 22 * * *', duration: 8h}"
+    (warning,) = with_project(tmp_path, f"{OPEN}, syncWindows: [{window}]").warnings
+    assert "projects[0].syncWindows[0] means no application" in warning
+
+
+def test_a_project_with_a_window_that_cannot_be_used_cannot_be_used(tmp_path: Path) -> None:
+    manifest = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: web}\n"
+        f"spec: {{{OPEN}, syncWindows: [{{kind: deny, schedule: '@daily', duration: 8h, applications: ['*']}}]}}\n"
+    )
+    (tmp_path / "p.yaml").write_text(manifest)
+    (tmp_path / "gitopsd.yaml").write_text(f"{LOCAL}include: [p.yaml]\n{APPS}")
+    config = load(str(tmp_path / "gitopsd.yaml"), environ={}, keep_going=True)
+    assert "spec.syncWindows[0].schedule cannot be used: expected five fields" in str(config.errors[0])
+    assert config.projects.refusal("web")

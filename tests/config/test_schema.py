@@ -55,6 +55,7 @@ def test_the_example_names_every_key_of_our_own() -> None:
         "OrphanedResources",
         "OrphanedIgnore",
         "DestinationServiceAccount",
+        "SyncWindow",
         "Cluster",
         "ExecPlugin",
         "AwsAuthConfig",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gitopsd.config.models.application import Metadata
-from gitopsd.config.models.strict import StrictModel
+from gitopsd.config.models.strict import Seconds, StrictModel
 
 
 class ProjectDestination(StrictModel):
@@ -52,8 +52,27 @@ class DestinationServiceAccount(StrictModel):
     default_service_account: str = Field(description="namespace:name, or a name in the destination's namespace.")
 
 
+class SyncWindow(StrictModel):
+    """When the applications that it means may be synced (allow), or may not (deny)."""
+
+    kind: Literal["allow", "deny"] = Field(description="allow or deny.")
+    schedule: str = Field(description="When it opens: five fields of cron.")
+    duration: Seconds = Field(description="How long it is open.")
+    time_zone: str = Field("UTC", description="The time zone of the schedule, for example Europe/Berlin.")
+    applications: list[str] = Field(default_factory=list, description="Names of applications; globs.")
+    namespaces: list[str] = Field(default_factory=list, description="Namespaces of destinations; globs.")
+    clusters: list[str] = Field(default_factory=list, description="Clusters of destinations, by name or URL; globs.")
+    and_operator: bool = Field(
+        False, description="All of the lists that are given have to fit an application; otherwise one of them."
+    )
+    manual_sync: bool = Field(False, description="Syncs that somebody asks for are not held back.")
+    sync_overrun: bool = Field(False, description="A sync that is under way may go on.")
+    description: str = Field("", description="What it is for; shown where it holds a sync back.")
+
+
 class ProjectSpec(StrictModel):
-    """What a project is. Restrictions are not enforced by this version: a project that has any cannot be used."""
+    """What a project is. Restrictions are not enforced by this version, but for sync windows: a project that has any
+    cannot be used."""
 
     description: str = Field("", description="What it is for.")
     source_repos: list[str] = Field(default_factory=list, description="Repositories: must hold '*' for now.")
@@ -74,7 +93,9 @@ class ProjectSpec(StrictModel):
         default_factory=list, description="Forbidden kinds in namespaces: must be empty for now."
     )
     roles: list[dict[str, Any]] = Field(default_factory=list, description="Roles: must be empty for now.")
-    sync_windows: list[dict[str, Any]] = Field(default_factory=list, description="Windows: must be empty for now.")
+    sync_windows: list[SyncWindow] = Field(
+        default_factory=list, description="When its applications may be synced, and when not."
+    )
     signature_keys: list[dict[str, Any]] = Field(
         default_factory=list, description="Keys that commits are signed with: must be empty for now."
     )

@@ -58,6 +58,11 @@ class State(StrictModel):
         None,
         description="Folder for git mirrors, snapshots and renders; safe to delete. Default: cache in `dir`.",
     )
+    key_file: FilePath | None = Field(
+        None,
+        description="File with the key that manifests in history are encrypted with (32 random bytes or more), made if "
+        "it is missing: a systemd credential, or a file on another disk. Default: state.key in `dir`.",
+    )
 
 
 class Backoff(StrictModel):

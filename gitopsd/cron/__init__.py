@@ -1,0 +1,1 @@
+"""Schedules written as cron expressions, in time zones."""
