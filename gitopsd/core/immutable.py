@@ -24,14 +24,14 @@ _WORDS: Final = re.compile(
     r"|: field can not be less than (?:status\.capacity|previous value)"
     r")(?:$|[\n,;\]]|\. )"
 )
-_WEBHOOK: Final = "admission webhook "
+_OTHERS: Final = ("admission webhook ", "ValidatingAdmissionPolicy ")
 
 
 def is_immutable(message: str) -> bool:
     """Whether a refusal (the API server's message, or one of our errors about it) says that a field cannot be changed.
 
-    What an admission webhook says is not counted: nobody knows what it means by its words.
+    What admission webhooks and policies say is not counted: nobody knows what they mean by their words.
     """
-    if _WEBHOOK in message:
+    if any(other in message for other in _OTHERS):
         return False
     return IMMUTABLE in message or _WORDS.search(message) is not None

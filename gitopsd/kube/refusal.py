@@ -32,6 +32,7 @@ _BROKEN_WEBHOOK: Final = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)
 _POLICY: Final = re.compile(r"ValidatingAdmissionPolicy '(?P<name>[\w./-]+)' with binding '[\w./-]+' denied request")
 _QUOTA: Final = re.compile(r"(?P<how>exceeded|failed) quota: (?P<name>[\w.-]+)")
 _MANAGER: Final = re.compile(r'conflicts? with "(?P<name>[^"\n]{1,100})"')
+_POD_SECURITY: Final = "violates PodSecurity"
 _NO_SUCH_KIND: Final = "the server could not find the requested resource"
 _MANY_FIELDS: Final = 5
 
@@ -164,6 +165,14 @@ def _judge_admission(status: JsonObject, did: str) -> _Verdict | None:
     if policy := _POLICY.search(message):
         what = f"{did}: an admission policy denied the request"
         return _Verdict(what, f"see the rules of ValidatingAdmissionPolicy {policy['name']}", reason="Policy")
+    return _judge_limits(message, did)
+
+
+def _judge_limits(message: str, did: str) -> _Verdict | None:
+    """What the namespace allows."""
+    if _POD_SECURITY in message:
+        hint = "give the pods the securityContext that it names; what is allowed there is a label of the namespace"
+        return _Verdict(f"{did}: the namespace's Pod Security forbids it", hint, reason="PodSecurity")
     if quota := _QUOTA.search(message):
         if quota["how"] == "failed":
             hint = f"give the containers the requests and limits that ResourceQuota {quota['name']} counts"

@@ -31,6 +31,7 @@ def test_words_for_a_field_that_cannot_be_changed_are_known(message: str) -> Non
         "spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive",
         'ConfigMap "immutable" is invalid: data[is immutable!]: Invalid value: "x": a valid config key must consist',
         'admission webhook "policy.example.org" denied the request: spec.a: field is immutable',
+        "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: spec.a: field is immutable",
         'namespaces "immutable" not found',
     ],
 )
