@@ -54,8 +54,7 @@ def _step(step: Step, comparison: Comparison) -> JsonValue:
         live = step.live
         return ["prune", step.key, live.uid, step.propagation, step.confirm, _whole(live.document)]
     if isinstance(step, HookStep):
-        hook = step.hook
-        return ["run", step.phase, step.key[:3], sorted(hook.policies), hook.timeout, _nameless(hook)]
+        return ["run", step.key[:3], _nameless(step.hook)]
     wanted = step.desired
     ways: list[JsonValue] = [step.way, step.replaces, step.force, step.validate]
     return ["write", step.key, wanted.gvk.version, wanted.digest, step.reason, ways, _found(step, comparison)]

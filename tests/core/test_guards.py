@@ -63,6 +63,15 @@ def test_no_sync_prunes_more_than_a_share_of_the_objects_at_once(
     assert confirmed.guarded == frozenset()
 
 
+def test_only_what_is_there_and_stays_counts_as_the_applications_objects() -> None:
+    going = [replace(one, deleting=True) for one in left("x", "y", "z")]
+    assert pruned(planned(1, *left("a", "b"), *going)) == set()
+    wanted = want(*(a_config_map(f"new-{number}") for number in range(9)))
+    made = plan(wanted, compare(wanted, live(*left("a", "b"))), PRUNE)
+    assert pruned(made) == set()
+    assert len(made.guarded) == 2
+
+
 def test_the_reason_says_how_many_and_what_to_do() -> None:
     made = planned(1, *left("a", "b"))
     assert set(made.skipped.values()) == {

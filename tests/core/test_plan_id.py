@@ -140,6 +140,14 @@ def test_another_hook_is_another_plan(body: JsonObject) -> None:
     assert id_of(want(body), compare(want(body), live())) != id_of(want(a_hook()), compare(want(a_hook()), live()))
 
 
+def test_another_hook_for_a_failure_is_another_plan() -> None:
+    ids = {
+        id_of(want(body), compare(want(body), live()))
+        for body in (a_hook(phases="SyncFail"), a_hook("other", "SyncFail"), a_hook(phases="SyncFail", wave=3))
+    }
+    assert len(ids) == 3
+
+
 def test_a_secret_key_makes_ids_that_nobody_can_work_out() -> None:
     made, comparison = plan(WEB, changed(WEB, THERE), HOOKS), changed(WEB, THERE)
     assert len({plan_id(made, comparison), plan_id(made, comparison, b"one"), plan_id(made, comparison, b"two")}) == 3

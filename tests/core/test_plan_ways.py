@@ -119,6 +119,23 @@ def test_force_makes_anew_what_cannot_be_changed_in_place() -> None:
     assert the_step(a_deployment(), Verdict.CHANGED, "", asked).force
 
 
+def test_an_objects_word_against_force_goes_before_the_requests() -> None:
+    asked = PlanOptions(request=SyncRequest(force=True))
+    assert not the_step(marked("Force=false"), options=asked).force
+
+
+@pytest.mark.parametrize(("confirmed", "forces"), [(True, True), (False, False)])
+def test_a_bound_claim_is_forced_only_when_somebody_confirms(confirmed: bool, forces: bool) -> None:
+    wanted = want(an_object("PersistentVolumeClaim", "data", spec={}))
+    claim = wanted.objects[0]
+    there = live_body(claim, {**claim.document.body(), "status": {"phase": "Bound"}})
+    item = ObjectComparison(claim.key, claim, there, Verdict.CHANGED)
+    options = PlanOptions(options={"Force": "true"}, request=SyncRequest(confirmed=confirmed))
+    (step,) = plan(wanted, Comparison({item.key: item}), options).steps()
+    assert isinstance(step, ApplyStep)
+    assert step.force is forces
+
+
 BOTH = "Force=true,Replace=true"
 
 
