@@ -28,7 +28,7 @@ def encode_status(status: AppStatus) -> str:
             "conditions": [[item.type.value, item.message] for item in status.conditions],
             "resources": [_resource(item) for item in status.resources],
             "hooks": [
-                {"gvk": item.gvk, "namespace": item.namespace, "name": item.name, "phases": item.phases}
+                {"gvk": [*item.gvk], "namespace": item.namespace, "name": item.name, "phases": item.phases}
                 for item in status.hooks
             ],
             "renderers": status.renderers,
@@ -70,7 +70,7 @@ def _health(health: Health) -> list[str]:
 def _resource(item: ResourceStatus) -> Mapping[str, object]:
     """Fields that hold what most resources have are left out: with thousands of objects the file's size is theirs."""
     fields: dict[str, object] = {
-        "gvk": item.gvk,
+        "gvk": [*item.gvk],
         "namespace": item.key.namespace,
         "name": item.key.name,
         "sync": item.sync.value,
@@ -86,7 +86,7 @@ def _resource(item: ResourceStatus) -> Mapping[str, object]:
         "message": item.message,
         "since": moment(item.since),
         "until": moment(item.until),
-        "links": item.links,
+        "links": [[*link] for link in item.links],
     }
     return fields | {name: held for name, held in seldom.items() if held}
 

@@ -32,28 +32,35 @@ _Answer = TypeVar("_Answer")
 class SqliteJournal(AsyncContextManagerMixin):
     """`ports.Journal` in `file`, which is open; `async with` opens and closes it.
 
-    `key_file` holds the key of what is encrypted; None is `state.key` beside the file, which is made if it is missing.
+    `key_file` holds the key of what is encrypted, and is made if it is missing; None is `state.key` beside the file.
     `on_unreadable(application, why)` is called for a row that makes no sense to this version or cannot be decrypted:
-    the application goes on without it, and the others are not concerned.
+    the application goes on without it, and the others are not concerned. `on_lost_key` is called on opening if what is
+    there was encrypted with another key.
     """
 
     def __init__(
-        self, file: StateFile, on_unreadable: Callable[[AppName, str], None], *, key_file: Path | None = None
+        self,
+        file: StateFile,
+        on_unreadable: Callable[[AppName, str], None],
+        *,
+        key_file: Path | None = None,
+        on_lost_key: Callable[[StoreError], None] = lambda _: None,
     ) -> None:
         self._file = file
         self._key_file = key_file
         self._on_unreadable = on_unreadable
+        self._on_lost_key = on_lost_key
         self._commits = GroupCommit(file)
         self._seal: Seal | None = None
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[SqliteJournal]:
         path = self._key_file or self._file.path.parent / KEY_FILE
-        make = self._key_file is None
-        self._seal = await anyio.to_thread.run_sync(
-            lambda: Seal.open(path, make=make), limiter=anyio.CapacityLimiter(_READERS)
-        )
+        self._seal = await anyio.to_thread.run_sync(Seal.open, path, limiter=anyio.CapacityLimiter(_READERS))
         async with self._commits:
+            lost = await self._do(lambda ledger: ledger.lost_key())
+            if lost is not None:
+                self._on_lost_key(lost)
             yield self
 
     async def begin(self, app: AppName, operation: Operation, wanted: Desired) -> Operation:

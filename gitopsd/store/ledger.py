@@ -140,11 +140,15 @@ class Ledger:
         row = self.connection.execute("SELECT sealed FROM manifests WHERE name = ?", (name,)).fetchone()
         if row is None:
             raise StoreError("these manifests are not kept (any more)", where=name, hint="sync from git instead")
-        content = self.seal.unseal(row[0], _manifests_of(name))
         try:
-            return unpack_desired(content)
+            return unpack_desired(self.seal.unseal(_bytes(row[0]), _manifests_of(name)))
         except (ValueError, LookupError) as error:
             raise StoreError("these manifests make no sense to this version", where=name, why=str(error)) from None
+
+    def lost_key(self) -> StoreError | None:
+        """What to say if the newest manifests were sealed with another key."""
+        row = self.connection.execute("SELECT sealed FROM manifests ORDER BY rowid DESC LIMIT 1").fetchone()
+        return self.seal.lost_key() if row is not None and self.seal.lost(_bytes(row[0])) else None
 
     def keep(self, app: AppName, wanted: Desired) -> str:
         """Keep manifests until a deletion names them, or others are kept."""
@@ -227,7 +231,7 @@ class Ledger:
     def _sources(self, app: AppName, number: int, sealed: bytes) -> tuple[Source, ...]:
         """The sources of an entry; none if the key was lost: what was deployed and when is still worth knowing."""
         try:
-            content = self.seal.unseal(sealed, _sources_of(app, number))
+            content = self.seal.unseal(_bytes(sealed), _sources_of(app, number))
         except StoreError:
             return ()
         return decode_sources(content)
@@ -236,16 +240,21 @@ class Ledger:
         operation = replace(decode_operation(state), manifests=manifests)
         if sealed is None:
             return operation
-        content = self.seal.unseal(sealed, _plan_of(app))
+        content = self.seal.unseal(_bytes(sealed), _plan_of(app))
         return replace(operation, plan=unpack_plan(content, self.manifests(manifests)))
 
     def _readable(self, app: AppName, read: Callable[[], _Read]) -> _Read | None:
         """What `read` gives; None, and word of it, if a row makes no sense."""
         try:
             return read()
-        except (StoreError, ValueError, LookupError, TypeError) as error:
+        except (StoreError, ValueError, LookupError) as error:
             self.unreadable(app, str(error))
             return None
+
+
+def _bytes(cell: object) -> bytes:
+    """What a column of bytes holds; nothing if it holds something else."""
+    return cell if isinstance(cell, bytes) else b""
 
 
 def _plan_of(app: AppName) -> str:

@@ -44,7 +44,7 @@ def object_row(packing: Packing, item: DesiredObject) -> list[object]:
     """One object; its document goes into `packing`."""
     origin = item.origin
     return [
-        item.gvk,
+        [*item.gvk],
         [item.key.namespace, item.key.name],
         item.digest,
         item.wave,

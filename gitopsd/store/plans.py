@@ -18,6 +18,8 @@ from gitopsd.store.manifests import hook_row, object_row, read_hook, read_object
 from gitopsd.store.packing import Packing, Unpacking
 
 _APPLY_COLUMNS: Final = 8
+_PLAIN_COLUMNS: Final = 3
+_PLAIN: Final = (Way.APPLY, "", "", False, True)
 _HOOK_COLUMNS: Final = 2
 _PRUNE_COLUMNS: Final = 3
 _LIVE_COLUMNS: Final = 12
@@ -68,22 +70,16 @@ class _Writer:
             "phase": stage.phase.value,
             "prunes": [[self._live(step.live), step.propagation, step.confirm] for step in stage.prunes],
             "groups": [[self._step(step) for step in group] for group in stage.groups],
-            "waitsFor": stage.waits_for,
+            "waitsFor": [[*key] for key in stage.waits_for],
         }
 
     def _step(self, step: ApplyStep | HookStep) -> list[object]:
+        """What most steps have is left out: with thousands of objects the plan's size is theirs."""
         if isinstance(step, HookStep):
             return [self._hook(step.hook), step.phase.value]
-        return [
-            self._object(step.desired),
-            step.reason.value,
-            step.changes,
-            step.way.value,
-            step.replaces,
-            step.why_anew,
-            step.force,
-            step.validate,
-        ]
+        row = [self._object(step.desired), step.reason.value, step.changes]
+        rest = (step.way, step.replaces, step.why_anew, step.force, step.validate)
+        return row if rest == _PLAIN else [*row, *rest]
 
     def _object(self, item: DesiredObject) -> object:
         number = self._objects.get(item.key, -1)
@@ -95,7 +91,7 @@ class _Writer:
 
     def _live(self, live: LiveObject) -> list[object]:
         return [
-            live.gvk,
+            [*live.gvk],
             [live.key.namespace, live.key.name],
             live.uid,
             live.resource_version,
@@ -129,7 +125,8 @@ class _Reader:
             hook, phase = listed(row, _HOOK_COLUMNS)
             found = self._wanted.hooks[hook] if isinstance(hook, int) else read_hook(self.unpacking, hook)
             return HookStep(found, SyncPhase(string(phase)))
-        target, reason, changes, way, replaces, why_anew, force, validate = listed(row, _APPLY_COLUMNS)
+        cells = sequence(row) if len(sequence(row)) == _APPLY_COLUMNS else [*listed(row, _PLAIN_COLUMNS), *_PLAIN]
+        target, reason, changes, way, replaces, why_anew, force, validate = cells
         return ApplyStep(
             self._wanted.objects[target] if isinstance(target, int) else read_object(self.unpacking, target),
             PlanReason(string(reason)),

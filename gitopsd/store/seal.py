@@ -40,15 +40,13 @@ class Seal:
         self._mark = _derived(content, b"mark")[:_MARK]
 
     @classmethod
-    def open(cls, key_file: Path, *, make: bool) -> Seal:
-        """The seal with the key in `key_file`, which is made (0600) if it is missing and `make` says so.
+    def open(cls, key_file: Path) -> Seal:
+        """The seal with the key in `key_file`, which is made (0600) if it is missing.
 
         Raises `StoreError` where it cannot be read or made, is too short, or others may write to it.
         """
         try:
-            content = _read(key_file)
-            if content is None and make:
-                content = _made(key_file)
+            content = _read(key_file) or _made(key_file)
         except OSError as error:
             raise StoreError(
                 "the key of the state cannot be read or made",
@@ -56,13 +54,6 @@ class Seal:
                 why=error.strerror or str(error),
                 hint="make it readable for the user that gitopsd runs as, or name another with state.keyFile",
             ) from None
-        if content is None:
-            raise StoreError(
-                "the key of the state is missing",
-                where=str(key_file),
-                hint="put it back, or make one with `head -c 32 /dev/urandom`: then history before it cannot be rolled "
-                "back to",
-            )
         return cls(key_file, content)
 
     def name(self, text: bytes) -> str:
@@ -75,15 +66,23 @@ class Seal:
         nonce = secrets.token_bytes(_NONCE)
         return self._mark + nonce + self._cipher.encrypt(nonce, packed, purpose.encode("utf-8", "replace"))
 
+    def lost(self, sealed: bytes) -> bool:
+        """Whether it was sealed with another key."""
+        return not sealed.startswith(self._mark)
+
+    def lost_key(self) -> StoreError:
+        """What to say of something that was."""
+        return StoreError(
+            "what was stored cannot be decrypted",
+            where=str(self._key_file),
+            why="it was encrypted with another key",
+            hint="put that key back; without it, history before the new one cannot be rolled back to",
+        )
+
     def unseal(self, sealed: bytes, purpose: str) -> bytes:
         """What was sealed. Raises `StoreError` if it was with another key or for another purpose, or was altered."""
-        if not sealed.startswith(self._mark):
-            raise StoreError(
-                "what was stored cannot be decrypted",
-                where=str(self._key_file),
-                why="it was encrypted with another key",
-                hint="put that key back; without it, history before the new one cannot be rolled back to",
-            )
+        if self.lost(sealed):
+            raise self.lost_key()
         nonce, body = sealed[_MARK : _MARK + _NONCE], sealed[_MARK + _NONCE :]
         try:
             packed = self._cipher.decrypt(nonce, body, purpose.encode("utf-8", "replace"))
