@@ -29,6 +29,11 @@ def held(live: LiveObject, below: Sequence[LiveObject] = ()) -> str:
     return f"{live.key} is being deleted{when}{_why(live, body, below)}"
 
 
+def waits_for_children(live: LiveObject) -> bool:
+    """Whether the object goes as soon as what it owns is gone (a foreground deletion)."""
+    return live.deleting and _FOREGROUND in sequence(live.document.body(), "metadata", "finalizers")
+
+
 def finalizers(body: JsonObject) -> tuple[str, ...]:
     """The finalizers of an object, but for the one of a foreground deletion, which Kubernetes itself takes away."""
     written = [*sequence(body, "metadata", "finalizers"), *sequence(body, "spec", "finalizers")]
