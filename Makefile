@@ -17,6 +17,9 @@ BENCH_ARGS ?=
 # How long `make fuzz` tries each check.
 SECONDS ?= 600
 
+# Some points only: make crash CRASH_ARGS='--scenario hooks --only journal'
+CRASH_ARGS ?=
+
 # How many objects of each kind `make truth` makes.
 OBJECTS ?= 100
 
@@ -79,6 +82,10 @@ fuzz: setup ## Try to break the decoder, the protocol and the path checks (SECON
 .PHONY: truth
 truth: setup ## Change objects of 27 kinds in every way, and hold compare to what dry-runs say (OBJECTS=100 of each)
 	@GITOPSD_TRUTH_ROUNDS=$(OBJECTS) nice $(PYTHON) -m pytest -s -o timeout=0 tests/kube/test_truth.py $(PYTEST_ARGS)
+
+.PHONY: crash
+crash: setup ## Kill the daemon at every request and journal entry of a sync with hooks; print a table
+	@nice $(PYTHON) -m tests.crash $(CRASH_ARGS)
 
 .PHONY: bench
 bench: setup originals ## Measure speed and size, each figure beside its floor

@@ -58,12 +58,24 @@ class _Fault:
     seconds: float = 0.0
 
 
+@dataclass(slots=True)
+class _Strike:
+    action: Callable[[ProxiedRequest], None]
+    number: int
+    matching: Matching
+    after: bool
+
+
+_BROKEN: Final = _Fault(anything, 1, 0, b"")
+
+
 class FaultProxy:
     """Enter it with `async with`; then `url` is what to connect to, and `requests` all that came, in order."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
         self._faults: list[_Fault] = []
+        self._strikes: list[_Strike] = []
         self._open: list[tuple[web.BaseRequest, ProxiedRequest]] = []
         self._streams: list[tuple[web.StreamResponse, ProxiedRequest]] = []
         self._port = 0
@@ -123,9 +135,23 @@ class FaultProxy:
         """Pass the next `times` matching requests on only after `seconds`."""
         self._faults.append(_Fault(matching, times, -1, b"", seconds=seconds))
 
+    def strike(
+        self,
+        action: Callable[[ProxiedRequest], None],
+        number: int,
+        *,
+        matching: Matching = anything,
+        after: bool = False,
+    ) -> None:
+        """Do `action` at the `number`-th matching request from now on, which gets no answer: before the API server
+        hears of it, or (`after`) when it has done what it was asked for.
+        """
+        self._strikes.append(_Strike(action, number, matching, after))
+
     def heal(self) -> None:
         """No faults any more, save for connections that are broken already."""
         self._faults.clear()
+        self._strikes.clear()
 
     def drop(self, matching: Matching = lambda request: request.is_watch) -> int:
         """Break open connections: those of watches unless told otherwise. How many they were."""
@@ -145,6 +171,10 @@ class FaultProxy:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         seen = ProxiedRequest(request.method, request.path, dict(request.query), dict(request.headers))
         self.requests.append(seen)
+        strike = self._next_strike(seen)
+        if strike is not None and not strike.after:
+            strike.action(seen)
+            return self._failed(request, _BROKEN)
         fault = self._next_fault(seen)
         if fault is not None and fault.status >= 0:
             return self._failed(request, fault)
@@ -152,9 +182,18 @@ class FaultProxy:
             await anyio.sleep(fault.seconds)
         self._open.append((request, seen))
         try:
-            return await self._pass_on(request, seen)
+            return await self._pass_on(request, seen, strike)
         finally:
             self._open.remove((request, seen))
+
+    def _next_strike(self, seen: ProxiedRequest) -> _Strike | None:
+        due: _Strike | None = None
+        for strike in [each for each in self._strikes if each.matching(seen)]:
+            strike.number -= 1
+            if not strike.number:
+                self._strikes.remove(strike)
+                due = due or strike
+        return due
 
     def _next_fault(self, seen: ProxiedRequest) -> _Fault | None:
         for fault in self._faults:
@@ -172,7 +211,9 @@ class FaultProxy:
             status=fault.status or 500, body=fault.body, headers=fault.headers, content_type="application/json"
         )
 
-    async def _pass_on(self, request: web.BaseRequest, seen: ProxiedRequest) -> web.StreamResponse:
+    async def _pass_on(
+        self, request: web.BaseRequest, seen: ProxiedRequest, strike: _Strike | None
+    ) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         headers = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
         headers |= self.forces
@@ -186,6 +227,9 @@ class FaultProxy:
             timeout=aiohttp.ClientTimeout(total=None),
         )
         try:
+            if strike is not None:
+                strike.action(seen)
+                return self._failed(request, _BROKEN)
             response = web.StreamResponse(status=answer.status)
             for name, value in answer.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
