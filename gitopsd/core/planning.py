@@ -23,6 +23,7 @@ from gitopsd.core.ways import apply_step
 
 _Written: TypeAlias = ApplyStep | HookStep
 _SYNC: Final = PHASES.index(SyncPhase.SYNC)
+_EARLY: Final = frozenset({NAMESPACE, DEFINITION})
 
 
 def plan(
@@ -106,12 +107,12 @@ def _stages(
 
 def _at(here: Stage, steps: Sequence[_Written], desired: Desired) -> Iterator[Stage]:
     """One stage, or two where definitions have to be established before their kinds can be used."""
-    early = [step for step in steps if step.key.group_kind in (NAMESPACE, DEFINITION)]
+    early = [step for step in steps if step.key.group_kind in _EARLY]
     definitions = {step.key for step in early if step.key.group_kind == DEFINITION}
     if definitions and any(step.key.group_kind in desired.defines for step in steps):
         first = tuple(key for key in here.waits_for if key in definitions)
         yield replace(here, groups=_by_kind(early), waits_for=first)
-        yield replace(here, prunes=(), groups=_by_kind(step for step in steps if step not in early))
+        yield replace(here, prunes=(), groups=_by_kind(step for step in steps if step.key.group_kind not in _EARLY))
     else:
         yield replace(here, groups=_by_kind(steps))
 

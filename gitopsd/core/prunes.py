@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from gitopsd.core import annotations as marks
 from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.guards import held_back
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.jsonvalue import string_map
+from gitopsd.core.jsonvalue import mapping, string_map
 from gitopsd.core.live import LiveObject
 from gitopsd.core.plan import PlanOptions, PruneStep
 from gitopsd.core.waves import kind_rank
+
+_GOES: Final = ("true", "confirm")
+_LONGEST: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,68 +32,69 @@ class Prunes:
     guarded: frozenset[ObjectKey]
 
 
+class _Going(NamedTuple):
+    """An object that left git and may be deleted, and what its annotations say of when."""
+
+    step: PruneStep
+    wave: int
+    last: bool
+
+
 def prunes(comparison: Comparison, options: PlanOptions) -> Prunes:
     """What `options` let happen to the objects that left git. Those that are being deleted already are left out."""
-    steps: list[PruneStep] = []
+    going: list[_Going] = []
     skipped: dict[ObjectKey, str] = {}
     for item in comparison.having(Verdict.EXTRA):
-        live = item.live
-        if live is None or live.deleting or not options.request.selects(item.key, _labels(live)):
+        if item.live is None or item.live.deleting:
             continue
-        said = marks.deletion_option(_annotations(live), "Prune")
-        reason = _kept(said, options)
+        metadata = mapping(item.live.document.body(), "metadata")
+        if not options.request.selects(item.key, string_map(metadata, "labels")):
+            continue
+        annotations = string_map(metadata, "annotations")
+        reason = _kept(annotations, options)
         if reason:
             skipped[item.key] = reason
         else:
-            confirm = "confirm" in (said, said or options.options.get("Prune")) and not options.request.confirmed
-            steps.append(PruneStep(live, options.propagation, confirm))
-    held = held_back(steps, comparison, options)
-    going = [step for step in steps if step.key not in held]
-    last = [step for step in going if _goes_last(step, options)]
-    by_wave = _by_wave(step for step in going if step not in last) if last else _by_wave(going)
-    return Prunes(by_wave, _last(last), {**skipped, **held}, frozenset(held))
+            going.append(_going(item.live, annotations, options))
+    held = held_back([each.step for each in going], comparison, options)
+    left = [each for each in going if each.step.key not in held] if held else going
+    last = _by_wave(each for each in left if each.last)
+    return Prunes(
+        _by_wave(each for each in left if not each.last),
+        tuple(step for wave in sorted(last) for step in last[wave]),
+        {**skipped, **held},
+        frozenset(held),
+    )
 
 
-def _kept(said: str, options: PlanOptions) -> str:
-    """Why an object that left git and says `said` stays; "" if it goes."""
+def _kept(annotations: Mapping[str, str], options: PlanOptions) -> str:
+    """Why an object that left git stays; "" if it goes."""
     if not options.prune:
         return "pruning is off (syncPolicy.automated.prune)"
+    said = marks.deletion_option(annotations, "Prune")
     if said:
-        return "" if said in ("true", "confirm") else f"the object says {_written(said)}"
+        written = "Prune=false" if said == "false" else said[:_LONGEST]
+        return "" if said in _GOES else f"the object says {written}"
     everywhere = options.options.get("Prune", "true")
-    return "" if everywhere in ("true", "confirm") else f"syncOptions say Prune={everywhere}"
+    return "" if everywhere in _GOES else f"syncOptions say Prune={everywhere}"
 
 
-def _written(said: str) -> str:
-    return "Prune=false" if said == "false" else said[:80]
+def _going(live: LiveObject, annotations: Mapping[str, str], options: PlanOptions) -> _Going:
+    said = marks.deletion_option(annotations, "Prune") or options.options.get("Prune")
+    step = PruneStep(live, options.propagation, said == "confirm" and not options.request.confirmed)
+    own = marks.sync_options(annotations).get("PruneLast")
+    last = own == "true" if own in ("true", "false") else options.prune_last
+    return _Going(step, marks.wave(annotations) or 0, last)
 
 
-def _goes_last(step: PruneStep, options: PlanOptions) -> bool:
-    own = marks.sync_options(_annotations(step.live)).get("PruneLast")
-    return own == "true" if own in ("true", "false") else options.prune_last
-
-
-def _last(steps: Iterable[PruneStep]) -> tuple[PruneStep, ...]:
-    found = _by_wave(steps)
-    return tuple(step for wave in sorted(found) for step in found[wave])
-
-
-def _by_wave(steps: Iterable[PruneStep]) -> dict[int, tuple[PruneStep, ...]]:
+def _by_wave(going: Iterable[_Going]) -> dict[int, tuple[PruneStep, ...]]:
     """Prunes by wave, in reverse: what was applied last goes first (Argo CD mirrors the waves of pruned objects)."""
     written: dict[int, list[PruneStep]] = {}
-    for step in steps:
-        written.setdefault(marks.wave(_annotations(step.live)) or 0, []).append(step)
+    for each in going:
+        written.setdefault(each.wave, []).append(each.step)
     order = sorted(written)
     mirrored = dict(zip(order, reversed(order), strict=True))
     return {
         mirrored[wave]: tuple(sorted(found, key=lambda step: (-kind_rank(step.key.kind), step.key)))
         for wave, found in written.items()
     }
-
-
-def _annotations(live: LiveObject) -> Mapping[str, str]:
-    return string_map(live.document.body(), "metadata", "annotations")
-
-
-def _labels(live: LiveObject) -> Mapping[str, str]:
-    return string_map(live.document.body(), "metadata", "labels")

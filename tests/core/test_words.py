@@ -4,19 +4,22 @@ import enum
 
 import pytest
 
-from gitopsd.core.app import TrackingMethod
+from gitopsd.core.app import OnImmutable, TrackingMethod
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.compare import Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import IgnoredStatus
 from gitopsd.core.decide import Act
 from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.history import DeletionPhase
+from gitopsd.core.hook import DeletePolicy, HookOutcome, SyncPhase
 from gitopsd.core.ids import GVK, NOWHERE, GroupKind, ObjectKey, Position
 from gitopsd.core.manifest import ReadKind
 from gitopsd.core.operation import Phase, ResultCode
 from gitopsd.core.origin import OriginKind
-from gitopsd.core.plan import PlanReason
+from gitopsd.core.plan import PlanReason, Way
 from gitopsd.core.settled import Settled
+from gitopsd.core.window import WindowKind
 
 WORDS: dict[type[enum.StrEnum], list[str]] = {
     Act: ["nothing", "sync", "heal", "wait"],
@@ -36,8 +39,15 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
     IgnoredStatus: ["all", "crd", "none"],
     HealthStatus: ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"],
     OriginKind: ["git", "helm", "oci", "file"],
-    Phase: ["Running", "Succeeded", "Failed", "Error"],
-    PlanReason: ["missing", "changed", "left git", "namespace"],
+    Phase: ["Running", "Terminating", "Succeeded", "Failed", "Error"],
+    PlanReason: ["missing", "changed", "left git", "namespace", "at each sync"],
+    OnImmutable: ["fail", "recreate"],
+    SyncPhase: ["PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete"],
+    DeletePolicy: ["HookSucceeded", "HookFailed", "BeforeHookCreation"],
+    HookOutcome: ["Running", "Succeeded", "Failed", "Error", "Terminated"],
+    Way: ["apply", "replace", "recreate"],
+    DeletionPhase: ["", "Armed", "Held", "Waiting", "PreDelete", "Deleting", "PostDelete", "Deleted"],
+    WindowKind: ["allow", "deny"],
     ReadKind: ["file", "dir", "missing"],
     ResultCode: ["Synced", "SyncFailed", "Pruned", "PruneSkipped"],
     Settled: ["moving", "good", "bad"],
@@ -65,8 +75,8 @@ def test_a_condition_is_an_error_or_a_warning_by_its_name(kind: ConditionType) -
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_all_phases_but_running_are_an_end(phase: Phase) -> None:
-    assert phase.done is (phase is not Phase.RUNNING)
+def test_all_phases_but_running_and_terminating_are_an_end(phase: Phase) -> None:
+    assert phase.done is (phase not in (Phase.RUNNING, Phase.TERMINATING))
 
 
 @pytest.mark.parametrize(
