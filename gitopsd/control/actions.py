@@ -225,7 +225,6 @@ class Actions:
         raise OperationError(
             "this is no object of the application",
             reason="Forbidden",
-            where=str(key),
             hint=f"`gitopsd tree {name}` shows what it manages and what is below",
         )
 

@@ -17,6 +17,7 @@ from gitopsd.web.crowd import Crowd
 from gitopsd.web.headers import SecurityHeaders
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.permission import Door, Permission, permissions, set_door
+from gitopsd.web.routes.actions import add_action_routes
 from gitopsd.web.routes.applications import add_application_routes
 from gitopsd.web.routes.clusters import add_cluster_routes
 from gitopsd.web.routes.differences import add_difference_routes
@@ -67,6 +68,7 @@ def create_app(services: Services, door: Door) -> FastAPI:
     add_metrics_routes(app, services)
     if door is Door.LOCAL:
         add_application_routes(app, services)
+        add_action_routes(app, services)
         add_sync_routes(app, services)
         add_operation_routes(app, services)
         add_history_routes(app, services)

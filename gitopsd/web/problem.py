@@ -21,6 +21,8 @@ _OPERATION: Final = {
     "PlanChanged": (409, "plan-changed"),
     "Blocked": (409, "blocked"),
     "Invalid": (400, "invalid"),
+    "Forbidden": (403, "forbidden"),
+    "Failed": (500, "failed"),
 }
 
 

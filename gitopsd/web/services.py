@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gitopsd.control.actions import Actions
 from gitopsd.control.operations import Operations
 from gitopsd.control.trees import Sight
 from gitopsd.core.app import AppSpec
@@ -48,6 +49,7 @@ class Services:
     - `clusters`: those that are known, in the order of the configuration.
     - `orphaned`: what belongs to nobody where an application deploys to; None if there is none of that name.
     - `operations`: plans, syncs, rollbacks, deletions; awaited. None where nobody takes them.
+    - `actions`: on live objects; awaited. None where nobody takes them.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -68,3 +70,4 @@ class Services:
     tree: Callable[[AppName], Awaitable[Sight | None]] = _no_tree
     orphaned: Callable[[AppName], Orphaned | None] = lambda _: None
     operations: Operations | None = None
+    actions: Actions | None = None

@@ -28,6 +28,8 @@ LOCAL_ROUTES = {
     ("GET", "/api/v1/applications/{name}/resource-tree"),
     ("GET", "/api/v1/applications/{name}/differences"),
     ("POST", "/api/v1/applications/{name}/refresh"),
+    ("GET", "/api/v1/applications/{name}/resource/actions"),
+    ("POST", "/api/v1/applications/{name}/resource/actions"),
     ("GET", "/api/v1/clusters"),
     ("GET", "/api/v1/clusters/{name}"),
     ("GET", "/api/v1/repositories"),

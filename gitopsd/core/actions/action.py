@@ -78,10 +78,9 @@ def checked(action: Action, given: Given) -> Given:
     if action.disabled:
         raise OperationError(f"the action {action.name} cannot be run now", reason="Blocked", why=action.disabled)
     known = {parameter.name: parameter.default for parameter in action.parameters}
-    strange = sorted(given.keys() - known.keys())
-    if strange:
+    if given.keys() - known.keys():
         raise OperationError(
-            f"the action {action.name} has no parameter {strange[0][:80]!r}",
+            f"the action {action.name} was given a parameter that it has not",
             reason="Invalid",
             hint=f"it has: {', '.join(known)}" if known else "it has none",
         )

@@ -58,7 +58,6 @@ def whole_number(given: Given, name: str) -> int:
         raise OperationError(
             f"the parameter {name} is no number",
             reason="Invalid",
-            why=f"it is {written[:40]!r}",
             hint="give a whole number, 0 or more",
         )
     return int(written)
