@@ -1,7 +1,7 @@
 """What every test stands on: the event loop, the folders' marks, and the counts at the end."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -57,3 +57,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("counts per folder")
     for folder, outcomes in sorted(counts.items()):
         terminalreporter.write_line(f"{folder}: {', '.join(f'{count} {name}' for name, count in outcomes.items())}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """A failure inside of nested task groups is told as what it is: groups of one are taken off it."""
+    try:
+        return (yield)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if error is group:
+            raise
+        raise error from None

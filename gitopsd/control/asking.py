@@ -58,7 +58,8 @@ class AskedPlan:
 
 @dataclass(frozen=True, slots=True)
 class AskedSync:
-    """Sync like this."""
+    """Sync like this; `retries` of it failed before."""
 
     request: SyncRequest
+    retries: int = 0
     answer: Answer[Operation] = field(default_factory=Answer)

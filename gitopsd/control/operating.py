@@ -167,7 +167,7 @@ async def _begun(ground: Ground, view: View, decision: Decision) -> Operation | 
     while app.asked_syncs:
         asked = app.asked_syncs.pop(0)
         try:
-            operation = await _fresh(ground, view, asked.request, retries=0)
+            operation = await _fresh(ground, view, asked.request, retries=asked.retries)
         except GitopsdError as error:
             asked.answer.fail(error)
             continue

@@ -12,6 +12,7 @@ from anyio import AsyncContextManagerMixin
 
 from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
+from gitopsd.control.asking import AskedSync
 from gitopsd.control.bus import Bus
 from gitopsd.control.operations import Desk, Operations
 from gitopsd.control.queue import Level, WorkQueue
@@ -277,9 +278,12 @@ class Supervisor(AsyncContextManagerMixin):
         return {name: (app.spec, app.status) for name, app in self._applications.items()}
 
     def application(self, name: AppName) -> tuple[AppSpec, AppStatus] | None:
-        """One of them."""
+        """One of them; an operation under way as far as it came by now."""
         app = self._applications.get(name)
-        return (app.spec, app.status) if app else None
+        if app is None:
+            return None
+        running = app.operation
+        return app.spec, app.status if running is None else replace(app.status, operation=running)
 
     def resting(self, name: AppName) -> bool:
         """Whether nothing will happen to the application, because its owner says so (`skip-reconcile`)."""
@@ -543,12 +547,31 @@ class Supervisor(AsyncContextManagerMixin):
             succeeded = operation.phase is Phase.SUCCEEDED
             app.causes, app.cause_versions = ({} if succeeded else causes_of(operation)), {}
             app.attempt = next_attempt(app.attempt, operation.digest, now, succeeded=succeeded)
+            if operation.phase is Phase.FAILED:
+                self._ask_again(app, operation)
             self._queue.add(app.spec.name, Level.LIVE)
         if outcome.decision.act is Act.WAIT:
             self._timers.wake_after(app.spec.name, outcome.decision.seconds)
         if again := judged_again_at(outcome.status.resources):
             self._timers.wake_after(app.spec.name, max(0.0, (again - self._world.clock.now()).total_seconds()))
         self._publish(app, outcome.status)
+
+    def _ask_again(self, app: Application, operation: Operation) -> None:
+        """A sync that somebody asked for is tried as often again as he said, with the application's back-off."""
+        request, count = operation.request, operation.retries + 1
+        if request.retries is None or request.dry_run or 0 <= request.retries < count:
+            return
+        policy = app.spec.sync_policy.retry
+        seconds = backoff_seconds(Backoff(policy.seconds, policy.factor, policy.max_seconds), count)
+        self._tasks.start_soon(self._later, app.spec.name, operation.id, AskedSync(request, retries=count), seconds)
+
+    async def _later(self, name: AppName, after: str, asked: AskedSync, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        app = self._applications.get(name)
+        last = app.status.operation if app is not None else None
+        if app is not None and last is not None and last.id == after and app.operation is None:
+            app.asked_syncs.append(asked)
+            self._wake_for(name, True)
 
     def _failed(self, app: Application, kind: ConditionType, message: str) -> None:
         """Show that the application could not be compared; what was known of its resources is kept."""

@@ -278,7 +278,7 @@ def _after(operation: Operation, stage: Stage, sight: Sight) -> tuple[Operation,
         more = f" and {len(running) - 1} more" if len(running) > 1 else ""
         kind = f"{first.group}/{first.kind}" if first.group else first.kind
         message = f"waiting for completion of hook {kind}/{first.name}{more}"
-        return replace(operation, message=message), Wait(message, _earliest_timeout(operation, stage, running))
+        return replace(operation, message=message), Wait(message, _asked_again_at(operation, stage, running, sight))
     operation, clean = _cleaned(operation, stage, sight.live)
     if clean:
         return operation, Clean(clean)
@@ -427,13 +427,17 @@ def _ended(run: HookRun, outcome: HookOutcome, message: str, now: datetime) -> H
     return replace(run, outcome=outcome, message=message, finished_at=now)
 
 
-def _earliest_timeout(operation: Operation, stage: Stage, running: Iterable[HookId]) -> datetime | None:
+def _asked_again_at(operation: Operation, stage: Stage, running: Iterable[HookId], sight: Sight) -> datetime | None:
+    """When a hook's time is over, or a verdict that was for a time; None if there is no such moment."""
     timeouts = {HookId(step.phase, step.key): step.hook.timeout for step in stage.hooks}
-    ends = [
-        operation.hooks[item].started_at + timedelta(seconds=seconds)
-        for item in running
-        if (seconds := timeouts.get(item)) is not None
-    ]
+    ends: list[datetime] = []
+    for item in running:
+        seconds, there = timeouts.get(item), sight.live.objects.get(item.key)
+        if seconds is not None:
+            ends.append(operation.hooks[item].started_at + timedelta(seconds=seconds))
+        if there is not None:
+            until = timed(sight.verdicts.get(item.key), there.document.body(), sight.now, sight.timing).until
+            ends += [until] if until is not None else []
     return min(ends, default=None)
 
 
