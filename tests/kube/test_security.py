@@ -17,7 +17,7 @@ from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.write import write
-from gitopsd.ports.cluster import ClusterAccess
+from gitopsd.ports.cluster import ClusterAccess, Patch
 from gitopsd.testing.builders import an_app, an_object
 from gitopsd.testing.faultproxy import FaultProxy
 from tests.contracts.cluster_contract import apply, desired
@@ -57,6 +57,40 @@ async def test_S4_the_name_of_the_wrong_field_is_told(cluster: KubeCluster, name
     (prediction,) = await cluster.predict([(secret, None)])
     assert "data.password" in prediction.error
     assert "data.user" not in prediction.error
+
+
+@pytest.mark.parametrize("data", [{"password": NUMBER}, {"pass word": "Q0FOQVJZ"}, {"password": [CANARY, NUMBER]}])
+async def test_S4_a_secret_that_is_refused_on_another_way_shows_no_values_either(
+    cluster: KubeCluster, namespace: str, data: dict[str, JsonValue]
+) -> None:
+    good = desired(an_object("Secret", "login", namespace=namespace, data={"user": "eA=="}), "shop")
+    bad = desired(an_object("Secret", "login", namespace=namespace, data=data), "shop")
+    permit = permit_object(an_app(), bad.key)
+    with pytest.raises(ClusterError) as made:
+        await cluster.create(permit, bad)
+    live = await cluster.create(permit, good)
+    with pytest.raises(ClusterError) as replaced:
+        await cluster.apply(permit, bad, replace=True)
+    with pytest.raises(ClusterError) as patched:
+        await cluster.patch(permit, live, Patch({"data": data}))
+    for refused in (made, replaced, patched):
+        for said in (str(refused.value), repr(refused.value)):
+            assert CANARY not in said
+            assert str(NUMBER) not in said
+            assert "Q0FOQVJZ" not in said
+
+
+async def test_S4_a_sealed_secret_is_told_as_that_without_its_values(cluster: KubeCluster, namespace: str) -> None:
+    first, other = (
+        desired(an_object("Secret", "login", namespace=namespace, immutable=True, data={"password": encoded}))
+        for encoded in ("Q0FOQVJZ", "b3RoZXI=")
+    )
+    await apply(cluster, first)
+    with pytest.raises(ClusterError) as refused:
+        await apply(cluster, other)
+    assert refused.value.reason == "Immutable"
+    assert "Q0FOQVJZ" not in str(refused.value)
+    assert "b3RoZXI=" not in str(refused.value)
 
 
 async def test_S4_a_server_that_quotes_a_value_is_not_repeated(
@@ -121,6 +155,34 @@ def test_R2_one_function_writes_to_clusters() -> None:
         and any(isinstance(node, ast.Attribute) and node.attr in ("call", "request") for node in ast.walk(function))
     ]
     assert sorted(senders) == ["rehearse", "write"]
+
+
+def test_R2_whatever_else_asks_a_cluster_only_reads() -> None:
+    """Each method that is sent stands there as a word: nobody can be handed one that writes."""
+    asked: list[object] = []
+    for path in sorted((PACKAGE / "kube").glob("*.py")):
+        if path.name in ("write.py", "http.py"):  # the one writes, the other is the connection
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            if node.func.attr in ("call", "request"):
+                asked.append(node.args[0].value if isinstance(node.args[0], ast.Constant) else path)
+    assert asked
+    assert set(asked) == {"GET"}
+
+
+def test_R2_every_method_that_changes_a_cluster_takes_a_permit() -> None:
+    tree = ast.parse((PACKAGE / "ports" / "cluster.py").read_text())
+    (cluster,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Cluster")
+    takes = {
+        function.name: [argument.arg for argument in function.args.args]
+        for function in cluster.body
+        if isinstance(function, ast.AsyncFunctionDef)
+    }
+    writing = {name for name, arguments in takes.items() if "permit" in arguments}
+    assert writing == {"apply", "create", "patch", "delete"}
+    assert set(takes) - writing == {"target", "kinds", "observe", "strays", "predict", "logs", "forget"}
 
 
 def imports_kube(path: Path) -> bool:
