@@ -1,0 +1,92 @@
+"""Whether an application goes back by itself to what was Healthy (`syncPolicy.autoRollback`)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from gitopsd.core.app import AutoRollback
+from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.history import HistoryEntry, Past
+
+_IN_TIME: Final = "it was Healthy in time"
+# Somebody paused it, or nobody can tell: neither says that the sync was wrong.
+_NO_VERDICT: Final = {HealthStatus.SUSPENDED, HealthStatus.UNKNOWN}
+
+
+class Turn(enum.StrEnum):
+    """What to do about it."""
+
+    STAY = "stay"
+    WAIT = "wait"
+    BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackDecision:
+    """`entry` is where to go back to (with `BACK`), `until` when to ask again (with `WAIT`), `reason` one sentence."""
+
+    turn: Turn
+    reason: str = ""
+    entry: HistoryEntry | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A sync after the newest history entry that is under way or failed: of which desired digest, and since when
+    (the first of its attempts).
+    """
+
+    digest: str
+    began: datetime
+
+
+def auto_rollback(
+    policy: AutoRollback | None,
+    past: Past,
+    health: HealthStatus,
+    now: datetime,
+    unfinished: Unfinished | None = None,
+) -> RollbackDecision:
+    """Whether the application goes back, or may have to.
+
+    Judged is what was begun last: the `unfinished` sync, else the newest entry. Once it was Healthy it is never gone
+    back from: what goes wrong later is not the sync's doing. Nor is a rollback itself, so that nothing swings to and
+    fro. Suspended and Unknown are no failures: they are waited out.
+    """
+    if policy is None or past.pin is not None:
+        return RollbackDecision(Turn.STAY)
+    newest = past.entries[-1] if past.entries else None
+    if unfinished is not None and (newest is None or unfinished.digest != newest.digest):
+        began, good = unfinished.began, _good(past, unfinished.digest)
+    elif newest is None or newest.rollback_of is not None:
+        return RollbackDecision(Turn.STAY)
+    elif newest.healthy_at is not None or health is HealthStatus.HEALTHY:
+        return RollbackDecision(Turn.STAY, _IN_TIME)
+    else:
+        began, good = newest.deployed_at, _good(past, newest.digest)
+    return _judged(policy, began, good, health, now)
+
+
+def _judged(
+    policy: AutoRollback, began: datetime, good: HistoryEntry | None, health: HealthStatus, now: datetime
+) -> RollbackDecision:
+    if good is None:
+        return RollbackDecision(Turn.STAY, "no rollback: nothing that was synced before was ever Healthy")
+    until = began + timedelta(seconds=policy.within)
+    if now < until:
+        return RollbackDecision(Turn.WAIT, f"rolled back to {good.id} if it is not Healthy in time", good, until)
+    if health is HealthStatus.HEALTHY:
+        return RollbackDecision(Turn.STAY, "no rollback: the sync is not through, but the application is Healthy")
+    if health in _NO_VERDICT:
+        return RollbackDecision(Turn.STAY, f"no rollback: the application is {health}")
+    why = f"not Healthy within {policy.within:g} s after the sync ({health})"
+    return RollbackDecision(Turn.BACK, f"rolled back to {good.id}: {why}", good)
+
+
+def _good(past: Past, digest: str) -> HistoryEntry | None:
+    """The newest entry that was Healthy and is not `digest`, which is in no entry yet or failed."""
+    return next((item for item in reversed(past.entries) if item.healthy_at and item.digest != digest), None)
