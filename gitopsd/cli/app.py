@@ -7,16 +7,22 @@ from typing import Annotated
 
 import typer
 
+from gitopsd.cli.actions import actions
 from gitopsd.cli.alone import help_alone
+from gitopsd.cli.appname import Name
 from gitopsd.cli.client import Api
+from gitopsd.cli.ending import confirm_deletion, delete, terminate
 from gitopsd.cli.endpoint import find_socket
-from gitopsd.cli.failures import DaemonError
+from gitopsd.cli.history import history, unpin
 from gitopsd.cli.output import ListFormat, data, note
 from gitopsd.cli.params import Output, Socket, SocketOf, duration
+from gitopsd.cli.planning import plan
 from gitopsd.cli.quick import Refresh
 from gitopsd.cli.refreshing import refresh_application, refreshed
 from gitopsd.cli.summary import destination_of, message_of, revisions_of
+from gitopsd.cli.syncing import rollback, sync
 from gitopsd.cli.table import table
+from gitopsd.cli.wait import wait
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.jsonvalue import JsonObject, objects, text, value
@@ -24,20 +30,9 @@ from gitopsd.core.jsonvalue import JsonObject, objects, text, value
 _PAGE = "1000"
 _LONGEST_WAIT = 300.0
 
-app = typer.Typer(help="The daemon's applications: list, look at one, refresh one.", invoke_without_command=True)
-
-
-def application_names(incomplete: str) -> list[str]:
-    """For the shell's completion: names of applications that begin so; none if no daemon answers at once."""
-    try:
-        api = Api(find_socket("", "", os.environ))
-        items = objects(api.get("/applications", {"limit": _PAGE, "search": incomplete}, timeout=1.0).body, "items")
-    except DaemonError:
-        return []
-    return [text(item, "name") for item in items if text(item, "name").startswith(incomplete)]
-
-
-Name = Annotated[str, typer.Argument(help="The application's name.", metavar="NAME", autocompletion=application_names)]
+app = typer.Typer(
+    help="The daemon's applications: look at them, plan and sync, wait, roll back, delete.", invoke_without_command=True
+)
 
 
 @app.callback()
@@ -121,6 +116,18 @@ def refresh(
         raise typer.BadParameter(f"--timeout is {_LONGEST_WAIT:g} s at most")
     form = output.value if output is not None else ""
     return refresh_application(Refresh(name, hard, wait, seconds, socket, config, form))
+
+
+app.command("plan")(plan)
+app.command("sync")(sync)
+app.command("wait")(wait)
+app.command("history")(history)
+app.command("rollback")(rollback)
+app.command("unpin")(unpin)
+app.command("terminate-op")(terminate)
+app.command("confirm-deletion")(confirm_deletion)
+app.command("delete")(delete)
+app.add_typer(actions, name="actions")
 
 
 def _all_pages(api: Api, query: dict[str, str | list[str]]) -> list[JsonObject]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 30.0
 _MOST_BYTES: Final = 256 << 20
 _CHUNK: Final = 1 << 18
+# Refusals that need no log to be understood.
+_EXPLAINED: Final = frozenset({"in-progress", "nothing-in-progress", "plan-changed", "blocked", "invalid", "not-found"})
 
 
 class Answer(NamedTuple):
@@ -39,32 +41,51 @@ class Api:
 
     def get(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
         """See `_request`."""
-        return self._request("GET", route, query or {}, timeout)
+        return self._request("GET", route, query or {}, timeout=timeout)
 
     def application(self, name: str) -> JsonObject:
         """One application. Raises as `_request`; the error names it, which the daemon's own does not."""
         with about(name):
             return self.get(application_route(name)).body
 
-    def post(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
-        """See `_request`. Sends no body."""
-        return self._request("POST", route, query or {}, timeout)
+    def post(
+        self,
+        route: str,
+        query: Mapping[str, str | list[str]] | None = None,
+        timeout: float = TIMEOUT,
+        body: JsonObject | None = None,
+    ) -> Answer:
+        """See `_request`."""
+        return self._request("POST", route, query or {}, body, timeout)
 
-    def _request(self, method: str, route: str, query: Mapping[str, str | list[str]], timeout: float) -> Answer:
+    def delete(self, route: str, query: Mapping[str, str | list[str]] | None = None) -> Answer:
+        """See `_request`."""
+        return self._request("DELETE", route, query or {})
+
+    def _request(
+        self,
+        method: str,
+        route: str,
+        query: Mapping[str, str | list[str]],
+        body: JsonObject | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Answer:
         """Raises `DaemonError`: nobody there, not allowed, nothing in `timeout` seconds, or the daemon's own error."""
         asked = urlencode({key: value for key, value in query.items() if value}, doseq=True)
         target = f"/api/v1{route}" + (f"?{asked}" if asked else "")
+        sent = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {target} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n"
-        head += "Content-Length: 0\r\n\r\n" if method == "POST" else "\r\n"
+        head += "Content-Type: application/json\r\n" if body is not None else ""
+        head += f"Content-Length: {len(sent)}\r\n\r\n" if method == "POST" else "\r\n"
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(timeout)
                 connection.connect(self.path)
-                connection.sendall(head.encode("ascii"))
-                status, body = _read(connection, self.path)
+                connection.sendall(head.encode("ascii") + sent)
+                status, told = _read(connection, self.path)
         except OSError as error:
             raise self._unreachable(error, timeout) from None
-        return self._judged(status, body)
+        return self._judged(status, told)
 
     def _judged(self, status: int, body: bytes) -> Answer:
         try:
@@ -77,12 +98,14 @@ class Api:
             return Answer(status, found)
         error = found.get("error")
         told = error if isinstance(error, dict) else {}
-        what, where, why, hint = (str(told.get(key) or "") for key in ("what", "where", "why", "hint"))
+        what, where, why, hint, code = (str(told.get(key) or "") for key in ("what", "where", "why", "hint", "code"))
         raise DaemonError(
             what or f"the daemon answered with status {status}",
             where=where,
             why=why,
-            hint=hint or "see the daemon's log",
+            hint=hint or ("" if code in _EXPLAINED else "see the daemon's log"),
+            code=code,
+            answer=found,
         )
 
     def _unreachable(self, error: OSError, timeout: float) -> DaemonError:
@@ -119,7 +142,7 @@ def about(name: str) -> Iterator[None]:
     except NoDaemonError:
         raise
     except DaemonError as error:
-        raise DaemonError(error.what, where=error.where or name, why=error.why, hint=error.hint) from None
+        raise error.said(where=name) from None
 
 
 def application_route(name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitopsd.cli.history import pinned_to
+from gitopsd.cli.operation_text import under_way
 from gitopsd.cli.output import lines, write
 from gitopsd.cli.summary import destination_of, policy_of, revisions_of, source_of, worst_first
 from gitopsd.cli.table import table
-from gitopsd.core.jsonvalue import JsonObject, mapping, objects, sequence, text, value
+from gitopsd.core.jsonvalue import JsonObject, integer, mapping, objects, sequence, text, value
 
 _WIDTH = 14
 
@@ -42,6 +44,11 @@ def _header(application: JsonObject) -> Iterator[tuple[str, str]]:
         yield "URL", str(url)
     yield "Decision", text(application, "decision")
     yield "Last sync", _operation(application)
+    pinned = mapping(application, "pinned")
+    yield "Pinned", pinned_to(pinned).removeprefix("pinned ") if pinned else ""
+    for reason in sequence(application, "blockedBy"):
+        yield "Blocked by", str(reason)
+    yield "Deletion", _deletion(mapping(application, "deletion"))
     yield "Reconciled", text(summary, "reconciledAt")
     yield "Defined in", text(application, "definedIn")
     yield "Unsupported", ", ".join(map(str, sequence(application, "unsupported")))
@@ -51,11 +58,21 @@ def _operation(application: JsonObject) -> str:
     operation = mapping(application, "operation")
     if not operation:
         return ""
+    if integer(operation, "stages"):
+        return under_way(operation)
     began, ended = text(operation, "startedAt"), text(operation, "finishedAt")
     shown = f"{text(operation, 'phase')} at {ended}" if ended else f"{text(operation, 'phase')} since {began}"
     message, retries = text(operation, "message"), value(operation, "retries")
     again = f", after {retries} retries" if retries else ""
     return f"{shown}{again}" + (f": {message}" if message else "")
+
+
+def _deletion(deletion: JsonObject) -> str:
+    if not deletion:
+        return ""
+    said = "; ".join(each for each in (text(deletion, "message"), text(deletion, "error")) if each)
+    shown = f"{text(deletion, 'phase')}, {text(deletion, 'cascade')}, since {text(deletion, 'began')}"
+    return f"{shown}: {said}" if said else shown
 
 
 def _part(columns: tuple[str, ...], rows: list[list[str]]) -> None:

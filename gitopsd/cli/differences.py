@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from gitopsd.cli.output import painted, write
+from gitopsd.cli.summary import object_of
 from gitopsd.cli.visible import visible
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, integer, mapping, objects, text, value
 
@@ -43,11 +44,16 @@ def summary(items: Sequence[JsonObject], count: int | None = None) -> str:
 
 
 def _object(item: JsonObject, now: datetime) -> Iterator[str]:
-    fields = [field for field in objects(item, "fields") if text(field, "path")]
     state = _painted(text(item, "sync"), _YELLOW)
     what = text(item, "difference")
     said = visible(text(item, "message")) or _WHOLE.get(what, "")
-    yield f"{_named(item)}   {state}" + (f"   {said}" if said else "")
+    yield f"{object_of(item)}   {state}" + (f"   {said}" if said else "")
+    yield from field_lines(item, now)
+
+
+def field_lines(item: JsonObject, now: datetime) -> Iterator[str]:
+    """The fields of one object, two spaces before each; of one that is missing or extra none."""
+    fields = [field for field in objects(item, "fields") if text(field, "path")]
     width = min(_WIDEST, max((len(visible(text(field, "path"))) for field in fields), default=0))
     sides = [_inline(field) for field in fields]
     values = min(_WIDEST, max((len(_plain(side)) for side in sides if side is not None), default=0))
@@ -61,12 +67,6 @@ def _object(item: JsonObject, now: datetime) -> Iterator[str]:
             yield f"  {path}   {_arrow(side)}{gap}   {owner}".rstrip()
     if boolean(item, "truncated"):
         yield f"  {_painted('… and more', _GREY)}"
-
-
-def _named(item: JsonObject) -> str:
-    group, namespace = text(item, "group"), text(item, "namespace")
-    kind = f"{group}/{text(item, 'kind')}" if group else text(item, "kind")
-    return visible(f"{kind} {namespace}/{text(item, 'name')}" if namespace else f"{kind} {text(item, 'name')}")
 
 
 def _inline(field: JsonObject) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Durations on the command line, without the configuration room, which is slow to import."""
+"""Durations on the command line, as they are read and shown."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ def seconds_of(text: str) -> float | None:
         seconds += float(part[1]) * _UNITS[part[2]]
         end = part.end()
     return seconds if text and end == len(text) else None
+
+
+def shown_seconds(seconds: float) -> str:
+    """`20 ms`, `4.2 s`, `42 s`, `3 min 12 s`, `2 h 5 min`."""
+    if seconds < 1:
+        return f"{max(0.0, seconds) * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

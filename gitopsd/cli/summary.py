@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gitopsd.cli.visible import visible
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, sequence, text, value
 from gitopsd.core.origin import short_revision
 
@@ -67,6 +68,20 @@ def policy_of(application: JsonValue) -> str:
         return "manual: compared only"
     extras = {"prune": "prune", "selfHeal": "self-heal", "allowEmpty": "allow empty"}
     return ", ".join(["automated", *(shown for key, shown in extras.items() if value(policy, key) is True)])
+
+
+def kind_of(item: JsonObject) -> str:
+    """`group/Kind`, or the kind alone for the core group."""
+    group = text(item, "group")
+    return f"{group}/{text(item, 'kind')}" if group else text(item, "kind")
+
+
+def object_of(item: JsonObject) -> str:
+    """`group/Kind namespace/name`, made visible."""
+    namespace = text(item, "namespace")
+    return visible(
+        f"{kind_of(item)} {namespace}/{text(item, 'name')}" if namespace else f"{kind_of(item)} {text(item, 'name')}"
+    )
 
 
 def worst_first(status: str) -> int:

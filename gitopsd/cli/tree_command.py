@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gitopsd.cli.app import Name
+from gitopsd.cli.appname import Name
 from gitopsd.cli.client import Api, about, application_route
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.output import ListFormat, data, note, warn

@@ -12,6 +12,8 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from gitopsd.cli import main
+from gitopsd.core.app import AppSpec
+from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.ids import AppName
 from gitopsd.web import Door, Services, UnixSocket, create_app, serve
 from tests.web.conftest import Daemon
@@ -51,11 +53,15 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 @dataclass
 class Served:
-    """A daemon's API on a socket. Change `daemon` before asking; `reconciles` ends each refresh at once."""
+    """A daemon's API on a socket. Change `daemon` before asking; `reconciles` ends each refresh at once.
+
+    `script`: what happens next, one step before each look at an application once an operation began.
+    """
 
     socket: Path
     daemon: Daemon = field(default_factory=Daemon)
     reconciles: bool = False
+    script: list[Callable[[], object]] = field(default_factory=list)
 
     def services(self) -> Services:
         """What the API is made with."""
@@ -67,7 +73,14 @@ class Served:
             if self.reconciles:
                 self.daemon.reconciled(name, seconds=0.0)
 
-        return replace(services, refresh=refresh)
+        look = services.application
+
+        def application(name: AppName) -> tuple[AppSpec, AppStatus] | None:
+            if self.script and name in self.daemon.operator.underway:
+                self.script.pop(0)()
+            return look(name)
+
+        return replace(services, refresh=refresh, application=application)
 
 
 @pytest.fixture

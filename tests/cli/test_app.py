@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitopsd.cli.app import application_names
+from gitopsd.cli.appname import application_names
 from gitopsd.core.app import Source
 from gitopsd.core.appstatus import ResourceStatus, SyncCode, unknown_status
 from gitopsd.core.conditions import Condition, ConditionType

@@ -131,6 +131,19 @@ class SyncBody(DeploymentBody):
         )
 
 
+class PlanBody(SyncBody):
+    """A sync to plan; or a `rollback`, to the history entry `id` or the one before the present one."""
+
+    rollback: bool = False
+    id: int | None = Field(None, ge=0)
+
+    def request(self, by: str) -> SyncRequest:
+        """For the core. Raises `Problem` for what does not go together."""
+        if self.id is not None and not self.rollback:
+            raise Problem.invalid("only a rollback has an id", where="body.id", hint="ask for `rollback` too")
+        return replace(super().request(by), history=self.id)
+
+
 class RollbackBody(DeploymentBody):
     """A rollback to the history entry `id`; null is the one before the present one."""
 

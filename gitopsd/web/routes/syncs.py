@@ -22,7 +22,7 @@ from gitopsd.web.answer import answer, encoded
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.models.operation import OperationAnswer
 from gitopsd.web.models.plan import PlanAnswer, PlanChangedAnswer
-from gitopsd.web.models.syncrequest import RollbackBody, SyncBody
+from gitopsd.web.models.syncrequest import PlanBody, RollbackBody, SyncBody
 from gitopsd.web.permission import Permission, caller_of
 from gitopsd.web.problem import JSON, Problem
 from gitopsd.web.routes.named import Name, operable
@@ -58,10 +58,13 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
         return Response(body, status_code=problem.status, media_type=JSON)
 
     @routes.post("/{name}/plan", Permission.LOCAL, 200, model=PlanAnswer, others={400: ErrorAnswer, 404: ErrorAnswer})
-    async def plan(name: Name, body: SyncBody, request: Request) -> Response:
+    async def plan(name: Name, body: PlanBody, request: Request) -> Response:
         """What such a sync would do now; changes nothing."""
         operations, app_name = operable(services, name)
-        view = await operations.plan(app_name, body.request(caller_of(request)))
+        asked = body.request(caller_of(request))
+        if body.rollback and body.id is None:
+            asked = replace(asked, history=await _before(operations, app_name))
+        view = await operations.plan(app_name, asked)
         return answer(await planned(app_name, view))
 
     @routes.post(
