@@ -12,8 +12,9 @@ from gitopsd.core.operation import Operation
 
 
 class Journal(Protocol):
-    """All methods raise `StoreError`; what they wrote is there after a kill as soon as they return. Calls that come
-    together may share one transaction.
+    """All methods raise `StoreError`, and then nothing of what they were to write is there; else it is, even after a
+    kill, as soon as they return. Calls that come together may share one transaction. A caller that is cancelled does
+    not know: it may be written or not.
 
     Objects and hooks are kept by what they are, each set once (`manifests`); with the last operation, history entry,
     pin or deletion that names it a set is dropped. Values of Secrets among them are encrypted with a key that is kept
@@ -27,7 +28,7 @@ class Journal(Protocol):
         ...
 
     async def note(self, app: AppName, operation: Operation) -> None:
-        """Keep how far it came; its plan stays as it was begun."""
+        """Keep how far it came; its plan stays as it was begun. `StoreError` if it is not in flight (any more)."""
         ...
 
     async def end(self, app: AppName, operation: Operation, past: Past | None) -> None:
@@ -55,7 +56,9 @@ class Journal(Protocol):
         ...
 
     async def keep(self, app: AppName, wanted: Desired) -> str:
-        """Keep these objects and hooks for a deletion that will name them; their name."""
+        """Keep these objects and hooks, and give their name, until a deletion, history entry or pin of the application
+        names them, or others are kept for it.
+        """
         ...
 
     async def deletions(self) -> Sequence[Deletion]:

@@ -17,7 +17,7 @@ from gitopsd.core.errors import StoreError
 from gitopsd.store.failure import as_store_error
 from gitopsd.store.file import StateFile
 
-_MOST_AT_ONCE: Final = 64
+_MOST_AT_ONCE: Final = 32
 _Answer = TypeVar("_Answer")
 
 

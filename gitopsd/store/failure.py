@@ -29,7 +29,7 @@ def as_store_error(error: SQLAlchemyError | sqlite3.Error, file: Path) -> StoreE
             "the state cannot be written: no space left",
             where=str(file),
             why=said,
-            hint="free some space",
+            hint="free some space, or keep less history (revisionHistoryLimit)",
             retryable=True,
         )
     if code in _FORBIDDEN:

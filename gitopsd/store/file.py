@@ -33,7 +33,7 @@ class StateFile(AsyncContextManagerMixin):
     or after a call, never between. `max_megabytes` bounds the file.
     """
 
-    def __init__(self, lock: StateLock, *, max_megabytes: int = 1024) -> None:
+    def __init__(self, lock: StateLock, *, max_megabytes: int = 8192) -> None:
         self._lock = lock
         self._max_pages = max_megabytes * _MEGABYTE // _PAGE_BYTES
         self._one_at_a_time = anyio.CapacityLimiter(1)

@@ -151,7 +151,7 @@ class Ledger:
         return self.seal.lost_key() if row is not None and self.seal.lost(_bytes(row[0])) else None
 
     def keep(self, app: AppName, wanted: Desired) -> str:
-        """Keep manifests until a deletion names them, or others are kept."""
+        """Keep manifests until something of the application names them, or others are kept."""
         name = self._keep_manifests(wanted)
         before = self._names("SELECT manifests FROM holds WHERE app = ?", app)
         self.connection.execute(_KEEP_HOLD, (app, name))
@@ -216,6 +216,8 @@ class Ledger:
         else:
             self.connection.execute("DELETE FROM pins WHERE app = ?", (app,))
         named = {entry.manifests for entry in past.entries} | ({past.pin.manifests} if past.pin is not None else set())
+        for held in self._names("SELECT manifests FROM holds WHERE app = ?", app) & named:
+            self.connection.execute("DELETE FROM holds WHERE app = ? AND manifests = ?", (app, held))
         return before - named
 
     def _entries(self, app: AppName) -> Sequence[HistoryEntry]:

@@ -33,7 +33,7 @@ class SqliteStore(AsyncContextManagerMixin):
     """
 
     def __init__(
-        self, lock: StateLock, on_unreadable: Callable[[AppName, str], None], *, max_megabytes: int = 1024
+        self, lock: StateLock, on_unreadable: Callable[[AppName, str], None], *, max_megabytes: int = 8192
     ) -> None:
         self._on_unreadable = on_unreadable
         self.file = StateFile(lock, max_megabytes=max_megabytes)

@@ -19,12 +19,23 @@ from gitopsd.ports.journal import Journal
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one application; `held` names what a deletion will name."""
+    """What is known of one application; `held` names what nothing else of it names yet."""
 
     operation: Operation | None = None
     past: Past = NOTHING_PAST
     deletion: Deletion | None = None
     held: str = ""
+
+    def release(self, named: str) -> None:
+        """What is named now is not held any more."""
+        if self.held == named:
+            self.held = ""
+
+    def remember(self, past: Past) -> None:
+        """Its history and pin from now on."""
+        self.past = past
+        for named in (*past.entries, *((past.pin,) if past.pin is not None else ())):
+            self.release(named.manifests)
 
     def named(self) -> Iterator[str]:
         """The manifests that it needs."""
@@ -110,7 +121,7 @@ class FakeJournal:
             if kept.operation is not None and kept.operation.id == operation.id:
                 kept.operation = None
             if past is not None:
-                kept.past = past
+                kept.remember(past)
 
     async def in_flight(self) -> Mapping[AppName, Operation]:
         """What began and did not end."""
@@ -126,7 +137,7 @@ class FakeJournal:
         """Its history and pin from now on."""
         kept = await self._write("save_past", app)
         with self._dropping(kept):
-            kept.past = past
+            kept.remember(past)
 
     async def pins(self) -> Mapping[AppName, Pin]:
         """Of all applications that are pinned."""
@@ -158,8 +169,7 @@ class FakeJournal:
         kept = await self._write("save_deletion", AppName(deletion.app))
         with self._dropping(kept):
             kept.deletion = deletion
-            if kept.held == deletion.manifests:
-                kept.held = ""
+            kept.release(deletion.manifests)
 
     async def forget(self, app: AppName) -> None:
         """Nothing of this application is needed any more."""

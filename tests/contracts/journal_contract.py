@@ -312,6 +312,15 @@ class JournalContract:
         assert list(await journal.deletions()) == [a_deletion(OTHER)]
         await _gone(journal, name)
 
+    async def test_what_was_kept_and_is_history_now_goes_with_it(self, journal: Journal) -> None:
+        name = await journal.keep(APP, a_wanted())
+        operation = await journal.begin(APP, replace(begun(), plan=None), Desired((), "empty"))
+        past = deployed(NOTHING_PAST, an_entry(name), 10)
+        await journal.end(APP, operation, past)
+        assert await journal.manifests(name) == a_wanted()
+        await journal.save_past(APP, replace(past, entries=()))
+        await _gone(journal, name)
+
     async def test_keeping_others_lets_the_first_go(self, journal: Journal) -> None:
         first = await journal.keep(APP, a_wanted("first"))
         second = await journal.keep(APP, a_wanted("second"))

@@ -377,6 +377,25 @@ async def test_what_was_asked_for_is_written_although_the_daemon_is_leaving(fold
         assert set(await journal.in_flight()) == {APP}
 
 
+async def test_a_page_damaged_in_the_middle_is_noticed_and_named(folder: Path) -> None:
+    async with opened(folder) as journal:
+        for number in range(20):
+            await journal.begin(AppName(f"app-{number}"), begun(), a_wanted(f"web-{number}"))
+    file = folder / STATE_FILE
+    content = bytearray(file.read_bytes())
+    for page in range(len(content) // 4096 // 2, len(content) // 4096):
+        content[page * 4096 : (page + 1) * 4096] = b"\xee" * 4096
+    file.write_bytes(content)
+    with pytest.raises(ExceptionGroup) as caught:
+        async with opened(folder) as journal:
+            await journal.in_flight()
+    (error,) = caught.value.exceptions
+    assert "only history, pins and operations under way are lost" in str(error)
+    file.rename(folder / "state.db.damaged")
+    async with opened(folder) as journal:
+        assert await journal.in_flight() == {}
+
+
 async def test_a_closed_journal_says_so(folder: Path) -> None:
     async with opened(folder) as journal:
         pass

@@ -1,0 +1,89 @@
+"""How an application's past grows, and where a rollback goes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gitopsd.core.history import NOTHING_PAST, HistoryEntry, Past, deployed, healthy, last_good, pinned, unpinned
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def an_entry(digest: str, *, healthy_at: datetime | None = None) -> HistoryEntry:
+    return HistoryEntry(0, ("a" * 40,), (), digest, f"manifests-{digest}", NOON, NOON, healthy_at=healthy_at)
+
+
+def a_past(*digests: str, healthy_ones: str = "", limit: int = 10) -> Past:
+    """Return the past after these were deployed; `healthy_ones` are the letters of those that were healthy."""
+    past = NOTHING_PAST
+    for digest in digests:
+        past = deployed(past, an_entry(digest, healthy_at=NOON if digest in healthy_ones else None), limit)
+    return past
+
+
+def test_ids_count_up_from_0() -> None:
+    assert [entry.id for entry in a_past("a", "b", "a").entries] == [0, 1, 2]
+
+
+def test_only_the_newest_stay_and_their_ids_go_on() -> None:
+    past = a_past("a", "b", "c", "d", limit=2)
+    assert [(entry.id, entry.digest) for entry in past.entries] == [(2, "c"), (3, "d")]
+    assert past.next_id == 4
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_with_no_history_no_id_is_used_twice(limit: int) -> None:
+    past = a_past("a", "b", limit=limit)
+    assert past.entries == ()
+    assert past.next_id == 2
+    assert [entry.id for entry in deployed(past, an_entry("c"), 3).entries] == [2]
+
+
+def test_a_past_without_a_count_goes_on_after_its_newest_entry() -> None:
+    assert Past((replace(an_entry("a"), id=7),)).next_id == 8
+
+
+def test_a_pin_outlives_the_entry_that_it_names() -> None:
+    past = a_past("a")
+    past = pinned(past, past.entries[0], held_against="b", since=NOON, by="ann", reason="b crashes")
+    past = deployed(past, an_entry("c"), 1)
+    assert past.find(0) is None
+    assert past.pin is not None
+    assert (past.pin.entry, past.pin.manifests, past.pin.digest) == (0, "manifests-a", "a")
+    assert (past.pin.held_against, past.pin.since, past.pin.by, past.pin.reason) == ("b", NOON, "ann", "b crashes")
+
+
+def test_who_unpins_follows_git_again() -> None:
+    past = a_past("a")
+    assert unpinned(pinned(past, past.entries[0], held_against="", since=NOON)) == past
+    assert unpinned(past) is past
+
+
+def test_the_newest_entry_is_healthy_once() -> None:
+    past = healthy(a_past("a", "b"), "b", NOON)
+    assert [entry.healthy_at for entry in past.entries] == [None, NOON]
+    assert healthy(past, "b", datetime(2027, 1, 1, tzinfo=UTC)) is past
+
+
+@pytest.mark.parametrize("past", [NOTHING_PAST, a_past("a", "b")])
+def test_health_of_what_was_not_deployed_last_says_nothing_of_the_past(past: Past) -> None:
+    assert healthy(past, "a", NOON) is past
+
+
+@pytest.mark.parametrize(
+    ("deployments", "healthy_ones", "id_"),
+    [
+        ("", "", None),
+        ("a", "a", None),
+        ("ab", "a", 0),
+        ("abc", "ab", 1),
+        ("abc", "a", 0),
+        ("abc", "", None),
+        ("abb", "ab", 0),
+        ("ab", "b", None),
+    ],
+)
+def test_the_last_good_one_was_healthy_and_is_another(deployments: str, healthy_ones: str, id_: int | None) -> None:
+    found = last_good(a_past(*deployments, healthy_ones=healthy_ones))
+    assert (found.id if found else None) == id_
