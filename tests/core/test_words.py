@@ -6,6 +6,7 @@ import pytest
 
 from gitopsd.core.app import OnImmutable, TrackingMethod
 from gitopsd.core.appstatus import SyncCode
+from gitopsd.core.autorollback import Turn
 from gitopsd.core.compare import Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import IgnoredStatus
@@ -52,6 +53,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
     ResultCode: ["Synced", "SyncFailed", "Pruned", "PruneSkipped"],
     Settled: ["moving", "good", "bad"],
     SyncCode: ["Synced", "OutOfSync", "Unknown"],
+    Turn: ["stay", "wait", "back"],
     TrackingMethod: ["annotation", "annotation+label", "label"],
     Verdict: ["synced", "changed", "missing", "extra", "refused", "undecided", "unknown"],
 }
