@@ -6,33 +6,21 @@ Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from gitopsd.config.entry import EntryPlace
 from gitopsd.config.validation import nearest
+from gitopsd.core.syncoptions import OF_OBJECTS
 
 _TRUE_OR_FALSE: Final = ("true", "false")
-_CONFIRM: Final = ("true", "false", "confirm")
+_OF_APPLICATIONS_ALONE: Final[Mapping[str, tuple[str, ...]]] = {
+    "ClientSideApplyMigration": _TRUE_OR_FALSE,
+    "CreateNamespace": _TRUE_OR_FALSE,
+    "FailOnSharedResource": _TRUE_OR_FALSE,
+    "PrunePropagationPolicy": ("foreground", "background", "orphan"),
+}
 
-KNOWN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "ApplyOutOfSyncOnly": _TRUE_OR_FALSE,
-        "ClientSideApplyMigration": _TRUE_OR_FALSE,
-        "CreateNamespace": _TRUE_OR_FALSE,
-        "Delete": _CONFIRM,
-        "FailOnSharedResource": _TRUE_OR_FALSE,
-        "Force": _TRUE_OR_FALSE,
-        "Prune": _CONFIRM,
-        "PruneLast": _TRUE_OR_FALSE,
-        "PrunePropagationPolicy": ("foreground", "background", "orphan"),
-        "Replace": _TRUE_OR_FALSE,
-        "RespectIgnoreDifferences": _TRUE_OR_FALSE,
-        "ServerSideApply": _TRUE_OR_FALSE,
-        "SkipDryRunOnMissingResource": _TRUE_OR_FALSE,
-        "Validate": _TRUE_OR_FALSE,
-    }
-)
+KNOWN: Final[Mapping[str, tuple[str, ...]]] = dict(sorted({**OF_OBJECTS, **_OF_APPLICATIONS_ALONE}.items()))
 """Each option with its values; all are honoured (docs/syncing.md says how)."""
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from gitopsd.config import Config, load
+from gitopsd.config.sync_options import KNOWN
 from gitopsd.core.app import AutoRollback, Dependency, OnImmutable, RetryPolicy, SyncPolicy
 from gitopsd.core.breaker import BreakerSettings
 from gitopsd.core.ids import GVK, AppName, GroupKind
+from gitopsd.core.plan import PROTECTED
+from gitopsd.core.syncoptions import OF_APPLICATIONS, OF_OBJECTS
 from tests.config.writing import LOCAL, application, loaded
 
 SOURCE = "source: {repoURL: 'https://git.example.org/a.git', path: a}"
@@ -151,6 +154,14 @@ def test_what_holds_for_all_syncs(tmp_path: Path) -> None:
         GroupKind("", "PersistentVolumeClaim"),
     }
     assert settings.breaker == BreakerSettings(600.0, 0.2, 50, 0.5, 10, 60.0)
+
+
+def test_what_is_protected_unless_it_is_written_is_what_plans_protect(tmp_path: Path) -> None:
+    assert loaded(tmp_path, LOCAL).sync.protected_kinds == PROTECTED
+
+
+def test_options_of_applications_are_those_that_objects_are_told_they_cannot_have() -> None:
+    assert set(KNOWN) - set(OF_OBJECTS) == OF_APPLICATIONS
 
 
 def test_all_of_it_can_be_chosen(tmp_path: Path) -> None:
