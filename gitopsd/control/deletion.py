@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import anyio
-import anyio.lowlevel
 from anyio import AsyncContextManagerMixin
 
-from gitopsd.control.deletion_pass import DeletionPass, DeletionTools, DeletionWork
+from gitopsd.control.deletion_arms import Arms
+from gitopsd.control.deletion_pass import DeletionPass
+from gitopsd.control.deletion_places import Places
+from gitopsd.control.deletion_work import DeletionTools, DeletionWork
 from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.timers import Timers
 from gitopsd.core.app import AppSpec
@@ -22,16 +23,13 @@ from gitopsd.core.deletion_record import (
     approved,
     armed,
     began,
-    cascade_of,
     dependencies_of,
     kinds_of,
-    same_arm,
-    server_of,
     spec_digest,
     spec_of,
     with_kinds,
 )
-from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError, StoreError
+from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, StoreError
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import GVK, AppName
 from gitopsd.core.manifest import Desired
@@ -39,11 +37,8 @@ from gitopsd.core.schedule import RECONCILE_ERROR, backoff_seconds
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 
 _PASSES_UNDER_WAY: Final = 64
-_ARMED_AT_ONCE: Final = 256
-_ARM_AGAIN_SECONDS: Final = 30.0
-_BREATH: Final = 50
-# A cluster of the configuration may come a moment late: those in Secrets are read while the daemon runs.
-_UNKNOWN_SECONDS: Final = 60.0
+_REST_SECONDS: Final = 0.05
+_LONGEST_REST_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,8 @@ class Deletions(AsyncContextManagerMixin):
     """Owns the deletions under way, and knows which applications rest because they were deleted; `async with` runs it.
 
     `publish` (quick, never awaiting) is called whenever a deletion stands otherwise; one that is `done` and `removed`
-    is gone after that. `on_bug` as in `Supervisor`.
+    is gone after that, and one of phase `NONE` says that the application is as if it had never been. `on_bug` as in
+    `Supervisor`.
     """
 
     def __init__(
@@ -72,7 +68,7 @@ class Deletions(AsyncContextManagerMixin):
         publish: Callable[[Deletion], None],
         on_bug: Callable[[AppName, Exception], None],
     ) -> None:
-        self._clusters = clusters
+        self._places = Places(clusters, tools.clock, self._live_changed)
         self._tools = tools
         self._publish = publish
         self._on_bug = on_bug
@@ -80,14 +76,13 @@ class Deletions(AsyncContextManagerMixin):
         self._passes = DeletionPass(tools, lambda: self._stopping)
         self._specs: Mapping[AppName, AppSpec] = {}
         self._works: dict[AppName, DeletionWork] = {}
-        self._arms: dict[AppName, Deletion] = {}
-        self._unarmed: set[AppName] = set()
         self._scopes: dict[AppName, anyio.CancelScope] = {}
-        self._subscriptions: dict[str, tuple[Cluster, Callable[[], None]]] = {}
+        self._needed_by: dict[AppName, set[AppName]] = {}
+        self._missing: dict[AppName, Deletion] = {}
         self._queue = WorkQueue()
         self._timers = Timers(tools.clock, self.wake)
         self._under_way = anyio.CapacityLimiter(_PASSES_UNDER_WAY)
-        self._arming = anyio.CapacityLimiter(_ARMED_AT_ONCE)
+        self._arms = Arms(tools.journal, tools.clock, self._timers.wake_after)
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Deletions]:
@@ -99,8 +94,7 @@ class Deletions(AsyncContextManagerMixin):
                 yield self
             finally:
                 self._stopping = True
-                for _, unsubscribe in self._subscriptions.values():
-                    unsubscribe()
+                self._places.keep(())
                 tasks.cancel_scope.cancel()  # whatever is cut off here is resumed from the journal
 
     # What is asked for
@@ -133,7 +127,7 @@ class Deletions(AsyncContextManagerMixin):
             try:
                 await self._passes.save(work)
             except GitopsdError:
-                self._works.pop(work.name, None)
+                self._drop(work)
                 raise
         elif not work.deletion.done:
             work.deletion = replace(work.deletion, cascade=cascade, by=by or work.deletion.by)
@@ -155,7 +149,7 @@ class Deletions(AsyncContextManagerMixin):
     def wake(self, name: AppName) -> None:
         """Something that the application's deletion may wait for has happened."""
         work = self._works.get(name)
-        if (work is not None and not work.deletion.done) or name in self._unarmed:
+        if (work is not None and not work.deletion.done) or self._arms.is_wrong(name):
             self._queue.add(name, Level.LIVE)
 
     def rewire(self) -> None:
@@ -166,48 +160,62 @@ class Deletions(AsyncContextManagerMixin):
     # The configuration
 
     async def resume(
-        self, specs: Mapping[AppName, AppSpec], kinds: Callable[[AppName], Collection[GVK]] = lambda _: ()
+        self,
+        specs: Mapping[AppName, AppSpec],
+        kinds: Callable[[AppName], Collection[GVK]] = lambda _: (),
+        *,
+        certain: bool = True,
     ) -> None:
         """Take up what the journal has. `specs` are all applications of the configuration; `kinds` says which kinds the
         objects of one were when they were last looked at.
 
-        Applications that left while nobody looked are deleted now, if they had a finalizer. Raises `StoreError`.
+        Applications that left while nobody looked are deleted now, if they had a finalizer; but not while it is not
+        `certain` that they left, since entries could not be read. Raises `StoreError`.
         """
-        left: list[Deletion] = []
         for deletion in await self._tools.journal.deletions():
             name = AppName(deletion.app)
             if deletion.phase not in (DeletionPhase.ARMED, DeletionPhase.NONE):
-                self._works[name] = DeletionWork(deletion, saved=deletion, kept=True)
+                self._enter(DeletionWork(deletion, saved=deletion, kept=True))
             elif name in specs:
-                self._arms[name] = deletion
+                self._arms.know(deletion)
             elif deletion.phase is DeletionPhase.ARMED:
-                left.append(deletion)
-        held = too_many(len(left), len(specs) + len(left))
-        for arm in left:
-            fresh = replace(began(spec_of(arm), arm.cascade, self._tools.clock.now()), details=arm.details)
-            fresh = with_kinds(fresh, kinds(AppName(arm.app)))
-            self._enter(replace(fresh, removed=True, phase=_first(held=held)))
-        await self._take(specs)
+                self._missing[name] = with_kinds(deletion, kinds(name))
+        if not certain:
+            for arm in self._missing.values():  # what was seen of it is known only now
+                await self._tools.journal.save_deletion(arm)
+        self._specs = dict(specs)
+        await self.reconfigure(specs, (), certain=certain)
         self.rewire()
 
-    async def reconfigure(self, specs: Mapping[AppName, AppSpec], leaving: Sequence[Leaving]) -> None:
+    async def reconfigure(
+        self, specs: Mapping[AppName, AppSpec], leaving: Sequence[Leaving], *, certain: bool = True
+    ) -> None:
         """The configuration has these applications now. `leaving` are those that it has no more, of which the ones with
-        a finalizer are deleted. Never raises: what cannot be journalled now is tried until it can.
+        a finalizer are deleted, if it is `certain` that they left. Never raises: what cannot be journalled now is tried
+        until it can.
         """
-        held = too_many(len(leaving), len(self._specs))
+        for name in self._missing.keys() & specs.keys():
+            self._arms.know(self._missing.pop(name))
+        held = too_many(len(leaving) + len(self._missing), len(self._specs) + len(self._missing))
+        now = self._tools.clock.now()
         for one in leaving:
-            self._unarmed.discard(one.spec.name)
-            cascade = cascade_of(one.spec.finalizers)
-            if one.spec.name not in self._works and cascade:
-                self._begin(one, cascade, removed=True, phase=_first(held=held))
-                self.wake(one.spec.name)
-        await self._take(specs)
-
-    async def _take(self, specs: Mapping[AppName, AppSpec]) -> None:
-        before, self._specs = self._specs, dict(specs)
+            self._arms.forget(one.spec.name)
+            arm = armed(one.spec, now)
+            if one.spec.name in self._works or arm.phase is not DeletionPhase.ARMED:
+                continue
+            if certain:
+                self._begin(one, arm.cascade, removed=True, phase=_first(held=held))
+            else:
+                self._missing[one.spec.name] = with_kinds(arm, one.kinds, one.server)
+        if certain:
+            for arm in self._missing.values():
+                fresh = replace(began(spec_of(arm), arm.cascade, now), details=arm.details)
+                self._enter(DeletionWork(replace(fresh, removed=True, phase=_first(held=held))))
+            self._missing.clear()
+        self._specs = dict(specs)
         for name in list(self._works):
             await self._reconsider(name)
-        await self._arm(before)
+        await self._arms.take(self._specs, self._works.keys())
 
     async def _reconsider(self, name: AppName) -> None:
         """What the configuration means for an application that is being deleted, or was."""
@@ -215,6 +223,8 @@ class Deletions(AsyncContextManagerMixin):
         if work is None:
             return  # it came to its end meanwhile
         deletion = work.deletion
+        if work.saved is None:
+            self.wake(name)
         if spec is None and not deletion.done:
             work.deletion = replace(deletion, removed=True)
         elif spec is None or deletion.done:
@@ -229,42 +239,6 @@ class Deletions(AsyncContextManagerMixin):
         if work.deletion != deletion:
             self.wake(name)  # its next pass journals what changed
 
-    async def _arm(self, before: Mapping[AppName, AppSpec]) -> None:
-        """Note which applications shall be deleted should their entries go while nobody looks."""
-        async with anyio.create_task_group() as tasks:
-            for number, (name, spec) in enumerate(self._specs.items()):
-                if number % _BREATH == 0:
-                    await anyio.lowlevel.checkpoint()
-                if name not in self._works and before.get(name) != spec and self._arm_of(name) is not None:
-                    await self._arming.acquire_on_behalf_of(name)
-                    tasks.start_soon(self._arm_one, name)
-
-    def _arm_of(self, name: AppName) -> Deletion | None:
-        """What the journal shall have of an application that is there; None if it has that."""
-        spec, known = self._specs.get(name), self._arms.get(name)
-        if spec is None or (known is None and not cascade_of(spec.finalizers)):
-            return None
-        arm = armed(spec, self._tools.clock.now())
-        return None if known is not None and same_arm(known, arm) else arm
-
-    async def _arm_one(self, name: AppName) -> None:
-        try:
-            await self._rearm(name)
-        finally:
-            self._arming.release_on_behalf_of(name)
-
-    async def _rearm(self, name: AppName) -> None:
-        arm = self._arm_of(name)
-        if arm is None:
-            return
-        try:
-            await self._tools.journal.save_deletion(arm)
-        except StoreError:  # the store's own trouble is told elsewhere
-            self._unarmed.add(name)
-            self._timers.wake_after(name, _ARM_AGAIN_SECONDS)
-            return
-        self._arms[name] = arm
-
     # Passes
 
     def _begin(
@@ -278,12 +252,21 @@ class Deletions(AsyncContextManagerMixin):
     ) -> DeletionWork:
         now = self._tools.clock.now()
         deletion = began(leaving.spec, cascade, now, server=leaving.server, kinds=leaving.kinds)
-        return self._enter(replace(deletion, by=by, removed=removed, phase=phase), leaving.wanted)
+        return self._enter(DeletionWork(replace(deletion, by=by, removed=removed, phase=phase), wanted=leaving.wanted))
 
-    def _enter(self, deletion: Deletion, wanted: Desired | None = None) -> DeletionWork:
-        work = self._works[AppName(deletion.app)] = DeletionWork(deletion, wanted=wanted)
-        self._arms.pop(work.name, None)
+    def _enter(self, work: DeletionWork) -> DeletionWork:
+        self._works[work.name] = work
+        self._arms.forget(work.name)
+        for name in dependencies_of(work.deletion):
+            self._needed_by.setdefault(name, set()).add(work.name)
         return work
+
+    def _drop(self, work: DeletionWork) -> None:
+        self._works.pop(work.name, None)
+        self._timers.forget(work.name)
+        self._arms.forget(work.name)
+        for name in dependencies_of(work.deletion):
+            self._needed_by.get(name, set()).discard(work.name)
 
     async def _dispatch(self) -> None:
         while True:
@@ -295,8 +278,7 @@ class Deletions(AsyncContextManagerMixin):
         try:
             work = self._works.get(name)
             if work is None:
-                self._unarmed.discard(name)
-                await self._rearm(name)
+                await self._arms.put_right(name)
             elif not work.deletion.done and not self._stopping:
                 with anyio.CancelScope() as scope:
                     self._scopes[name] = scope
@@ -308,8 +290,10 @@ class Deletions(AsyncContextManagerMixin):
 
     async def _guarded(self, work: DeletionWork) -> None:
         """One pass, with whatever goes wrong turned into a message of this deletion alone."""
+        started = self._tools.clock.monotonic()
+        work.disturbed = False
         try:
-            again = await self._passes.advance(work, self._cluster, self._dependants(work.name))
+            again = await self._passes.advance(work, self._places.find, self._dependants(work.name))
             work.failures, work.down = 0, False
             if again is not None:
                 self._timers.wake_after(work.name, again)
@@ -320,7 +304,16 @@ class Deletions(AsyncContextManagerMixin):
         except Exception as error:  # noqa: BLE001  # a bug met by one application's input must not end the daemon
             self._on_bug(work.name, error)
             self._failed(work, GitopsdError(f"internal error: {type(error).__name__}; the log has the details"))
+        self._rest(work, started)
         self._tell(work)
+
+    def _rest(self, work: DeletionWork, started: float) -> None:
+        """Space the looks: a thousand objects that go one by one are looked at a few times a second, no more."""
+        now = self._tools.clock.monotonic()
+        rest = min(max(_REST_SECONDS, now - started), _LONGEST_REST_SECONDS)
+        work.rest_until = now + rest
+        if work.disturbed and self._works.get(work.name) is work:
+            self._timers.wake_after(work.name, rest)
 
     def _failed(self, work: DeletionWork, error: GitopsdError) -> None:
         work.failures += 1
@@ -334,26 +327,22 @@ class Deletions(AsyncContextManagerMixin):
         if work.cluster is not None:
             hooks = {step.key.group_kind for step in work.hooks or ()}
             await work.cluster.forget(work.name, {gvk.group_kind for gvk in kinds_of(work.deletion)} | hooks)
+        self._tell(work)
         if work.deletion.removed:
             await self._leave(work)
-        self._tell(work)
         for name in dependencies_of(work.deletion):
             self.wake(name)
-        for place, (known, unsubscribe) in list(self._subscriptions.items()):
-            if not any(other.cluster is known and not other.deletion.done for other in self._works.values()):
-                unsubscribe()
-                del self._subscriptions[place]
+        self._places.keep(other.cluster for other in self._works.values() if not other.deletion.done)
 
     async def _leave(self, work: DeletionWork) -> None:
         """Nothing is known of the deletion any more. Should the journal keep it for now, the next start sees by the
         configuration that it is void.
         """
-        self._works.pop(work.name, None)
-        self._timers.forget(work.name)
-        self._arms.pop(work.name, None)
+        self._drop(work)
         if work.name in self._specs:
-            self._arms[work.name] = work.deletion  # another record than it shall have: that one is written now
-            await self._rearm(work.name)
+            self._arms.know(work.deletion)  # another record than it shall have: that one is written now
+            await self._arms.put_right(work.name)
+            self._publish(replace(work.deletion, phase=DeletionPhase.NONE, message="", error=""))
             return
         try:
             await self._tools.journal.forget(work.name)
@@ -367,42 +356,19 @@ class Deletions(AsyncContextManagerMixin):
 
     def _dependants(self, name: AppName) -> tuple[AppName, ...]:
         """Who depends on the application, is being deleted too, and is not yet gone."""
-        others = (work.deletion for work in self._works.values() if work.name != name)
-        waiting = (other for other in others if not other.done and name in dependencies_of(other))
-        return tuple(sorted(AppName(other.app) for other in waiting))
-
-    def _cluster(self, work: DeletionWork) -> Cluster | None:
-        """The cluster that the application was on. Raises `SpecError` for one that the configuration does not know; if
-        that lasts, None: the deletion is given up (Argo CD drops the finalizer).
-        """
-        destination, server = spec_of(work.deletion).destination, server_of(work.deletion)
-        try:
-            cluster = self._clusters.find(server=destination.server, name=destination.name)
-            if server and cluster.server != server:  # the name is another cluster's now
-                cluster = self._clusters.find(server=server)
-        except SpecError:
-            now = self._tools.clock.monotonic()
-            work.unknown_since = now if work.unknown_since is None else work.unknown_since
-            if now < work.unknown_since + _UNKNOWN_SECONDS:
-                raise
-            return None
-        work.unknown_since = None
-        self._subscribe(cluster)
-        if not server:
-            work.deletion = with_kinds(work.deletion, (), cluster.server)
-        return cluster
-
-    def _subscribe(self, cluster: Cluster) -> None:
-        known = self._subscriptions.get(cluster.name)
-        if known is not None and known[0] is cluster:
-            return
-        if known is not None:
-            known[1]()
-        self._subscriptions[cluster.name] = (cluster, cluster.subscribe(partial(self._live_changed, cluster)))
+        others = [self._works.get(other) for other in self._needed_by.get(name, ())]
+        return tuple(sorted(work.name for work in others if work is not None and not work.deletion.done))
 
     def _live_changed(self, cluster: Cluster, change: LiveChange) -> None:
+        now = self._tools.clock.monotonic()
         for name in change.apps & self._works.keys():
-            self.wake(name)
+            work = self._works[name]
+            if name in self._scopes:
+                work.disturbed = True
+            elif work.rest_until > now:
+                self._timers.wake_after(name, work.rest_until - now)
+            else:
+                self.wake(name)
         if cluster.connection().up:
             for name, work in self._works.items():
                 if work.down and work.cluster is cluster:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import anyio
 
 from gitopsd.control.deletion import Deletions, Leaving
-from gitopsd.control.deletion_pass import Claimed, DeletionTools, nobody_claims
+from gitopsd.control.deletion_work import Claimed, DeletionTools, nobody_claims
 from gitopsd.core.app import AppSpec
 from gitopsd.core.desired import desired
 from gitopsd.core.history import Deletion, HistoryEntry, Past
@@ -137,7 +137,7 @@ class DeletionWorld:
 
     @asynccontextmanager
     async def running(
-        self, *specs: AppSpec, kinds: Iterable[GVK] = (), reaper: Reaper | None = None
+        self, *specs: AppSpec, kinds: Iterable[GVK] = (), reaper: Reaper | None = None, certain: bool = True
     ) -> AsyncIterator[Deletions]:
         """Deletions of a daemon that starts with these applications."""
         self.journal.reaper = self.cluster.reaper = reaper or Reaper()
@@ -155,16 +155,16 @@ class DeletionWorld:
         )
         async with fresh:
             self._deletions = fresh
-            await fresh.resume({spec.name: spec for spec in specs}, lambda _: known)
+            await fresh.resume({spec.name: spec for spec in specs}, lambda _: known, certain=certain)
             yield fresh
 
     async def settle(self, seconds: float = SETTLING_SECONDS) -> None:
         """Let everything happen that falls due in so many seconds."""
         await self.clock.advance(seconds)
 
-    async def leaves(self, *leaving: Leaving, left: Iterable[AppSpec] = ()) -> None:
+    async def leaves(self, *leaving: Leaving, left: Iterable[AppSpec] = (), certain: bool = True) -> None:
         """The configuration is loaded again, without these applications and with those that are `left`."""
-        await self.deletions.reconfigure({spec.name: spec for spec in left}, leaving)
+        await self.deletions.reconfigure({spec.name: spec for spec in left}, leaving, certain=certain)
         await self.settle()
 
     def of(self, name: str = "guestbook") -> Deletion:

@@ -204,6 +204,24 @@ async def test_when_most_applications_vanish_between_two_starts_nothing_goes_eit
         assert [one.phase for one in world.deletions.all()] == [DeletionPhase.HELD] * 5
 
 
+async def test_while_entries_cannot_be_read_nobody_has_left(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("one"))
+    async with world.running(APP):
+        await world.settle()
+    async with world.running(kinds=there.kinds, certain=False):
+        await world.settle()
+        assert not world.deletions.rests(NAME)
+    async with world.running(certain=False):
+        await world.settle()
+        await world.leaves(left=[APP])  # it can be read again
+        assert world.writes() == []
+        await world.leaves(there, certain=False)
+        assert world.writes() == []
+        await world.leaves()
+
+        assert world.writes() == ["delete one"]
+
+
 async def test_an_entry_that_comes_back_before_anything_was_deleted_is_as_before(world: DeletionWorld) -> None:
     there = world.deployed(APP, a_config_map("one", annotations={SYNC_OPTIONS: "Delete=confirm"}))
     async with world.running(APP):
@@ -212,6 +230,7 @@ async def test_an_entry_that_comes_back_before_anything_was_deleted_is_as_before
         await world.leaves(left=[APP])
 
         assert not world.deletions.rests(NAME)
+        assert world.told[-1].phase is DeletionPhase.NONE
         assert (await deletions_of(world))[NAME].phase is DeletionPhase.ARMED
         assert world.writes() == []
 
@@ -227,7 +246,7 @@ async def test_an_entry_that_comes_back_too_late_begins_anew_when_all_is_gone(wo
         await world.settle()
 
         assert not world.deletions.rests(NAME)
-        assert world.told[-1].done
+        assert [one.phase for one in world.told[-2:]] == [DeletionPhase.DELETED, DeletionPhase.NONE]
         assert (await deletions_of(world))[NAME].phase is DeletionPhase.ARMED
 
 
@@ -560,6 +579,37 @@ async def test_who_cannot_wait_for_a_hook_may_leave_the_objects_instead(world: D
 
         assert world.of().done
         assert world.cluster.has(cm("one"))
+
+
+async def test_an_object_is_not_deleted_once_somebody_says_that_all_shall_stay(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("one"), a_deployment("web"))
+    async with world.running(APP):
+        world.cluster.gate.hold("delete")
+        await world.deletions.start(there, cascade="foreground", by="kim")
+        await world.settle()
+        await world.deletions.start(there, cascade="orphan", by="kim")
+        world.cluster.gate.release("delete")
+        await world.settle()
+
+        assert world.of().done
+        assert world.cluster.has(cm("one"))
+
+
+async def test_objects_that_go_one_by_one_are_looked_at_a_few_times_a_second(world: DeletionWorld) -> None:
+    names = [f"n{number:02}" for number in range(40)]
+    there = world.deployed(APP, *(a_config_map(name) for name in names))
+    for name in names:
+        world.hold(cm(name))
+    async with world.running(APP):
+        await world.leaves(there)
+        told = len(world.told)
+        for name in names:
+            world.let_go(cm(name))
+            await world.settle(0.01)
+        await world.settle()
+
+        assert world.told[-1].done
+        assert len(world.told) - told < 12
 
 
 async def test_a_hook_does_not_take_the_place_of_a_strangers_object(world: DeletionWorld) -> None:

@@ -1,0 +1,90 @@
+"""What a deletion needs of the world, and what is known of it in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import anyio
+
+from gitopsd.control.sync import Execution
+from gitopsd.core.deletion_record import spec_of
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
+from gitopsd.core.history import Deletion
+from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.manifest import Desired
+from gitopsd.core.permit import Permit, permit_object
+from gitopsd.core.plan import HookStep
+from gitopsd.core.project import ONLY_DEFAULT, Projects
+from gitopsd.ports.clock import Clock
+from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.health import HealthJudge
+from gitopsd.ports.journal import Journal
+
+Claimed = Callable[[AppName, Collection[ObjectKey]], Mapping[ObjectKey, str]]
+
+
+def nobody_claims(_: AppName, __: Collection[ObjectKey]) -> Mapping[ObjectKey, str]:
+    """No other application wants any of an application's objects."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionTools:
+    """What deletions need of the world. `claimed` (quick, from memory) says which of an application's objects other
+    applications want, and which application that is. `threads` bounds the work on large applications done aside.
+    """
+
+    journal: Journal
+    clock: Clock
+    judge: HealthJudge
+    projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
+    timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
+    claimed: Claimed = nobody_claims
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
+
+
+@dataclass(slots=True)
+class DeletionWork:
+    """One deletion in this process. `saved` is what the journal has of it, `shown` what everybody was told.
+
+    `wanted` is what the application wants (None: not known), until its hooks are kept. `asked` are the uids of objects
+    that were deleted, and when (monotonic clock). `failures` counts errors in a row, `failed` hooks' failures in a row;
+    those are tried again at `retry_at`. `unknown_since` is when nobody knew its cluster. `down`: its cluster cannot be
+    reached. Before `rest_until` (monotonic clock) changes in the cluster wake nobody; `disturbed`: there
+    were some during its pass.
+    """
+
+    deletion: Deletion
+    saved: Deletion | None = None
+    shown: Deletion | None = None
+    wanted: Desired | None = None
+    kept: bool = False
+    hooks: tuple[HookStep, ...] | None = None
+    execution: Execution | None = None
+    cluster: Cluster | None = None
+    asked: dict[str, float] = field(default_factory=dict)
+    failures: int = 0
+    failed: int = 0
+    retry_at: float | None = None
+    unknown_since: float | None = None
+    down: bool = False
+    rest_until: float = 0.0
+    disturbed: bool = False
+
+    @property
+    def name(self) -> AppName:
+        """The application."""
+        return AppName(self.deletion.app)
+
+
+def cluster_of(work: DeletionWork) -> Cluster:
+    """The cluster that its pass looked at."""
+    if work.cluster is None:
+        raise RuntimeError("a deletion writes only to a cluster that it looked at")
+    return work.cluster
+
+
+def permit_of(work: DeletionWork, key: ObjectKey, projects: Projects) -> Permit:
+    """The permit to write one object for it. Raises `SpecError`."""
+    return permit_object(spec_of(work.deletion), key, projects, cluster_of(work).server)
