@@ -13,6 +13,7 @@ from gitopsd.core.jsonvalue import JsonObject, mapping, text
 _LOOK: Final = 30.0
 _BETWEEN: Final = 0.1
 _DAEMON_AWAY: Final = 60.0
+_AWAY_BETWEEN: Final = 0.5
 _OVER: Final = ("Succeeded", "Failed", "Error")
 
 
@@ -37,7 +38,7 @@ def states(api: Api, name: str, seconds: float) -> Iterator[JsonObject]:
             away = away or time.monotonic()
             if not seen or time.monotonic() - away > min(left, _DAEMON_AWAY):
                 raise
-            _pause(1.0)
+            _pause(_AWAY_BETWEEN)
             continue
         away = 0.0
         if text(state, "version") != seen:

@@ -7,8 +7,6 @@ import shlex
 import sys
 from typing import Final
 
-import typer
-
 from gitopsd.cli.appname import Name
 from gitopsd.cli.client import Api, about, application_route
 from gitopsd.cli.endpoint import find_socket
@@ -26,6 +24,7 @@ from gitopsd.cli.syncoptions import (
     Revisions,
     Wishes,
 )
+from gitopsd.cli.visible import visible
 from gitopsd.core.jsonvalue import JsonObject
 
 PLAN_SECONDS: Final = 300.0
@@ -100,8 +99,10 @@ def sync_command(name: str, wishes: Wishes) -> str:
 
 
 def agreed(question: str) -> bool:
-    """Whether the person at the terminal says yes."""
-    return typer.confirm(question, default=False, err=True)
+    """Whether the person at the terminal says yes. The question is no part of the answer: standard error has it."""
+    sys.stderr.write(f"{visible(question)} [y/N]: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
 def somebody_is_there() -> bool:

@@ -21,6 +21,9 @@ Examples:
   gitopsd run --config gitopsd.yaml --once     sync everything once, for CI
   gitopsd app list                             what does the daemon keep, and how is it?
   gitopsd app get guestbook                    why is it so?
+  gitopsd app plan guestbook                   what would a sync do?
+  gitopsd app sync guestbook                   do it, and wait until it is done
+  gitopsd app rollback guestbook               bring back what was deployed before
   gitopsd tree guestbook                       what is below its objects?
   gitopsd repo list                            can its repositories be reached?
   gitopsd cluster list                         do its clusters answer?

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -100,3 +102,23 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def environ() -> dict[str, str]:
     """The environment for a command in a process of its own."""
     return {key: value for key, value in os.environ.items() if key != "GITOPSD_SOCKET"}
+
+
+def at_a_terminal(served: Served, answer: str, *words: str) -> tuple[int, str, str]:
+    """Run a command in front of a person who answers so; exit code, answer, and what the terminal showed beside it."""
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [GITOPSD, *words, "--socket", str(served.socket)],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "200"},
+        ) as process:
+            os.write(ours, f"{answer}\n".encode())
+            out, _ = process.communicate(timeout=60)
+        return process.returncode, out, os.read(ours, 1 << 16).decode().replace("\r\n", "\n")
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -17,7 +17,22 @@ def test_the_page_is_up_to_date() -> None:
     assert written == reference(), "run: python -m gitopsd.cli.reference > docs/cli.md"
 
 
-@pytest.mark.parametrize("command", ["run", "render", "health", "version", "config check", "app list", "app refresh"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "render",
+        "health",
+        "version",
+        "config check",
+        "app list",
+        "app refresh",
+        "app plan",
+        "app sync",
+        "app wait",
+        "app history",
+    ],
+)
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     ran = cli(*command.split(), "--help")
     assert (ran.code, ran.err) == (0, "")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,7 +14,7 @@ from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
-from tests.cli.conftest import GITOPSD, Cli, Served
+from tests.cli.conftest import Cli, Served, at_a_terminal
 from tests.web.operating import (
     APPLIED,
     BEGAN,
@@ -207,26 +204,6 @@ def test_an_unknown_application_and_no_daemon_are_said_in_words(cli: Cli, served
     ran = cli("app", command, "shop", "--socket", "none.sock")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("Error: none.sock: no daemon answers: no such file or directory\n  Try: start one with")
-
-
-def at_a_terminal(served: Served, answer: str, *words: str) -> tuple[int, str, str]:
-    """Run a command in front of a person who answers so; exit code, answer, and what the terminal showed beside it."""
-    ours, theirs = pty.openpty()
-    try:
-        with subprocess.Popen(
-            [GITOPSD, *words, "--socket", str(served.socket)],
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            text=True,
-            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "200"},
-        ) as process:
-            os.write(ours, f"{answer}\n".encode())
-            out, _ = process.communicate(timeout=60)
-        return process.returncode, out, os.read(ours, 1 << 16).decode().replace("\r\n", "\n")
-    finally:
-        os.close(ours)
-        os.close(theirs)
 
 
 def test_on_a_terminal_a_sync_that_deletes_shows_its_plan_and_asks(served: Served) -> None:
