@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
-from gitopsd.config.apps import Surroundings, app_spec
+from gitopsd.config.applications import Listed, applications_of
+from gitopsd.config.apps import Surroundings
 from gitopsd.config.clusters import ClusterReader, cluster_secrets
-from gitopsd.config.dependencies import Depending, check
-from gitopsd.config.dependencies import written as dependencies
 from gitopsd.config.document import Document, KeyPath
-from gitopsd.config.entry import EntryPlace
 from gitopsd.config.errors import Problems
 from gitopsd.config.files import Files
 from gitopsd.config.includes import Includes
 from gitopsd.config.known_clusters import IN_CLUSTER_NAME, IN_CLUSTER_SERVER, KnownClusters
-from gitopsd.config.listing import Written, documents_of, entries
+from gitopsd.config.listing import documents_of, entries
 from gitopsd.config.locations import Locations
 from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.models.main import Main
@@ -49,7 +47,7 @@ from gitopsd.config.values import (
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.app import AppSpec, Tracking, TrackingMethod
 from gitopsd.core.customization import ResourceSettings
-from gitopsd.core.ids import AppName, Position
+from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import sequence
 from gitopsd.core.project import Impersonation, Projects
 from gitopsd.core.repo_url import normalise
@@ -94,14 +92,6 @@ class _Found:
     known: KnownClusters
 
 
-class _Listed(NamedTuple):
-    """An application as written, with the folder of its file and whether that is the main file."""
-
-    written: Written
-    folder: str
-    administrator: bool
-
-
 class _Loading:
     """One run of `load`."""
 
@@ -126,7 +116,7 @@ class _Loading:
         listed, brought = self._written(document, includes)
         projects = self._projects(settings, own, brought)
         around = self._surroundings(settings, found, projects)
-        applications = tuple(self._applications(listed, around))
+        applications = tuple(applications_of(listed, around, self._problems))
         if not self._keep_going:
             self._problems.raise_if_any()
         warn_of_plain_http(settings.sops, document, self._problems)
@@ -265,47 +255,11 @@ class _Loading:
             projects=projects,
         )
 
-    def _applications(self, listed: list[_Listed], around: Surroundings) -> Iterator[AppSpec]:
-        first: dict[AppName, Position] = {}
-        sound: list[Depending] = []
-        for item in listed:
-            errors_before = len(self._problems)
-            depending = self._application(item, around)
-            app = depending.app
-            if app.name in first:
-                name = shown_path((*item.written.metadata_path, "name"))
-                self._problems.add(
-                    app.position,
-                    f"{name}: another application is called {app.name[:253]}",
-                    why=f"it stands at {first[app.name]}",
-                )
-            first.setdefault(app.name, app.position)
-            for reason in app.unsupported:
-                self._problems.warn(app.position, f"{app.name[:253]} is shown and left as it is: {reason}")
-            if len(self._problems) == errors_before:
-                sound.append(depending)
-        stuck = check(sound)
-        yield from (item.app for item in sound if item.app.name not in stuck)
-
-    def _application(self, item: _Listed, around: Surroundings) -> Depending:
-        written = item.written
-        place = EntryPlace(
-            written.document,
-            written.metadata_path,
-            written.spec_path,
-            item.folder,
-            item.administrator,
-            self._problems,
-        )
-        depends_on = dependencies(written.metadata, written.spec, place)
-        app = app_spec(written.metadata, written.spec, place, around)
-        return Depending(replace(app, depends_on=tuple(each.dependency for each in depends_on)), place, depends_on)
-
-    def _written(self, document: Document, includes: Includes) -> tuple[list[_Listed], list[WrittenProject]]:
+    def _written(self, document: Document, includes: Includes) -> tuple[list[Listed], list[WrittenProject]]:
         """Every application as written, and the projects of included files."""
         value = document.value if isinstance(document.value, dict) else {}
         own = entries(value.get("applications"), document, ("applications",), self._problems)
-        listed = [_Listed(written, self._folder, True) for written in own]
+        listed = [Listed(written, self._folder, True) for written in own]
         projects: list[WrittenProject] = []
         patterns = [item for item in sequence(document.value, "include") if isinstance(item, str)]
         for shown, documents in includes.read(patterns):
@@ -314,7 +268,7 @@ class _Loading:
                 if isinstance(written, WrittenProject):
                     projects.append(written)
                 else:
-                    listed.append(_Listed(written, folder, False))
+                    listed.append(Listed(written, folder, False))
         return listed, projects
 
     def _assembled(

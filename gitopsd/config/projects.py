@@ -67,7 +67,15 @@ def _project(item: WrittenProject, problems: Problems) -> Project:
         windows=windows_of(item.spec.sync_windows, item.document, (*item.spec_path, "syncWindows"), problems),
         unenforced=tuple(_unenforced(item.spec)),
         position=item.document.position(item.name_path),
+        allowed_namespace_metadata=_namespace_metadata(item, problems),
     )
+
+
+def _namespace_metadata(item: WrittenProject, problems: Problems) -> tuple[str, ...] | None:
+    globs = item.spec.allowed_namespace_metadata
+    for index, glob in enumerate(globs or ()):
+        _check_glob(glob, ("allowedNamespaceMetadata", index), item, problems)
+    return None if globs is None else tuple(globs)
 
 
 def _orphaned(item: WrittenProject, problems: Problems) -> OrphanedResources | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -84,6 +85,18 @@ def test_what_is_no_schedule_is_refused(text: str, why: str) -> None:
 @pytest.mark.parametrize("zone", ["", "Europe/Bern", "Europe", "../../etc/passwd", "/etc/localtime", "UTC\0", "\u0662"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(BadScheduleError, match="expected the name of a time zone"):
+        time_zone(zone)
+
+
+SCRAPS = st.text("0123456789*/,-?#LWMON $\u0662\n", max_size=12)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(SCRAPS, min_size=4, max_size=6).map(" ".join), st.text(max_size=20))
+def test_any_text_is_a_schedule_or_refused(text: str, zone: str) -> None:
+    with contextlib.suppress(BadScheduleError):
+        assert Cron(text, "Europe/Berlin").following(at("2026-11-22T13:00")) is not None
+    with contextlib.suppress(BadScheduleError):
         time_zone(zone)
 
 

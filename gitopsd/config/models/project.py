@@ -112,6 +112,12 @@ class ProjectSpec(StrictModel):
     destination_service_accounts: list[DestinationServiceAccount] = Field(
         default_factory=list, description="As which service account is synced where; the first that fits."
     )
+    allowed_namespace_metadata: list[str] | None = Field(
+        None,
+        description="Labels and annotations of Kubernetes (Pod Security, ...) and gitopsd that applications may give "
+        "to namespaces; globs. Without it the project default allows all, others none. '*' also allows to take over "
+        "another application's namespace.",
+    )
 
 
 class ProjectEntry(ProjectSpec):
