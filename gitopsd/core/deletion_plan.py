@@ -126,13 +126,14 @@ def _stays(spec: AppSpec, live: LiveObject, annotations: Mapping[str, str]) -> s
     if annotations.get(marks.HELM_RESOURCE_POLICY, "").strip() == "keep":
         return f"{marks.HELM_RESOURCE_POLICY}: keep"
     option = _option(spec, annotations)
-    return "" if option in ("true", "confirm") else f"Delete={option}"
+    if option in ("true", "confirm"):
+        return ""
+    return "Delete=false" if option == "false" else f"its sync options say {option[:80]!r}, which nobody understands"
 
 
 def _option(spec: AppSpec, annotations: Mapping[str, str]) -> str:
-    """`Delete` as the object says it, else as the application does. Anything but `true` and `confirm` keeps it."""
-    written = {key.strip(): option.strip() for key, option in marks.sync_options(annotations).items()}
-    return written.get("Delete", spec.sync_policy.options.get("Delete", "true"))
+    """`Delete` as the object says it, else as the application does."""
+    return marks.deletion_option(annotations, "Delete") or spec.sync_policy.options.get("Delete", "true")
 
 
 def _claim(claimed: Mapping[ObjectKey, str] | None, key: ObjectKey) -> str:

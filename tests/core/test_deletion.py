@@ -105,9 +105,9 @@ def test_custom_objects_go_before_what_may_take_care_of_them() -> None:
     ("body", "reason"),
     [
         (a_config_map(annotations={SYNC_OPTIONS: "Delete=false"}), "Delete=false"),
-        (a_config_map(annotations={SYNC_OPTIONS: "Prune=true, Delete=no"}), "Delete=no"),
+        (a_config_map(annotations={SYNC_OPTIONS: "Prune=true, Delete=no"}), "its sync options say 'Delete=no'"),
         (a_config_map(annotations={SYNC_OPTIONS: "Delete= false"}), "Delete=false"),
-        (a_config_map(annotations={SYNC_OPTIONS: "Delete="}), "Delete="),
+        (a_config_map(annotations={SYNC_OPTIONS: "Delete:false"}), "its sync options say 'Delete:false'"),
         (a_config_map(annotations={HELM_RESOURCE_POLICY: "keep"}), "helm.sh/resource-policy: keep"),
         (a_definition(), "a CustomResourceDefinition is never deleted with an application"),
     ],
