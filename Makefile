@@ -20,6 +20,10 @@ SECONDS ?= 600
 # Some points only: make crash CRASH_ARGS='--scenario hooks --only journal'
 CRASH_ARGS ?=
 
+# How long the storm of `make soak` lasts, and which it is.
+MINUTES ?= 30
+SEED ?= 1
+
 # How many objects of each kind `make truth` makes.
 OBJECTS ?= 100
 
@@ -86,6 +90,10 @@ truth: setup ## Change objects of 27 kinds in every way, and hold compare to wha
 .PHONY: crash
 crash: setup ## Kill the daemon at every request and journal entry of a sync with hooks; print a table
 	@nice $(PYTHON) -m tests.crash $(CRASH_ARGS)
+
+.PHONY: soak
+soak: setup ## Put 50 applications into a storm of commits, drifts, kills and faults (MINUTES=30 SEED=1)
+	@nice $(PYTHON) -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 .PHONY: bench
 bench: setup originals ## Measure speed and size, each figure beside its floor

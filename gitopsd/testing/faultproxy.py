@@ -77,6 +77,7 @@ class FaultProxy:
         self._faults: list[_Fault] = []
         self._strikes: list[_Strike] = []
         self._open: list[tuple[web.BaseRequest, ProxiedRequest]] = []
+        self._scopes: set[anyio.CancelScope] = set()
         self._streams: list[tuple[web.StreamResponse, ProxiedRequest]] = []
         self._port = 0
         self.requests: list[ProxiedRequest] = []
@@ -113,6 +114,8 @@ class FaultProxy:
     async def stop(self) -> None:
         """Refuse connections, and break those that are open."""
         self.drop(anything)
+        for scope in self._scopes:
+            scope.cancel()  # whose client has gone waits for the API server, maybe for ever
         await self._runner.cleanup()
 
     def answer(
@@ -181,9 +184,14 @@ class FaultProxy:
         if fault is not None:
             await anyio.sleep(fault.seconds)
         self._open.append((request, seen))
+        scope = anyio.CancelScope()
+        self._scopes.add(scope)
         try:
-            return await self._pass_on(request, seen, strike)
+            with scope:
+                return await self._pass_on(request, seen, strike)
+            return self._failed(request, _BROKEN)
         finally:
+            self._scopes.discard(scope)
             self._open.remove((request, seen))
 
     def _next_strike(self, seen: ProxiedRequest) -> _Strike | None:
