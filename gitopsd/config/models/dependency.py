@@ -16,7 +16,7 @@ class Dependency(StrictModel):
     revision: str = Field("", description="The commit it has to be at, or the beginning of it. Default: any.")
     api_version: str = Field("", description="Of the object.")
     kind: str = Field("", description="Of the object.")
-    namespace: str = Field("", description="Of the object. Default: the destination's, if its kind has namespaces.")
+    namespace: str = Field("", description="Of the object; none for kinds without namespaces.")
     name: str = Field("", description="Of the object.")
     ready: str = Field("", description="What has to hold, in CEL, of `object`. Default: it is Healthy.")
 
