@@ -90,8 +90,9 @@ class Actions:
     `on_done` hears of each action that changed something, those that failed half-way too.
 
     Everything raises `OperationError`: `NotFound` (application, object, action), `Forbidden` (the object is none of the
-    application's, or its project does not let it; R1), `Blocked` (disabled now), `Invalid` (parameters), `Failed` (a
-    script, or a write after others were done); and `ClusterError` where the cluster refuses.
+    application's, or its project does not let it; R1), `Blocked` (disabled now), `Invalid` (parameters), `Conflict`
+    (the object changed meanwhile), `Failed` (a script, or a write after others were done); and `ClusterError` where
+    the cluster refuses.
     """
 
     def __init__(
@@ -180,12 +181,12 @@ class Actions:
                 return replace(done, created=(*done.created, made.key))
             live = order.live
             for body, subresource in parts(order.change):
-                live = await _patched(cluster, order.permit, live, body, subresource)
+                live = await _patched(cluster, order.permit, live, _versioned(order.change, live, body), subresource)
                 done = replace(done, patched=tuple(dict.fromkeys((*done.patched, live.key))))
             return done
         except GitopsdError as error:
             if not (done.patched or done.created):
-                raise
+                raise _told(error) from error
             self._on_done(done)
             told = ", ".join([*(f"patched {key}" for key in done.patched), *(f"created {key}" for key in done.created)])
             raise OperationError(
@@ -251,12 +252,22 @@ class _Order:
     change: Merge | DesiredObject
 
 
+def _told(error: GitopsdError) -> GitopsdError:
+    if not isinstance(error, ClusterError) or error.reason not in ("Conflict", "AlreadyExists"):
+        return error
+    return OperationError(error.what, reason="Conflict", where=error.where, why=error.why, hint="run the action again")
+
+
+def _versioned(change: Merge, live: LiveObject, body: JsonObject) -> JsonObject:
+    """A patch that puts a list in the place of one that others may have added to since is for this version only."""
+    if not replaces_a_list(change.body):
+        return body
+    return {**body, "metadata": {**mapping(body, "metadata"), "resourceVersion": live.resource_version}}
+
+
 async def _patched(
     cluster: Cluster, permit: Permit, live: LiveObject, body: JsonObject, subresource: str
 ) -> LiveObject:
-    if replaces_a_list(body):  # which others may have added to since
-        version = {"resourceVersion": live.resource_version}
-        body = {**body, "metadata": {**mapping(body, "metadata"), **version}}
     try:
         return await cluster.patch(permit, live, Patch(body, subresource), impersonate=permit.impersonate)
     except ClusterError as error:
