@@ -11,7 +11,7 @@ from gitopsd.core.actions.action import Creation, Merge
 from gitopsd.core.annotations import TRACKING_ID
 from gitopsd.core.errors import ClusterError, OperationError
 from gitopsd.core.ids import AppName, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, text, value
+from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.live import LiveObject
 from gitopsd.core.permit import Permit
 from gitopsd.core.project import DestinationServiceAccount, Impersonation, Project, Projects
