@@ -66,8 +66,10 @@ class DestinationServiceAccount:
 class Project:
     """One project. `position` is where it is written.
 
-    `unenforced` names what restricts it and this version does not enforce: such a project lets nobody do anything,
-    because leaving a restriction out would allow what its owner forbade.
+    `allowed_namespace_metadata` are globs of the labels and annotations that its applications may give to namespaces,
+    of those that are for a project to allow (`namespace_rules`); None is what is usual: everything for `default`,
+    nothing for others. `unenforced` names what restricts it and this version does not enforce: such a project lets
+    nobody do anything, because leaving a restriction out would allow what its owner forbade.
     """
 
     name: str
@@ -77,6 +79,14 @@ class Project:
     unenforced: tuple[str, ...] = ()
     windows: tuple[SyncWindow, ...] = ()
     position: Position = NOWHERE
+    allowed_namespace_metadata: tuple[str, ...] | None = None
+
+    @property
+    def namespace_metadata(self) -> tuple[str, ...]:
+        """The globs of namespaces' labels and annotations that count."""
+        if self.allowed_namespace_metadata is not None:
+            return self.allowed_namespace_metadata
+        return ("*",) if self.name == DEFAULT_PROJECT else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,14 @@ def with_project(folder: Path, fields: str) -> Config:
     return loaded(folder, f"{LOCAL}projects:\n  - {{name: web, {fields}}}\n{APPS}")
 
 
+def test_N3_what_a_project_allows_of_namespaces_is_read(tmp_path: Path) -> None:
+    config = with_project(tmp_path, f"{OPEN}, allowedNamespaceMetadata: ['pod-security.kubernetes.io/*']")
+    assert config.projects.declared["web"].namespace_metadata == ("pod-security.kubernetes.io/*",)
+    assert with_project(tmp_path, OPEN).projects.declared["web"].namespace_metadata == ()
+    with pytest.raises(ConfigErrors, match=r"allowedNamespaceMetadata\[1\]"):
+        with_project(tmp_path, f"{OPEN}, allowedNamespaceMetadata: [a, '{{a,b}}']")
+
+
 def test_a_project_of_the_main_file(tmp_path: Path) -> None:
     config = with_project(
         tmp_path,
