@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import anyio
 
 from gitopsd.core.app import AppSpec
+from gitopsd.core.breaker import GRANTED, Leave
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import StoreError
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.hold import FREE, Hold, SyncSettings
+from gitopsd.core.ids import AppName
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import SELF_HEAL, Backoff
@@ -19,6 +21,7 @@ from gitopsd.ports.clock import Clock
 from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.journal import Journal
+from gitopsd.ports.readiness import ReadinessJudge
 from gitopsd.ports.renderer import Renderer
 
 
@@ -49,6 +52,8 @@ class Adapters:
     projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
     exists: Callable[[str], bool] = lambda _: True
     hold: Callable[[AppSpec], Hold] = lambda _: FREE
+    leave: Callable[[AppName, str, int], Leave] = lambda _name, _cluster, _prunes: GRANTED
+    readiness: ReadinessJudge | None = None
     sync: SyncSettings = field(default_factory=SyncSettings)
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))

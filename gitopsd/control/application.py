@@ -10,6 +10,7 @@ from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.core.annotations import DELETION_APPROVED
 from gitopsd.core.app import AppSpec, Dependency
 from gitopsd.core.appstatus import AppStatus, SyncCode, unknown_status
+from gitopsd.core.autorollback import Unfinished
 from gitopsd.core.causes import Causes
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.decide import Attempt
@@ -79,6 +80,10 @@ class Application:
     pin: Pin | None = None
     held: Desired | None = None
     healthy_with: str = ""
+    counted: tuple[str, int] = ("", 0)
+    trying: Unfinished | None = None
+    held_back: tuple[str, ...] = ()
+    look_again: datetime | None = None
     readiness: Mapping[Dependency, Readiness] = field(default_factory=dict)
     attempt: Attempt | None = None
     causes: Causes = field(default_factory=dict)
@@ -131,6 +136,8 @@ class Application:
             asked_syncs=self.asked_syncs,
             terminate=self.terminate,
             confirmed_at=self.confirmed_at,
+            counted=self.counted,
+            healthy_with=self.healthy_with,
             past=self.past,
             pin=self.pin,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -12,6 +12,7 @@ from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.sync import Execution, Prepare, Tools
 from gitopsd.control.view import View
+from gitopsd.core.autorollback import Unfinished
 from gitopsd.core.compare import ObjectComparison, compare_namespace
 from gitopsd.core.conditions import ConditionType
 from gitopsd.core.decide import Act, Decision
@@ -22,7 +23,7 @@ from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.permit import permit_object
-from gitopsd.core.plan import ApplyStep, Plan, Way
+from gitopsd.core.plan import ApplyStep, Plan, PruneStep, Way
 from gitopsd.core.planid import plan_id
 from gitopsd.core.planning import plan
 from gitopsd.core.planoptions import plan_options
@@ -117,8 +118,9 @@ def shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanView:
 def _refuse_syncs(ground: Ground) -> None:
     """What was asked for and could not be begun: another one is under way."""
     app = ground.app
-    asked, app.asked_syncs = app.asked_syncs, []
-    for item in asked:
+    refused = [item for item in app.asked_syncs if not item.request.automated]
+    app.asked_syncs = [item for item in app.asked_syncs if item.request.automated]
+    for item in refused:
         item.answer.fail(in_progress(app))
 
 
@@ -167,7 +169,8 @@ async def _begun(ground: Ground, view: View, decision: Decision) -> Operation | 
     while app.asked_syncs:
         asked = app.asked_syncs.pop(0)
         try:
-            operation = await _fresh(ground, view, asked.request, retries=asked.retries)
+            steps = _plan(ground, view, asked.request)
+            operation = await _fresh(ground, view, asked.request, steps, retries=asked.retries)
         except GitopsdError as error:
             asked.answer.fail(error)
             continue
@@ -177,14 +180,19 @@ async def _begun(ground: Ground, view: View, decision: Decision) -> Operation | 
         return None
     same = app.attempt is not None and app.attempt.digest == view.wanted.digest
     request = HEALING if decision.act is Act.HEAL else AUTOMATED
-    operation = await _fresh(ground, view, request, retries=app.attempt.count if same and app.attempt else 0)
-    plan_made = operation.plan
-    if plan_made is not None and plan_made.empty and decision.act is Act.HEAL:
+    steps = _plan(ground, view, request)
+    if steps.empty and decision.act is Act.HEAL:
         return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
-    return operation
+    prunes = sum(isinstance(step, PruneStep) for step in steps.steps())
+    leave = ground.adapters.leave(app.spec.name, ground.cluster.name, prunes)
+    app.held_back = (leave.reason,) if leave.reason else ()
+    if not leave.granted:
+        app.look_again = ground.adapters.clock.now() + timedelta(seconds=leave.again)
+        return None
+    return await _fresh(ground, view, request, steps, retries=app.attempt.count if same and app.attempt else 0)
 
 
-async def _fresh(ground: Ground, view: View, request: SyncRequest, retries: int) -> Operation:
+async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, *, retries: int) -> Operation:
     """An operation that has not begun. Raises `OperationError` where it must not, `StoreError` if it cannot be kept."""
     app, adapters = ground.app, ground.adapters
     now = adapters.clock.now()
@@ -201,7 +209,6 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, retries: int)
     if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
         message = f"{'; '.join(each_shared(app.spec.name, app.shared))} (FailOnSharedResource=true)"
         return replace(operation, phase=Phase.FAILED, message=message, finished_at=now)
-    steps = _plan(ground, view, request)
     if request.plan and plan_id(steps, view.comparison) != request.plan:
         raise OperationError(
             "the plan that was shown is not what would be done now",
@@ -213,6 +220,8 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, retries: int)
     operation = replace(operation, results=_skipped(steps), plan=steps)
     if request.dry_run:
         return await _rehearsed(ground, view, operation)
+    if not request.self_heal and (app.trying is None or app.trying.digest != operation.digest):
+        app.trying = Unfinished(operation.digest, now)
     if needs_journal(operation):
         operation = await adapters.journal.begin(app.spec.name, operation, view.wanted)
     return operation
@@ -418,7 +427,7 @@ async def _end(ground: Ground, operation: Operation, view: View) -> None:
         ground.adapters.on_store_trouble(error)
         return
     if past is not None:
-        app.past = past
+        app.past, app.trying = past, None
 
 
 def _entry(app: Application, operation: Operation, manifests: str, now: datetime) -> HistoryEntry:

@@ -18,12 +18,13 @@ from gitopsd.control.aside import aside
 from gitopsd.control.comparing import Comparer, Predict, refusing
 from gitopsd.control.operating import Ground, operate
 from gitopsd.control.orphans import look_for_orphans
-from gitopsd.control.past import note_health
+from gitopsd.control.past import go_back, note_health
 from gitopsd.control.queue import Level
 from gitopsd.control.sync import Prepare
 from gitopsd.control.target import Target, aim
 from gitopsd.control.view import Outcome, Request, View
 from gitopsd.core.annotations import compare_options
+from gitopsd.core.app import Dependency
 from gitopsd.core.appstatus import (
     AppStatus,
     ResourceStatus,
@@ -37,10 +38,12 @@ from gitopsd.core.causes import versions
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Decision, decide, wipes_out
+from gitopsd.core.dependency import Readiness, object_of
 from gitopsd.core.desired import managed_namespace, without_kinds
 from gitopsd.core.errors import SpecError
 from gitopsd.core.findings import each_shared, finds_something, reasons_unknown, shared_objects, unused
 from gitopsd.core.health.status import Health
+from gitopsd.core.health.timing import earliest
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import Live
@@ -50,6 +53,7 @@ from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import warnings
 from gitopsd.core.project import OrphanedResources
 from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.readiness import ReadinessJudge
 
 
 async def reconcile(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Outcome:
@@ -78,7 +82,10 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     resources, health = await _judged(view.comparison, previous, verdicts, adapters)
     status = _status(app, replace(view, resources=resources, health=health), decision, operation, adapters)
     await note_health(app, status, adapters)
-    return Outcome(status, view.comparison, decision, operation, operated.given_up, operated.again)
+    await go_back(app, status, adapters)
+    again = earliest([operated.again, app.look_again])
+    app.look_again = None
+    return Outcome(status, view.comparison, decision, operation, operated.given_up, again)
 
 
 async def _judged(
@@ -109,10 +116,10 @@ async def look(
     keys = [item.key for item in every]
     if wanted.hooks:
         keys += _hook_keys(app, wanted)
-    keys += app.causes
-    live = await cluster.observe(app.spec.name, keys, kinds | {*app.causes.values()})
-    if app.causes:
-        live = _cured(app, live, keys)
+    beside = _beside(app)
+    live = await cluster.observe(app.spec.name, [*keys, *beside], kinds | {*beside.values()})
+    if beside:
+        live = await _set_apart(app, live, keys, beside, adapters)
     before = app.comparison
     app.comparison = comparison = await _comparer(app, cluster, adapters).compare(
         wanted, _without(live, namespace), before
@@ -125,18 +132,35 @@ async def look(
     return View(wanted, namespace, live, comparison, conditions, warnings, target.revisions)
 
 
-def _cured(app: Application, live: Live, keys: Sequence[ObjectKey]) -> Live:
-    """If what made the last sync fail changed since, its back-off is over. These objects are none of the
-    application's.
-    """
+def _beside(app: Application) -> Mapping[ObjectKey, GVK]:
+    """Objects that are none of the application's, and concern it: what may cure its last failure, what it waits for."""
+    found = dict(app.causes)
+    for item in app.spec.depends_on:
+        if item.gvk is not None:
+            found[object_of(item)] = item.gvk
+    return found
+
+
+async def _set_apart(
+    app: Application, live: Live, own: Sequence[ObjectKey], beside: Mapping[ObjectKey, GVK], adapters: Adapters
+) -> Live:
+    """`live` without what is only beside. If what made the last sync fail changed since, its back-off is over."""
     now = versions(app.causes, live)
     if app.cause_versions and now != app.cause_versions and app.attempt is not None:
         app.attempt = replace(app.attempt, ended=-math.inf)
     app.cause_versions = now
-    own = frozenset(keys[: len(keys) - len(app.causes)])
-    return replace(
-        live, objects={key: item for key, item in live.objects.items() if key in own or key not in app.causes}
-    )
+    if adapters.readiness is not None:
+        app.readiness = await _readiness(app.spec.depends_on, live, adapters.readiness)
+    others = beside.keys() - set(own)
+    return replace(live, objects={key: item for key, item in live.objects.items() if key not in others})
+
+
+async def _readiness(
+    waited_for: Iterable[Dependency], live: Live, judge: ReadinessJudge
+) -> Mapping[Dependency, Readiness]:
+    there = [(item, live.objects[key]) for item in waited_for if item.gvk and (key := object_of(item)) in live.objects]
+    verdicts = await judge.ready([(one, item.ready) for item, one in there])
+    return {item: verdict for (item, _), verdict in zip(there, verdicts, strict=True)}
 
 
 def _hook_keys(app: Application, wanted: Desired) -> list[ObjectKey]:
@@ -184,13 +208,16 @@ def _without(live: Live, namespace: DesiredObject | None) -> Live:
 
 def _included(app: Application, cluster: Cluster, wanted: Desired) -> Desired:
     """What is wanted of the kinds that the configuration does not exclude on this cluster."""
-    kinds = frozenset(kind for kind in {item.key.group_kind for item in wanted.objects} if cluster.excluded(kind))
+    present = {item.key.group_kind for item in wanted.objects}
+    present |= {item.key.group_kind for item in wanted.hooks}
+    kinds = frozenset(kind for kind in present if cluster.excluded(kind))
     if not kinds:
         return wanted
     kept = without_kinds(app.spec, wanted, kinds)
-    if app.included is None or (app.included.digest, app.included.excluded) != (kept.digest, kept.excluded):
-        app.included = kept
-    return app.included
+    if app.included is not None and app.included == kept:
+        return app.included
+    app.included = kept
+    return kept
 
 
 def _comparer(app: Application, cluster: Cluster, adapters: Adapters) -> Comparer:
@@ -304,7 +331,7 @@ def _status(
         external_urls=external_urls(view.resources),
         reconciled_at=adapters.clock.now(),
         pin=app.pin,
-        blocked_by=adapters.hold(app.spec).reasons,
+        blocked_by=(*adapters.hold(app.spec).reasons, *app.held_back),
     )
 
 

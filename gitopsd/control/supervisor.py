@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedSync
 from gitopsd.control.bus import Bus
+from gitopsd.control.holds import Holds
 from gitopsd.control.operations import Desk, Operations
 from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.reconcile import reconcile
@@ -22,21 +24,21 @@ from gitopsd.control.timers import Timers
 from gitopsd.control.trees import Ground, Trees
 from gitopsd.control.view import Outcome, Request
 from gitopsd.core.annotations import SKIP_RECONCILE
-from gitopsd.core.app import AppSpec, TrackingMethod
+from gitopsd.core.app import AppSpec, Dependency, TrackingMethod
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
 from gitopsd.core.causes import causes_of
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, next_attempt
-from gitopsd.core.dependency import ABSENT, DependencyState, Edges, blocked_by, dependants
+from gitopsd.core.dependency import DependencyState, Edges, Readiness, dependants
 from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError, StoreError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.findings import unused
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.history import Deletion, Pin
-from gitopsd.core.hold import FREE, Hold, SyncSettings
+from gitopsd.core.hold import Hold, SyncSettings
 from gitopsd.core.ids import AppName
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import LiveObject
@@ -50,7 +52,9 @@ from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.journal import Journal
+from gitopsd.ports.readiness import ReadinessJudge
 from gitopsd.ports.renderer import Renderer
+from gitopsd.ports.schedule import Schedules
 from gitopsd.ports.sources import Sources
 
 _STOP_SECONDS: Final = 8.0
@@ -89,6 +93,8 @@ class World:
     refusal: Refusal = nobody_refused
     expressions: FieldExpressions | None = None
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
+    schedules: Schedules | None = None
+    readiness: ReadinessJudge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,17 @@ class Supervisor(AsyncContextManagerMixin):
         """The resource trees of the applications."""
         self._stopping = False
         self._idle = anyio.Event()
+        self._managed: Counter[str] = Counter()
+        self._holds = Holds(
+            projects=lambda: self._projects,
+            schedules=world.schedules,
+            clock=world.clock,
+            state_of=self._dependency_state,
+            readiness_of=self._readiness_of,
+            managed=lambda cluster: self._managed[cluster],
+            wake=lambda name: self._queue.add(name, Level.LIVE),
+            breaking=settings.sync.breaker,
+        )
         self._adapters = Adapters(
             renderer=world.renderer,
             clock=world.clock,
@@ -160,6 +177,8 @@ class Supervisor(AsyncContextManagerMixin):
             judge=world.judge,
             journal=world.journal,
             hold=self._hold,
+            leave=self._holds.ask,
+            readiness=world.readiness,
             sync=settings.sync,
             on_store_trouble=world.on_store_trouble,
             self_heal=lambda: self._self_heal,
@@ -235,6 +254,8 @@ class Supervisor(AsyncContextManagerMixin):
         self._concurrency = settings.concurrency
         self._self_heal = settings.self_heal
         self._timing = settings.timing
+        self._holds.tune(settings.sync.breaker)
+        self._adapters = replace(self._adapters, sync=settings.sync)
         for turns in self._turns.values():
             turns.total_tokens = settings.concurrency
 
@@ -317,13 +338,13 @@ class Supervisor(AsyncContextManagerMixin):
         raise OperationError("it cannot be deleted yet", reason="Invalid", where=spec.name, why=f"{cascade} {by}")
 
     def _hold(self, spec: AppSpec) -> Hold:
-        """Why the application is not synced by itself now."""
-        if not spec.depends_on:
-            return FREE
         app = self._applications.get(spec.name)
-        readiness = app.readiness if app is not None else {}
-        reasons = blocked_by(spec, self._dependency_state, lambda item: readiness.get(item, ABSENT))
-        return Hold(reasons) if reasons else FREE
+        cluster = app.cluster if app is not None else None
+        return self._holds.of(spec, *((cluster.server, cluster.name) if cluster is not None else ()))
+
+    def _readiness_of(self, name: AppName) -> Mapping[Dependency, Readiness]:
+        app = self._applications.get(name)
+        return app.readiness if app is not None else {}
 
     def _dependency_state(self, name: AppName) -> DependencyState | None:
         app = self._applications.get(name)
@@ -423,6 +444,8 @@ class Supervisor(AsyncContextManagerMixin):
     def _remove(self, name: AppName) -> None:
         app = self._applications.pop(name)
         app.refuse(OperationError("it left the configuration", reason="NotFound", where=name))
+        self._holds.forget(name)
+        self._count(app, "", 0)
         self._revisions.use(name, None, app.spec)
         self._queue.discard(name)
         self._timers.forget(name)
@@ -541,6 +564,14 @@ class Supervisor(AsyncContextManagerMixin):
             if ended is not None and ended.finished_at is not None:
                 seconds = (ended.finished_at - ended.started_at).total_seconds()
                 self._bus.publish(OperationEnded(app.spec, cluster.server, replace(ended, plan=None), seconds))
+                self._holds.ended(
+                    app.spec.name,
+                    cluster.name,
+                    succeeded=ended.phase is Phase.SUCCEEDED,
+                    automated=ended.request.automated,
+                )
+        if app.asked_syncs:
+            self._queue.add(app.spec.name, Level.LIVE)
         if outcome.again is not None:
             self._timers.wake_after(app.spec.name, max(0.0, (outcome.again - self._world.clock.now()).total_seconds()))
         if operation is not None and operation.phase.done:
@@ -595,6 +626,7 @@ class Supervisor(AsyncContextManagerMixin):
         if self._applications.get(app.spec.name) is not app:
             return
         app.status = status
+        self._count(app, app.cluster.name if app.cluster is not None else "", len(status.resources))
         operation = replace(status.operation, plan=None) if status.operation else None
         shown = StatusChanged(
             spec=app.spec,
@@ -608,6 +640,13 @@ class Supervisor(AsyncContextManagerMixin):
                 self._queue.add(name, Level.LIVE)
             told = replace(shown.status, reconciled_at=status.reconciled_at)
             self._bus.publish(replace(shown, status=told, previous=before.status if before else None))
+
+    def _count(self, app: Application, cluster: str, objects: int) -> None:
+        """How many objects are managed on each cluster."""
+        before, number = app.counted
+        self._managed[before] -= number
+        self._managed[cluster] += objects
+        app.counted = (cluster, objects)
 
     async def _cluster(self, app: Application) -> Cluster:
         """The cluster that the application's destination names now; one that it left is told so."""

@@ -19,7 +19,7 @@ from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.operation import HookId, HookRun, Operation, ResultCode, StepResult
 from gitopsd.core.permit import Permit
 from gitopsd.core.plan import ApplyStep, HookStep, PlanReason, PruneStep, Step, Way
-from gitopsd.core.progress import RUNS_TO_COMPLETION, Clean, Remove, Run, recreated, with_hook, with_result
+from gitopsd.core.progress import RUNS_TO_COMPLETION, Clean, Remove, Run, recreated, run_id, with_hook, with_result
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
 
@@ -171,7 +171,7 @@ class Execution:
             await self._tools.note(self.operation)
         try:
             permit = self._tools.permit(step.key)
-            made = await self._made(for_operation(step.hook, self.operation.id).object, permit)
+            made = await self._made(for_operation(step.hook, run_id(self.operation, item)).object, permit)
             run = replace(self.operation.hooks[item], uid=made.uid)
         except GitopsdError as error:
             run = replace(

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from gitopsd.core.app import AppSpec, Dependency
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.health.status import HealthStatus
-from gitopsd.core.ids import AppName
+from gitopsd.core.ids import AppName, ObjectKey
 
 Edges: TypeAlias = Mapping[AppName, tuple[AppName, ...]]
 """Applications and those that they wait for."""
@@ -117,6 +117,13 @@ def cycles(graph: Edges) -> Iterator[tuple[AppName, ...]]:
         yield (*found[first:], *found[:first])
         gone = frozenset(found)
         left = {name: others - gone for name, others in left.items() if name not in gone}
+
+
+def object_of(item: Dependency) -> ObjectKey:
+    """The live object that a dependency names; ValueError for one on an application."""
+    if item.gvk is None:
+        raise ValueError(f"{item} is no object")
+    return ObjectKey(item.gvk.group, item.gvk.kind, item.namespace, item.name)
 
 
 def _unready(item: Dependency, state: DependencyState | None) -> str:

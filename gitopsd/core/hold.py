@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gitopsd.core.breaker import BreakerSettings
 from gitopsd.core.ids import GroupKind
 from gitopsd.core.plan import PROTECTED
 
@@ -27,8 +28,12 @@ FREE = Hold()
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings:
-    """The daemon's `sync` block. `protected` are kinds that are pruned only if somebody confirms; `timeout` and `hook_timeout` (seconds) end operations and hooks, None for never."""
+    """The daemon's `sync` block. `protected` are kinds that are pruned only if somebody confirms; `timeout` and
+    `hook_timeout` (seconds) end operations and hooks, None for never; without a `breaker` nothing stops the syncs of
+    many applications at once.
+    """
 
     protected: frozenset[GroupKind] = PROTECTED
     timeout: float | None = None
     hook_timeout: float | None = None
+    breaker: BreakerSettings | None = field(default_factory=BreakerSettings)

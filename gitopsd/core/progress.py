@@ -160,9 +160,14 @@ def superseded(operation: Operation, now: datetime, why: str) -> Operation:
     return replace(operation, phase=Phase.FAILED, message=why, finished_at=now)
 
 
-def is_ours(operation: Operation, live: LiveObject) -> bool:
-    """Whether a hook's object was made by this operation."""
-    return string_map(live.document.body(), "metadata", "annotations").get(OPERATION) == operation.id
+def run_id(operation: Operation, item: HookId) -> str:
+    """What the object of a hook says in its annotation `gitopsd.io/operation`: which run of which operation made it."""
+    return f"{operation.id}/{item.phase}"
+
+
+def is_ours(operation: Operation, item: HookId, live: LiveObject) -> bool:
+    """Whether a hook's object was made by this run."""
+    return string_map(live.document.body(), "metadata", "annotations").get(OPERATION) == run_id(operation, item)
 
 
 def needs_journal(operation: Operation) -> bool:
@@ -238,7 +243,7 @@ def _in_the_way(operation: Operation, stage: Stage, live: Live) -> Iterator[Live
         if there is None:
             continue
         if isinstance(step, HookStep):
-            earlier = not is_ours(operation, there)
+            earlier = not is_ours(operation, HookId(step.phase, step.key), there)
             goes = DeletePolicy.BEFORE_HOOK_CREATION in step.hook.policies or there.key.group_kind in RUNS_TO_COMPLETION
             if earlier and (goes or there.deleting):
                 yield there
@@ -383,7 +388,7 @@ def _seen(operation: Operation, item: HookId, timeout: float | None, sight: Sigh
     run = operation.hooks[item]
     there = sight.live.objects.get(item.key)
     if not run.uid:
-        if there is None or not is_ours(operation, there):
+        if there is None or not is_ours(operation, item, there):
             return run
         run = replace(run, uid=there.uid)
     if there is not None and there.uid == run.uid:

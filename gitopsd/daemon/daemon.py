@@ -20,13 +20,16 @@ from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError, StoreError
 from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.health.timing import Timing
+from gitopsd.core.hold import SyncSettings
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
+from gitopsd.cron.schedules import CronSchedules
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
+from gitopsd.rules.readiness import ReadinessJudge
 from gitopsd.store.writer import StatusWriter
 
 _KEEP_SECONDS: Final = 300.0
@@ -113,6 +116,8 @@ class Daemon(AsyncContextManagerMixin):
                 rooms.repositories.refusal,
                 rooms.judging.expressions,
                 on_store_trouble=self._store_trouble,
+                schedules=CronSchedules(),
+                readiness=ReadinessJudge(rooms.judging, rooms.judging.expressions),
             )
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
@@ -275,6 +280,12 @@ def _settings(config: Config) -> SupervisorSettings:
         timing=Timing(timeouts=config.resources.health_timeouts),
         resources=config.resources,
         projects=config.projects,
+        sync=SyncSettings(
+            protected=config.sync.protected_kinds,
+            timeout=config.sync.timeout_seconds or None,
+            hook_timeout=config.sync.hook_timeout_seconds,
+            breaker=config.sync.breaker,
+        ),
     )
 
 
@@ -285,7 +296,8 @@ def _together(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[s
 def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object, object]]:
     """Settings that a running daemon cannot take over: key, old value, new value."""
     yield "server", before.server, after.server
-    yield "state", (before.state_dir, before.cache_dir), (after.state_dir, after.cache_dir)
+    yield "state", (before.state_dir, before.state_key), (after.state_dir, after.state_key)
+    yield "cache", before.cache_dir, after.cache_dir
     yield "git", before.git, after.git
     yield "render", before.render, after.render
     yield "plugins", before.plugins, after.plugins

@@ -101,7 +101,7 @@ class OpenRooms(AsyncContextManagerMixin):
         async with (
             StateLock(Path(config.state_dir)) as lock,
             SqliteStore(lock, _unreadable) as store,
-            SqliteJournal(store.file, _unreadable) as journal,
+            SqliteJournal(store.file, _unreadable, key_file=Path(config.state_key), on_lost_key=_lost_key) as journal,
             self._sources() as sources,
             KubeClusters(
                 config.clusters,
@@ -269,6 +269,10 @@ def _git_limits(config: Config) -> GitLimits:
 
 def _kube_warning(key: ObjectKey, message: str) -> None:
     _log.warning("the API server warns", object=str(key), warning=message)
+
+
+def _lost_key(error: StoreError) -> None:
+    _log.error("what was kept before cannot be read", error=str(error))
 
 
 def _unreadable(name: AppName, why: str) -> None:

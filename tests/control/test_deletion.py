@@ -724,7 +724,7 @@ async def test_a_hook_carries_the_id_of_its_deletion(world: DeletionWorld) -> No
 
         body = world.cluster.body(job("bye"))
         assert body is not None
-        assert text(body, "metadata", "annotations", OPERATION) == world.of().id
+        assert text(body, "metadata", "annotations", OPERATION) == f"{world.of().id}/PreDelete"
         assert [run.outcome for run in world.of().hooks.values()] == [HookOutcome.RUNNING]
 
 
