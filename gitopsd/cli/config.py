@@ -76,6 +76,12 @@ def _check_rules(found: Config) -> None:
         from gitopsd.daemon.judging import check_rules
 
         anyio.run(check_rules, resources, os.environ)
+    if resources.actions or resources.action_files:
+        import anyio
+
+        from gitopsd.daemon.acting import check_actions
+
+        anyio.run(check_actions, resources, os.environ)
 
 
 def _counts(found: Config) -> dict[str, int]:

@@ -26,7 +26,7 @@ from gitopsd.ports import health as port
 from gitopsd.render.engine import locate
 from gitopsd.render.pool import EnginePool
 from gitopsd.rules.customizations import RuleBook, read_customizations
-from gitopsd.rules.expressions import Expressions
+from gitopsd.rules.expressions import Ask, Expressions
 from gitopsd.rules.judge import HealthJudge
 from gitopsd.rules.tables import Bookcase, read_table_files
 
@@ -129,6 +129,11 @@ class Judging(AsyncContextManagerMixin):
         changed = rules != self._rules
         self._take(rules)
         return changed
+
+    @property
+    def ask(self) -> Ask | None:
+        """The evaluating process, for other rules of users (actions); None without the engine."""
+        return self._ask if self._engine is not None else None
 
     async def _ask(self, method: str, params: JsonObject, *, deadline: float) -> JsonObject:
         async with self._starting:
