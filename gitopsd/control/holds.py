@@ -52,15 +52,23 @@ class Holds:
         if not verdict.automated:
             reasons = (*reasons, verdict.reason)
         again = (verdict.again - now).total_seconds() if verdict.again is not None else None
-        running = "" if verdict.goes_on(automated=True) else verdict.reason
-        return Hold(reasons, again=again, manual=verdict.manual, running=running) if reasons or running else FREE
+        return Hold(
+            reasons,
+            again=again,
+            manual=verdict.manual,
+            stops="" if verdict.goes_on(automated=True) else verdict.reason,
+            stops_manual="" if verdict.goes_on(automated=False) else verdict.reason,
+        )
 
     def ask(self, app: AppName, cluster: str, prunes: int) -> Leave:
         """Before an automated sync that prunes so many objects."""
         breaker = self._breaker(cluster)
         if breaker is None:
             return GRANTED
-        return breaker.ask(app, prunes, self.managed(cluster), self.clock.monotonic())
+        leave = breaker.ask(app, prunes, self.managed(cluster), self.clock.monotonic())
+        for name in leave.woken:
+            self.wake(name)
+        return leave
 
     def ended(self, app: AppName, cluster: str, *, succeeded: bool, automated: bool) -> None:
         """A sync of the application is over."""
@@ -69,6 +77,18 @@ class Holds:
             return
         now = self.clock.monotonic()
         for name in breaker.ended(app, now, succeeded=succeeded, automated=automated):
+            self.wake(name)
+
+    def settled(self, app: AppName, cluster: str) -> None:
+        """The application has nothing to sync."""
+        breaker = self._breakers.get(cluster)
+        for name in breaker.settled(app) if breaker is not None else ():
+            self.wake(name)
+
+    def reset(self, cluster: str) -> None:
+        """Somebody says that all may go on."""
+        breaker = self._breakers.get(cluster)
+        for name in breaker.reset() if breaker is not None else ():
             self.wake(name)
 
     def forget(self, app: AppName) -> None:

@@ -18,9 +18,12 @@ from gitopsd.core.conditions import ConditionType
 from gitopsd.core.decide import Act, Decision
 from gitopsd.core.errors import GitopsdError, OperationError, StoreError
 from gitopsd.core.findings import each_shared
+from gitopsd.core.health.timing import earliest
 from gitopsd.core.history import HistoryEntry, deployed
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
+from gitopsd.core.manifest import DesiredObject
+from gitopsd.core.namespace_rules import check_namespace
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.permit import permit_object
 from gitopsd.core.plan import ApplyStep, Plan, PruneStep, Way
@@ -304,6 +307,7 @@ async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Op
         partial(_note, ground),
         adapters.stopping,
         adapters.clock,
+        partial(_check, ground, view),
     )
 
     def on_progress(now: Operation) -> None:
@@ -315,7 +319,7 @@ async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Op
         while True:
             operation, move, view, until = await _moved(ground, execution, view)
             if move is None:
-                return operation, view, until
+                return operation, view, _earlier(ground, until)
             if _moved_on(operation, view) and not operation.running_hooks:
                 return superseded(operation, adapters.clock.now(), _SUPERSEDED), view, None
             if isinstance(move, Run):
@@ -377,6 +381,18 @@ async def _carried_out(ground: Ground, execution: Execution, move: Run, view: Vi
     return await ground.look(view)
 
 
+def _earlier(ground: Ground, until: datetime | None) -> datetime | None:
+    """When to look again: then, or when a sync window closes."""
+    again = ground.adapters.hold(ground.app.spec).again
+    closes = ground.adapters.clock.now() + timedelta(seconds=again) if again is not None else None
+    return earliest([until, closes])
+
+
+def _check(ground: Ground, view: View, wanted: DesiredObject, replaces: bool) -> None:
+    there = view.live.objects.get(wanted.key)
+    check_namespace(ground.app.spec, wanted, there, ground.adapters.projects(), replaces=replaces)
+
+
 def _at_another_stage(now: Operation, before: Operation) -> bool:
     return (now.stage, now.failing, now.applied) != (before.stage, before.failing, before.applied)
 
@@ -399,7 +415,8 @@ def _out_of_time(ground: Ground, operation: Operation) -> str:
     limit = ground.adapters.sync.timeout
     if limit is not None and (ground.adapters.clock.now() - operation.started_at).total_seconds() > limit:
         return f"sync.timeout, {limit:g} s"
-    return ground.adapters.hold(ground.app.spec).running
+    hold = ground.adapters.hold(ground.app.spec)
+    return hold.stops if operation.request.automated else hold.stops_manual
 
 
 async def _note(ground: Ground, operation: Operation) -> None:

@@ -70,13 +70,15 @@ class Operations(Protocol):
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`Operations` on the supervisor's applications. `find` gives one, `wake` has it reconciled (with `fresh` from what
-    its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion.
+    its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion,
+    `confirmed` lets the circuit breaker of its cluster close.
     """
 
     find: Callable[[AppName], Application | None]
     wake: Callable[[AppName, bool], None]
     commit: Callable[[AppSpec, int, str], Awaitable[str]]
     remove: Callable[[AppSpec, str, str], Awaitable[Deletion]]
+    confirmed: Callable[[AppName], None]
     journal: Journal
     clock: Clock
 
@@ -142,6 +144,7 @@ class Desk:
         """Let the operation under way delete what waits for confirmation."""
         app = self._found(name)
         app.confirmed_at = self.clock.now()
+        self.confirmed(name)
         self.wake(name, False)
 
     async def terminate(self, name: AppName) -> None:

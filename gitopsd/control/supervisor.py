@@ -319,9 +319,15 @@ class Supervisor(AsyncContextManagerMixin):
             self._wake_for,
             self._commit_of,
             self._begin_deletion,
+            self._confirmed,
             self._world.journal,
             self._world.clock,
         )
+
+    def _confirmed(self, name: AppName) -> None:
+        cluster = self._applications[name].cluster
+        if cluster is not None:
+            self._holds.reset(cluster.name)
 
     def _wake_for(self, name: AppName, fresh: bool) -> None:
         app = self._applications[name]
@@ -581,6 +587,8 @@ class Supervisor(AsyncContextManagerMixin):
             if operation.phase is Phase.FAILED:
                 self._ask_again(app, operation)
             self._queue.add(app.spec.name, Level.LIVE)
+        if outcome.status.sync is SyncCode.SYNCED:
+            self._holds.settled(app.spec.name, cluster.name)
         if outcome.decision.act is Act.WAIT:
             self._timers.wake_after(app.spec.name, outcome.decision.seconds)
         if again := judged_again_at(outcome.status.resources):

@@ -35,6 +35,7 @@ class Tools:
     """What steps are carried out with. `permit` says whether an object may be written, and as whom, `prepare` at the
     last moment what to apply of it; where one raises `GitopsdError`, the step fails with that.
 
+    `check` raises `SpecError` where the project forbids to write the object like that (True: replaced as a whole).
     `note` keeps the operation in the journal before it returns (raises `StoreError`); `stopping` says that no further
     step shall begin.
     """
@@ -45,6 +46,7 @@ class Tools:
     note: Callable[[Operation], Awaitable[None]]
     stopping: Callable[[], bool]
     clock: Clock
+    check: Callable[[DesiredObject, bool], None] = lambda _wanted, _replaces: None
 
 
 class Execution:
@@ -155,6 +157,7 @@ class Execution:
             await cluster.delete(permit, step.live, propagation=step.propagation, impersonate=permit.impersonate)
             return StepResult(ResultCode.PRUNED)
         if not _stands(step, comparison):
+            self._tools.check(step.desired, step.way is not Way.APPLY)
             await cluster.apply(
                 permit,
                 await self._tools.prepare(step.desired),
@@ -171,6 +174,7 @@ class Execution:
             await self._tools.note(self.operation)
         try:
             permit = self._tools.permit(step.key)
+            self._tools.check(step.hook.object, False)
             made = await self._made(for_operation(step.hook, run_id(self.operation, item)).object, permit)
             run = replace(self.operation.hooks[item], uid=made.uid)
         except GitopsdError as error:

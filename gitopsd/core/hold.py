@@ -12,14 +12,15 @@ from gitopsd.core.plan import PROTECTED
 @dataclass(frozen=True, slots=True)
 class Hold:
     """`reasons` are sentences (none: nothing holds it). `again` is after how many seconds to ask again though nothing
-    told that something changed (None: never). `manual`: somebody may sync it all the same. `running` is why an
-    operation that is under way has to stop ("": it goes on).
+    told that something changed (None: never). `manual`: somebody may sync it all the same. `stops` and `stops_manual`
+    are why an operation under way has to stop ("": it goes on), one that nobody asked for and one that somebody did.
     """
 
     reasons: tuple[str, ...] = ()
     again: float | None = None
     manual: bool = True
-    running: str = ""
+    stops: str = ""
+    stops_manual: str = ""
 
 
 FREE = Hold()

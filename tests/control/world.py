@@ -15,6 +15,7 @@ from gitopsd.core.events import Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.ports.expressions import FieldExpressions
+from gitopsd.ports.schedule import Schedules
 from gitopsd.testing.builders import A_REPOSITORY
 from gitopsd.testing.clock import FakeClock
 from gitopsd.testing.cluster import FakeCluster, FakeClusters
@@ -54,6 +55,7 @@ class GivenWorld:
         self.bus.subscribe(self.events.append)
         self.settings = SupervisorSettings(interval=180, jitter=0)
         self.expressions: FieldExpressions | None = None
+        self.schedules: Schedules | None = None
         self._supervisor: Supervisor | None = None
 
     @property
@@ -82,6 +84,7 @@ class GivenWorld:
             self.judge,
             self.journal,
             expressions=self.expressions,
+            schedules=self.schedules,
         )
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:

@@ -1,0 +1,207 @@
+"""What syncs by itself, what holds it back, and what brings it back: windows, dependencies, the breaker, rollbacks."""
+
+from dataclasses import replace
+
+import pytest
+
+from gitopsd.core.app import AppSpec, AutoRollback, Dependency
+from gitopsd.core.appstatus import SyncCode
+from gitopsd.core.breaker import BreakerSettings
+from gitopsd.core.errors import ClusterError, OperationError
+from gitopsd.core.hold import SyncSettings
+from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.operation import Phase
+from gitopsd.core.project import Project, Projects
+from gitopsd.core.syncrequest import ObjectFilter, SyncRequest
+from gitopsd.core.window import SyncWindow, WindowKind
+from gitopsd.cron.schedules import CronSchedules
+from gitopsd.testing.builders import A_REPOSITORY, a_config_map, a_deployment, an_app, an_object
+from tests.control.world import GivenWorld, deployment_key
+
+GUESTBOOK = AppName("guestbook")
+BY_HAND = SyncRequest(initiated_by="somebody")
+
+
+def depending(name: str, *others: str, **options: object) -> AppSpec:
+    return replace(an_app(name, **options), depends_on=tuple(Dependency(AppName(other)) for other in others))
+
+
+def git(world: GivenWorld, **applications: list[JsonObject]) -> None:
+    """One commit that every application has its objects at."""
+    commit = world.sources.repository(A_REPOSITORY).commit({"app.yaml": str(applications)})
+    for app, bodies in applications.items():
+        world.renderer.give(app, bodies, commit=commit)
+
+
+async def sync(world: GivenWorld, app: str = "guestbook", request: SyncRequest = BY_HAND) -> str:
+    operation = await world.supervisor.operations.sync(AppName(app), request)
+    await world.settle()
+    return operation.id
+
+
+async def test_an_application_waits_until_what_it_depends_on_is_synced_and_healthy(world: GivenWorld) -> None:
+    world.cluster.controllers = False
+    git(world, database=[a_deployment("db")], web=[a_config_map("web")])
+    async with world.running(depending("web", "database"), an_app("database")):
+        assert world.writes() == ["apply db"]
+        assert world.status("web").blocked_by == ("waits for database (Progressing)",)
+        world.cluster.settle(deployment_key("db"))
+        await world.settle()
+        assert world.writes() == ["apply db", "apply web"]
+        assert world.status("web").blocked_by == ()
+
+
+async def test_a_commit_to_both_reaches_the_one_that_is_waited_for_first(world: GivenWorld) -> None:
+    git(world, database=[a_config_map("db")], web=[a_config_map("web")])
+    async with world.running(depending("web", "database"), an_app("database")):
+        world.cluster.writes.clear()
+        git(world, database=[a_config_map("db", data={"new": "1"})], web=[a_config_map("web", data={"new": "1"})])
+        world.supervisor.refresh(AppName("web"))
+        await world.settle()
+        assert world.writes() == ["apply db", "apply web"]
+
+
+async def test_somebody_may_sync_what_waits_for_others(world: GivenWorld) -> None:
+    world.cluster.controllers = False
+    git(world, database=[a_deployment("db")], web=[a_config_map("web")])
+    async with world.running(depending("web", "database"), an_app("database")):
+        await sync(world, "web")
+        assert world.writes() == ["apply db", "apply web"]
+
+
+def windowed(*windows: SyncWindow) -> Projects:
+    return Projects({"default": Project("default", windows=windows)})
+
+
+async def test_outside_of_its_windows_nothing_is_synced_until_one_opens(world: GivenWorld) -> None:
+    world.schedules = CronSchedules()
+    world.settings = replace(
+        world.settings, projects=windowed(SyncWindow(WindowKind.ALLOW, "10 0 * * *", 3600.0, applications=("*",)))
+    )
+    world.git(a_config_map())
+    async with world.running(an_app()):
+        assert world.writes() == []
+        assert len(world.status().blocked_by) == 1
+        with pytest.raises(OperationError) as refused:
+            await sync(world)
+        assert refused.value.reason == "Blocked"
+        await world.settle(600)
+        assert world.writes() == ["apply settings"]
+
+
+async def test_a_window_for_manual_syncs_lets_them_through(world: GivenWorld) -> None:
+    world.schedules = CronSchedules()
+    window = SyncWindow(WindowKind.DENY, "0 0 * * *", 7200.0, applications=("*",), manual_sync=True)
+    world.settings = replace(world.settings, projects=windowed(window))
+    world.git(a_config_map())
+    async with world.running(an_app()):
+        assert world.writes() == []
+        await sync(world)
+        assert world.writes() == ["apply settings"]
+
+
+async def test_it_goes_back_to_what_was_healthy_if_a_sync_does_not_get_so_in_time(world: GivenWorld) -> None:
+    spec = an_app()
+    spec = replace(spec, sync_policy=replace(spec.sync_policy, auto_rollback=AutoRollback(60.0)))
+    good = world.git(a_deployment(image="nginx:1"))
+    async with world.running(spec):
+        world.cluster.controllers = False
+        await world.push(a_deployment(image="nginx:bad"))
+        assert world.status().pin is None
+        await world.settle(61)
+        pin = world.status().pin
+        assert pin is not None
+        assert (pin.entry, pin.by) == (0, "autoRollback")
+        assert "not Healthy within 60 s" in pin.reason
+        world.cluster.settle(deployment_key())
+        await world.settle()
+        assert world.status().revisions == (good,)
+        assert world.status().sync is SyncCode.SYNCED
+        world.cluster.controllers = True
+        commit = await world.push(a_deployment(image="nginx:2"))
+        assert world.status().pin is None
+        assert world.status().revisions == (commit,)
+
+
+async def test_many_prunes_at_once_wait_for_somebody(world: GivenWorld) -> None:
+    breaker = BreakerSettings(prune_share=0.2, prune_objects=4)
+    world.settings = replace(world.settings, sync=SyncSettings(breaker=breaker))
+    apps = ["a", "b", "c", "d"]
+    objects = {app: [a_config_map(f"{app}{number}") for number in range(4)] for app in apps}
+    git(world, **objects)
+    async with world.running(*(an_app(app, prune=True) for app in apps)):
+        git(world, **{app: objects[app][2:] for app in apps})
+        world.supervisor.refresh(AppName("a"))
+        await world.settle(30)
+        deleted = [write for write in world.writes() if write.startswith("delete")]
+        assert len(deleted) < 8
+        waiting = [app for app in apps if world.status(app).blocked_by]
+        assert waiting
+        assert "sync.circuitBreaker" in world.status(waiting[0]).blocked_by[0]
+        await sync(world, waiting[0], SyncRequest(initiated_by="somebody", prune=True))
+        assert world.status(waiting[0]).sync is SyncCode.SYNCED
+
+
+async def test_a_dry_run_changes_nothing_and_names_what_would_be_refused(world: GivenWorld) -> None:
+    world.git(a_config_map("good"), a_config_map("bad"))
+    world.cluster.refuse(ObjectKey("", "ConfigMap", "default", "bad"), "no")
+    async with world.running(an_app(automated=False)):
+        done = await world.supervisor.operations.sync(GUESTBOOK, replace(BY_HAND, dry_run=True))
+        assert done.phase is Phase.FAILED
+        assert "no" in done.message
+        assert world.writes() == []
+        assert world.status().operation is None
+
+
+async def test_a_selective_sync_touches_what_it_names_and_writes_no_history(world: GivenWorld) -> None:
+    world.git(a_config_map("one"), a_config_map("two"))
+    async with world.running(an_app(automated=False)):
+        await sync(world, request=replace(BY_HAND, resources=(ObjectFilter(name="two"),)))
+        assert world.writes() == ["apply two"]
+        assert (await world.supervisor.operations.history(GUESTBOOK)).entries == ()
+        await sync(world)
+        assert world.writes() == ["apply two", "apply one"]
+        assert len((await world.supervisor.operations.history(GUESTBOOK)).entries) == 1
+
+
+async def test_a_sync_to_a_revision_of_its_own_leaves_the_application_out_of_sync(world: GivenWorld) -> None:
+    old = world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app(automated=False)):
+        await sync(world)
+        await world.push(a_config_map(data={"v": "2"}))
+        await sync(world)
+        await sync(world, request=replace(BY_HAND, revisions=(old,)))
+        assert world.operations() == ["Succeeded"] * 3
+        assert world.status().sync is SyncCode.OUT_OF_SYNC
+        body = world.cluster.body(ObjectKey("", "ConfigMap", "default", "settings"))
+        assert body is not None
+        assert body["data"] == {"v": "1"}
+
+
+async def test_a_sync_that_somebody_asked_for_is_tried_as_often_again_as_he_said(world: GivenWorld) -> None:
+    world.git(a_config_map())
+    world.cluster.refuse(ObjectKey("", "ConfigMap", "default", "settings"), "no")
+    async with world.running(an_app(automated=False)):
+        await sync(world, request=replace(BY_HAND, retries=2))
+        await world.settle(120)
+        assert world.operations() == ["Failed"] * 3
+
+
+async def test_a_quota_that_is_raised_wakes_the_sync_at_once(world: GivenWorld) -> None:
+    key = world.cluster.plant(an_object("ResourceQuota", "small"))
+    error = ClusterError("exceeded quota: small, requested: configmaps=1", reason="Quota")
+    world.cluster.fail_next("apply", error, times=6)
+    world.git(a_config_map())
+    async with world.running(an_app()):
+        await world.settle(200)
+        failures = world.operations()
+        assert failures == ["Failed"] * len(failures)
+        while len(world.operations()) < 6:
+            world.cluster.edit(
+                key, lambda body: body.update(spec={"hard": {"configmaps": str(len(world.operations()))}})
+            )
+            await world.settle(2)
+        world.cluster.edit(key, lambda body: body.update(spec={"hard": {"configmaps": "99"}}))
+        await world.settle(2)
+        assert world.operations()[-1] == "Succeeded"
