@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from gitopsd.cli.failures import DaemonError, NoDaemonError
+from gitopsd.cli.failures import DaemonError, DaemonGoneError, NoDaemonError
 
 if TYPE_CHECKING:
     from gitopsd.core.jsonvalue import JsonObject, JsonValue
@@ -91,7 +91,7 @@ class Api:
         try:
             found: JsonValue = json.loads(body)
         except ValueError:
-            raise _stranger(self.path) from None
+            raise (_gone(self.path) if status >= 500 else _stranger(self.path)) from None
         if not isinstance(found, dict):
             raise _stranger(self.path)
         if status < 400:
@@ -99,7 +99,8 @@ class Api:
         error = found.get("error")
         told = error if isinstance(error, dict) else {}
         what, where, why, hint, code = (str(told.get(key) or "") for key in ("what", "where", "why", "hint", "code"))
-        raise DaemonError(
+        kind = DaemonGoneError if code == "busy" else DaemonError
+        raise kind(
             what or f"the daemon answered with status {status}",
             where=where,
             why=why,
@@ -126,7 +127,7 @@ class Api:
             return DaemonError(
                 f"the daemon did not answer within {timeout:g} s", where=self.path, hint="see the daemon's log"
             )
-        return DaemonError(
+        return DaemonGoneError(
             "the connection to the daemon failed",
             where=self.path,
             why=error.strerror or str(error),
@@ -139,7 +140,7 @@ def about(name: str) -> Iterator[None]:
     """Say which application the daemon's errors are about: it repeats nothing of a request."""
     try:
         yield
-    except NoDaemonError:
+    except (NoDaemonError, DaemonGoneError):
         raise
     except DaemonError as error:
         raise error.said(where=name) from None
@@ -159,15 +160,15 @@ def _read(connection: socket.socket, path: str) -> tuple[int, bytes]:
         size += len(part)
         if size > _MOST_BYTES:
             raise DaemonError("the answer is larger than any that the daemon gives", where=path, hint="ask for less")
+    if not parts:
+        raise _gone(path)
     head, separator, body = b"".join(parts).partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     if not separator or len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
         raise _stranger(path)
     length = _length(head)
     if length is not None and len(body) < length:
-        raise DaemonError(
-            "the daemon's answer broke off", where=path, hint="see whether the daemon is still running, and ask again"
-        )
+        raise _gone(path)
     return int(words[1]), body
 
 
@@ -177,6 +178,12 @@ def _length(head: bytes) -> int | None:
         if name.strip().lower() == b"content-length" and value.strip().isdigit():
             return int(value)
     return None
+
+
+def _gone(path: str) -> DaemonGoneError:
+    return DaemonGoneError(
+        "the daemon's answer broke off", where=path, hint="see whether the daemon is still running, and ask again"
+    )
 
 
 def _stranger(path: str) -> DaemonError:

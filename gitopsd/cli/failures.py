@@ -52,3 +52,7 @@ class DaemonError(GitopsdError):
 
 class NoDaemonError(DaemonError):
     """No daemon answers where it was looked for."""
+
+
+class DaemonGoneError(DaemonError):
+    """The daemon went away, or was too busy, while it was asked."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gitopsd.cli.client import TIMEOUT, Api, about, application_route
-from gitopsd.cli.failures import DaemonError, NoDaemonError
-from gitopsd.core.jsonvalue import JsonObject, mapping, text
+from gitopsd.cli.failures import DaemonError, DaemonGoneError, NoDaemonError
+from gitopsd.core.jsonvalue import JsonObject, boolean, integer, mapping, text
 
 _LOOK: Final = 30.0
 _BETWEEN: Final = 0.1
@@ -33,8 +33,8 @@ def states(api: Api, name: str, seconds: float) -> Iterator[JsonObject]:
         left = max(0.0, until - time.monotonic())
         try:
             state = state_of(api, name, seen, min(left, _LOOK))
-        except NoDaemonError:
-            # It is being restarted: what it does goes on from its journal.
+        except (NoDaemonError, DaemonGoneError):
+            # It is being restarted, perhaps: what it does goes on from its journal.
             away = away or time.monotonic()
             if not seen or time.monotonic() - away > min(left, _DAEMON_AWAY):
                 raise
@@ -60,26 +60,57 @@ def _pause(seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251  # so that many small steps, or a daemon that is away, are not asked for at once
 
 
+class Following:
+    """Follows one operation. With `retries` also those that try it again, so often (below 0: for ever)."""
+
+    def __init__(self, operation: JsonObject, retries: int = 0) -> None:
+        self.operation = operation
+        self._retries = retries
+        self._terminated = False
+
+    def learn(self, state: JsonObject) -> bool:
+        """Take what `state` tells of it; whether it is still the one that the daemon knows."""
+        for found in (mapping(state, "previousOperation"), mapping(state, "operation")):
+            if found and self._is_ours(found):
+                self.operation = found
+                self._terminated = self._terminated or text(found, "phase") == "Terminating"
+        return self._is_ours(mapping(state, "operation")) or self.ended()
+
+    def ended(self) -> bool:
+        """Whether it ended, and is not tried again."""
+        if not is_over(self.operation):
+            return False
+        tried_again = 0 <= self._retries <= integer(self.operation, "retries")
+        return text(self.operation, "phase") == "Succeeded" or self._terminated or tried_again
+
+    def _is_ours(self, found: JsonObject) -> bool:
+        if text(found, "id") == text(self.operation, "id"):
+            return True
+        later = integer(found, "retries") > integer(self.operation, "retries")
+        return self._retries != 0 and later and not boolean(found, "automated")
+
+
 def followed(
-    api: Api, name: str, operation: JsonObject, seconds: float, show: Callable[[JsonObject], None]
+    api: Api, name: str, following: Following, seconds: float, show: Callable[[JsonObject], None]
 ) -> JsonObject | None:
     """The operation as it ended, None if that takes longer; `show` is called with it each time it is another.
 
     Raises `DaemonError`, also if another operation takes its place.
     """
-    show(operation)
-    if is_over(operation):
-        return operation
+    show(following.operation)
+    if following.ended():
+        return following.operation
     for state in states(api, name, seconds):
-        found = mapping(state, "operation")
-        if text(found, "id") != text(operation, "id"):
+        known = following.learn(state)
+        show(following.operation)
+        if following.ended():
+            return following.operation
+        if not known:
+            found = mapping(state, "operation")
             raise DaemonError(
                 "the operation ended unseen: another one took its place",
                 where=name,
                 why=f"{text(found, 'phase')} now: {text(found, 'message')}" if found else "",
                 hint=f"`gitopsd app wait {name}` waits for that one",
             )
-        show(found)
-        if is_over(found):
-            return found
     return None

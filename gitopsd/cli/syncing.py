@@ -56,6 +56,7 @@ class _Manner(NamedTuple):
     seconds: float
     output: Format | None
     ask: bool
+    retries: int = 0
 
 
 def sync(
@@ -107,7 +108,7 @@ def sync(
     )
     wanted = wishes.body()
     order = _Order(name, "sync", {**wanted, "dryRun": dry_run, "plan": plan}, sync_command(name, wishes), wanted)
-    manner = _Manner(begin_only, waiting_time(timeout), output, not (assume_yes or dry_run or plan))
+    manner = _Manner(begin_only, waiting_time(timeout), output, not (assume_yes or dry_run or plan), retry_limit or 0)
     return _carry_out(Api(find_socket(socket, config, os.environ)), order, manner)
 
 
@@ -207,7 +208,7 @@ def _told_begun(order: _Order, operation: JsonObject, manner: _Manner) -> None:
 
 
 def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> int:
-    from gitopsd.cli.following import followed
+    from gitopsd.cli.following import Following, followed
     from gitopsd.cli.operation_text import show_result
     from gitopsd.cli.sync_progress import SyncProgress
 
@@ -219,7 +220,7 @@ def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> in
         progress.show(found)
 
     try:
-        over = followed(api, name, operation, manner.seconds, seen)
+        over = followed(api, name, Following(operation, manner.retries), manner.seconds, seen)
     except KeyboardInterrupt:
         progress.end()
         note(f"{name}: it goes on. Try: gitopsd app terminate-op {name}")

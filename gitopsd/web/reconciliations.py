@@ -9,6 +9,7 @@ import anyio
 
 from gitopsd.core.events import AppRemoved, Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName
+from gitopsd.core.operation import Operation
 from gitopsd.ports.clock import Clock
 
 
@@ -37,6 +38,7 @@ class Reconciliations:
         self._clock = clock
         self._waiters: dict[AppName, set[Waiter]] = {}
         self._lookers: dict[AppName, set[anyio.Event]] = {}
+        self._ended: dict[AppName, Operation] = {}
 
     def on_event(self, event: Event) -> None:
         """Wake those whose reconciliation ended, or whose application is gone or has another status.
@@ -44,7 +46,10 @@ class Reconciliations:
         A reconciliation that looked at the cluster alone does not count as one: it may know an older commit.
         """
         match event:
-            case StatusChanged() | OperationEnded():
+            case StatusChanged():
+                self._look_again(event.spec.name)
+            case OperationEnded():
+                self._ended[event.spec.name] = event.operation
                 self._look_again(event.spec.name)
             case Reconciled():
                 waiters = self._waiters.get(event.spec.name)
@@ -53,6 +58,7 @@ class Reconciliations:
                         if event.began >= waiter.since:
                             waiter.finish()
             case AppRemoved():
+                self._ended.pop(event.name, None)
                 self._look_again(event.name)
                 for waiter in self._waiters.get(event.name, ()):
                     waiter.finish()
@@ -84,6 +90,15 @@ class Reconciliations:
             lookers.discard(event)
             if not lookers:
                 del self._lookers[name]
+
+    def ended(self, name: AppName) -> Operation | None:
+        """The operation of `name` that ended last, of those since the start."""
+        return self._ended.get(name)
+
+    @property
+    def lookers(self) -> int:
+        """How many wait for something to happen to an application."""
+        return sum(len(events) for events in self._lookers.values())
 
     def looked_at(self, name: AppName) -> bool:
         """Whether somebody waits for something to happen to `name`."""

@@ -13,7 +13,7 @@ import pytest
 
 from gitopsd.cli.client import Api, application_route
 from gitopsd.cli.endpoint import find_socket
-from gitopsd.cli.failures import DaemonError, NoDaemonError
+from gitopsd.cli.failures import DaemonError, DaemonGoneError, NoDaemonError
 from tests.cli.conftest import Served
 
 
@@ -61,7 +61,6 @@ def test_the_daemon_has_died(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/1.1 200 OK\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\n\r\n[]",
@@ -74,9 +73,16 @@ def test_somebody_else_listens(tmp_path: Path, answer: bytes) -> None:
         Api(path).get("/version")
 
 
-def test_an_answer_that_breaks_off(tmp_path: Path) -> None:
-    answer = b'HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{"version":'
-    with answering(tmp_path / "a.sock", answer) as path, pytest.raises(DaemonError, match="broke off"):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b'HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{"version":',
+        b"HTTP/1.1 500 Internal Server Error\r\n\r\nInternal Server Error",
+    ],
+)
+def test_an_answer_that_breaks_off(tmp_path: Path, answer: bytes) -> None:
+    with answering(tmp_path / "a.sock", answer) as path, pytest.raises(DaemonGoneError, match="broke off"):
         Api(path).get("/version")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from gitopsd.core.appstatus import unknown_status
 from gitopsd.core.errors import OperationError, StoreError
+from gitopsd.core.events import OperationEnded
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import Pin
 from gitopsd.core.hook import HookOutcome
@@ -16,6 +17,7 @@ from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Phase
 from gitopsd.core.syncrequest import ObjectFilter, SyncRequest
 from gitopsd.testing.builders import a_config_map, an_object
+from gitopsd.web.routes import operations as routes
 from tests.core.making import want
 from tests.web.conftest import Daemon
 from tests.web.operating import (
@@ -149,6 +151,10 @@ async def test_a_dry_run_is_over_when_it_is_answered(daemon: Daemon, local: http
         ({"strategy": {"apply": {}, "hook": {}}}, "body.strategy"),
         ({"syncOptions": ["Replace"]}, "body.syncOptions.0"),
         ({"syncOptions": {"items": ["Prune=true", "=x"]}}, "body.syncOptions.1"),
+        ({"syncOptions": ["PruneLst=true"]}, "body.syncOptions.0"),
+        ({"syncOptions": ["PruneLast=yes"]}, "body.syncOptions.0"),
+        ({"syncOptions": [f"{CANARY}=true"]}, "body.syncOptions.0"),
+        ({"id": 3}, "body.id"),
         ({"resources": [{"kind": "Pod"}]}, "body.resources.0.name"),
         ({"resources": [{"kind": "Pod", "name": "x", CANARY: 1}]}, f"body.resources.0.{CANARY}"),
         ({"prune": CANARY}, "body.prune"),
@@ -363,6 +369,45 @@ async def test_a_look_at_what_goes_away_ends(daemon: Daemon, local: httpx.AsyncC
                 await anyio.lowlevel.checkpoint()
             daemon.remove("shop")
     assert statuses == [404]
+
+
+async def test_the_end_of_an_operation_is_told_though_another_one_began(
+    daemon: Daemon, local: httpx.AsyncClient
+) -> None:
+    spec, _ = daemon.apps[SHOP]
+    await local.post(f"{URL}/sync", json={})
+    ended = daemon.operator.finish("shop", Phase.FAILED, "refused")
+    daemon.reconciliations.on_event(OperationEnded(spec, "", ended, 1.0))
+    assert (await local.get(f"{URL}/operation")).json()["previousOperation"] is None, "it is the present one"
+    await local.post(f"{URL}/sync", json={})
+    told = (await local.get(f"{URL}/operation")).json()
+    assert (told["operation"]["id"], told["operation"]["phase"]) == ("op-2", "Running")
+    assert (told["previousOperation"]["id"], told["previousOperation"]["message"]) == ("op-1", "refused")
+    daemon.remove("shop")
+    daemon.add("shop")
+    assert (await local.get(f"{URL}/operation")).json()["previousOperation"] is None
+
+
+async def test_a_plan_of_a_rollback_is_of_that_entry(daemon: Daemon, local: httpx.AsyncClient) -> None:
+    daemon.operator.pasts[SHOP] = a_past("a", "b", "c")
+    await local.post(f"{URL}/plan", json={"rollback": True})
+    assert asked(daemon).history == 1
+    await local.post(f"{URL}/plan", json={"rollback": True, "id": 0})
+    assert asked(daemon).history == 0
+    answer = await local.post(f"{URL}/plan", json={"id": 0})
+    assert (answer.status_code, answer.json()["error"]["where"]) == (422, "body.id")
+
+
+async def test_D10_many_who_wait_leave_room_for_others(
+    daemon: Daemon, local: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those beyond the first are answered after a moment, whatever they asked for."""
+    state = (await local.get(f"{URL}/operation")).json()
+    monkeypatch.setattr(routes, "_MOST_WAITING", 0)
+    monkeypatch.setattr(routes, "_CROWDED_WAIT", 0.01)
+    with anyio.fail_after(20):
+        answer = await local.get(f"{URL}/operation", params={"seen": state["version"], "wait": "300"})
+    assert answer.json() == state
 
 
 async def test_a_look_ends_when_its_time_is_over(daemon: Daemon, local: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from gitopsd.core.errors import shown_url
 from gitopsd.core.health.status import Health
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
-from gitopsd.core.operation import Phase
+from gitopsd.core.operation import Operation, Phase
 from gitopsd.web.answer import encoded
 from gitopsd.web.models.history import DeletionAnswer, PinAnswer
 from gitopsd.web.models.model import Model
@@ -175,17 +175,23 @@ class OperationState(Model):
     version: str
     summary: Summary
     operation: OperationAnswer | None
+    previous_operation: OperationAnswer | None = Field(
+        description="the one that ended last, where `operation` is another one: nobody misses its end"
+    )
     pinned: PinAnswer | None
     blocked_by: tuple[str, ...]
     deletion: DeletionAnswer | None
 
     @classmethod
-    def of(cls, spec: AppSpec, status: AppStatus) -> OperationState:
-        """From the core's values."""
+    def of(cls, spec: AppSpec, status: AppStatus, ended: Operation | None = None) -> OperationState:
+        """From the core's values; `ended` is the operation that ended last."""
+        present = status.operation
+        previous = ended if ended is not None and (present is None or present.id != ended.id) else None
         told = cls(
             version="",
             summary=Summary.of(spec, status),
             operation=OperationAnswer.last_of(status),
+            previous_operation=OperationAnswer.of(previous) if previous else None,
             pinned=PinAnswer.of(status.pin) if status.pin else None,
             blocked_by=status.blocked_by,
             deletion=DeletionAnswer.begun(status.deletion),

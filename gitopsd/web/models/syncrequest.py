@@ -7,12 +7,18 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
+from gitopsd.core.syncoptions import OF_APPLICATIONS, OF_OBJECTS
 from gitopsd.core.syncrequest import ObjectFilter, SyncRequest
 from gitopsd.web.models.model import Model
 from gitopsd.web.problem import Problem
 
 _MOST: Final = 1000
 _ANY: Final = "*"
+_VALUES: Final = {
+    **dict.fromkeys(sorted(OF_APPLICATIONS), ("true", "false")),
+    "PrunePropagationPolicy": ("foreground", "background", "orphan"),
+    **OF_OBJECTS,
+}
 Word = Annotated[str, StringConstraints(max_length=1024)]
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Options = Annotated[list[Word], Field(max_length=100)]
@@ -99,10 +105,15 @@ class DeploymentBody(Model):
         options: dict[str, str] = {}
         for index, item in enumerate(given):
             name, equals, value = (part.strip() for part in item.partition("="))
-            if not (name and equals and value):
+            where = f"body.syncOptions.{index}"
+            known = _VALUES.get(name)
+            if known is None:
                 raise Problem.invalid(
-                    "a sync option is no Key=value", where=f"body.syncOptions.{index}", hint="such as PruneLast=true"
+                    "there is no such sync option", where=where, hint=f"known are {', '.join(_VALUES)}"
                 )
+            if not equals or value not in known:
+                hint = f"{name}= and one of {', '.join(known)}"
+                raise Problem.invalid("a sync option has no such value", where=where, hint=hint)
             options[name] = value
         return options
 

@@ -21,6 +21,8 @@ from gitopsd.web.routes.registrar import Registrar
 from gitopsd.web.services import Services
 
 _LONGEST_WAIT: Final = 300.0
+_MOST_WAITING: Final = 64
+_CROWDED_WAIT: Final = 1.0
 _ENCODERS: Final = 2
 _REFUSED: Final = {404: ErrorAnswer, 409: ErrorAnswer}
 
@@ -53,14 +55,19 @@ def add_operation_routes(app: FastAPI, services: Services) -> None:
 
     async def present(name: str) -> OperationState:
         spec, status = found(services, name)
-        return await anyio.to_thread.run_sync(lambda: OperationState.of(spec, status), limiter=encoders)
+        ended = services.reconciliations.ended(spec.name)
+        return await anyio.to_thread.run_sync(lambda: OperationState.of(spec, status, ended), limiter=encoders)
 
     @routes.get("/{name}/operation", Permission.LOCAL, model=OperationState, others={404: ErrorAnswer})
     async def get_operation(name: Name, query: Annotated[StateQuery, Query()]) -> Response:
         """What the application is doing; with `seen`, only once that is something else or `wait` is over."""
         state = await present(name)
-        with anyio.move_on_after(query.wait):
-            while query.wait and state.version == query.seen:
+        if not query.wait or state.version != query.seen:
+            return answer(state)
+        # Whoever waits holds one of the places that all requests share: beyond some, nobody holds it for long.
+        longest = query.wait if services.reconciliations.lookers < _MOST_WAITING else min(query.wait, _CROWDED_WAIT)
+        with anyio.move_on_after(longest):
+            while state.version == query.seen:
                 with services.reconciliations.changed(found(services, name)[0].name) as happened:
                     state = await present(name)
                     if state.version == query.seen:
