@@ -327,9 +327,9 @@ class Deletions(AsyncContextManagerMixin):
         if work.cluster is not None:
             hooks = {step.key.group_kind for step in work.hooks or ()}
             await work.cluster.forget(work.name, {gvk.group_kind for gvk in kinds_of(work.deletion)} | hooks)
-        self._tell(work)
         if work.deletion.removed:
             await self._leave(work)
+        self._tell(work)
         for name in dependencies_of(work.deletion):
             self.wake(name)
         self._places.keep(other.cluster for other in self._works.values() if not other.deletion.done)
@@ -342,6 +342,7 @@ class Deletions(AsyncContextManagerMixin):
         if work.name in self._specs:
             self._arms.know(work.deletion)  # another record than it shall have: that one is written now
             await self._arms.put_right(work.name)
+            self._tell(work)
             self._publish(replace(work.deletion, phase=DeletionPhase.NONE, message="", error=""))
             return
         try:
