@@ -26,6 +26,7 @@ from benchmarks.renders import render_figures
 from benchmarks.report import HEAD, figures
 from benchmarks.scale import scale_figures
 from benchmarks.scale_workload import OBJECTS
+from benchmarks.syncs import Sizes, syncs_figures
 from benchmarks.workload import OBJECTS_PER_APPLICATION, make_workload
 
 _RESULT: Final = Path(__file__).resolve().parent.parent / ".bench" / "result.json"
@@ -52,6 +53,8 @@ def main() -> None:
         phases.end()
         print(f"\n{title}\n\n{table([HEAD, *(figure.row() for figure in rows)])}")
         found += rows
+    if "syncs" in arguments.tables:
+        found += _syncs(arguments, phases)
     if "scale" in arguments.tables:
         found += _scale(arguments, phases)
     missed = [figure.name for figure in found if figure.met is False]
@@ -76,6 +79,15 @@ def _daemon(arguments: argparse.Namespace, phases: Phases) -> list[Figure]:
     print()
     print(table([("Per object", "Time"), *(figure.row()[:2] for figure in small)]))
     return [*found, *small]
+
+
+def _syncs(arguments: argparse.Namespace, phases: Phases) -> list[Figure]:
+    loop = {"loop_factory": uvloop.new_event_loop}
+    sizes = Sizes(arguments.sync_apps, arguments.waiting, arguments.rounds, arguments.rest)
+    rows = anyio.run(syncs_figures, Path(arguments.program), sizes, phases, backend_options=loop)
+    phases.end()
+    print(f"\nSyncs\n\n{table([HEAD, *(figure.row() for figure in rows)])}")
+    return rows
 
 
 def _scale(arguments: argparse.Namespace, phases: Phases) -> list[Figure]:
@@ -107,7 +119,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=20, help="pushes, and drifts (default: 20)")
     parser.add_argument("--idle", type=float, default=60, help="seconds of idleness (default: 60)")
     parser.add_argument("--scale-apps", type=int, default=5000, help="20 objects each, table `scale` (default: 5000)")
-    tables = ("daemon", *_RENDERING, "scale")
+    parser.add_argument("--sync-apps", type=int, default=1000, help="ten objects each, table `syncs` (default: 1000)")
+    parser.add_argument("--waiting", type=int, default=200, help="operations that wait for a wave (default: 200)")
+    parser.add_argument("--rest", type=float, default=20, help="seconds of rest while they wait (default: 20)")
+    tables = ("daemon", *_RENDERING, "syncs", "scale")
     parser.add_argument("--tables", nargs="+", choices=tables, default=tables, help="which ones (default: all)")
     beside = Path(sys.executable).parent / "gitopsd"
     parser.add_argument("--program", default=str(beside), help="the gitopsd to measure (default: the environment's)")

@@ -24,6 +24,7 @@ _POLL_SHARE: Final = 0.02
 _START_SECONDS: Final = 600.0
 _STOP_SECONDS: Final = 20.0
 _LOG_TAIL: Final = 3000
+_UNDER_WAY: Final = frozenset({"Running", "Terminating"})
 _RENDERS: Final = "gitopsd_render_seconds_count"
 
 
@@ -42,6 +43,23 @@ class _Summary(TypedDict):
     sync: str
     revisions: list[str]
     reconciledAt: str | None
+    operationPhase: str | None
+
+
+class _Operation(TypedDict):
+    """What is read of an operation."""
+
+    id: str
+    phase: str
+    message: str
+
+
+class _State(TypedDict):
+    """What is read of the state of one application."""
+
+    version: str
+    summary: _Summary
+    operation: _Operation
 
 
 class _Page(TypedDict):
@@ -114,6 +132,27 @@ class Daemon:
         answer = await self._client.post(f"/api/v1/applications/{name}/refresh", params=query)
         answer.raise_for_status()
 
+    async def sync(self, name: str) -> None:
+        """Ask for a sync, and wait until it is over. Raises RuntimeError unless it succeeds."""
+        answer = await self._client.post(f"/api/v1/applications/{name}/sync", json={})
+        answer.raise_for_status()
+        begun: _Operation = orjson.loads(answer.content)
+        operation, version = begun, ""
+        while operation["phase"] in _UNDER_WAY or operation["id"] != begun["id"]:
+            state = await self._operation(name, {"seen": version, "wait": "60"} if version else {})
+            version, operation = state["version"], state["operation"]
+        if operation["phase"] != "Succeeded":
+            raise RuntimeError(f"the sync of {name} is {operation['phase']}: {operation['message']}")
+
+    async def sync_status(self, name: str) -> str:
+        """`Synced`, `OutOfSync` or `Unknown`."""
+        return (await self._operation(name, {}))["summary"]["sync"]
+
+    async def running(self) -> int:
+        """How many operations are under way."""
+        page = await self._list({"limit": "1000"})
+        return sum(item["operationPhase"] == "Running" for item in page["items"])
+
     async def revisions(self) -> Mapping[str, str]:
         """The commit that each application was compared with last, "" for one that is not Synced."""
         page = await self._list({"limit": "1000"})
@@ -146,6 +185,12 @@ class Daemon:
             # After a restart the remembered statuses are there at once; readiness says that all were looked at anew.
             return page["total"] == 0 and (await self._client.get("/readyz")).status_code == 200
         return False
+
+    async def _operation(self, name: str, query: Mapping[str, str]) -> _State:
+        answer = await self._client.get(f"/api/v1/applications/{name}/operation", params=query)
+        answer.raise_for_status()
+        found: _State = orjson.loads(answer.content)
+        return found
 
     async def _list(self, query: Mapping[str, str | list[str]]) -> _Page:
         answer = await self._client.get("/api/v1/applications", params=query)
