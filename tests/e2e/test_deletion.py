@@ -223,7 +223,7 @@ async def test_a_definition_that_is_removed_takes_its_instances_along(api_server
     group = f"{namespace}.example.org"
     async with a_scene(api_server, namespace) as scene:
         definition = a_definition(group=group)
-        with_schema = {**definition, "spec": {**definition["spec"], "versions": [VERSION]}}  # type: ignore[dict-item]  # a mapping
+        with_schema = {**definition, "spec": {**definition["spec"], "versions": [VERSION]}}  # type: ignore[dict-item]  # what the builder wrote there is a mapping
         await scene.deployed(with_schema)
         await served(scene, GVK(group, "v1", "Widget"))
         there = await scene.deployed(an_instance(group=group), a_config_map("one"))
@@ -258,7 +258,7 @@ async def test_a_definition_is_not_deleted_with_its_application(api_server: ApiS
     group = f"{namespace}.example.org"
     async with a_scene(api_server, namespace) as scene:
         definition = a_definition(group=group)
-        there = await scene.deployed({**definition, "spec": {**definition["spec"], "versions": [VERSION]}})  # type: ignore[dict-item]  # a mapping
+        there = await scene.deployed({**definition, "spec": {**definition["spec"], "versions": [VERSION]}})  # type: ignore[dict-item]  # what the builder wrote there is a mapping
         async with scene.running(scene.spec) as deletions:
             await deletions.reconfigure({}, [there])
             over = await scene.until(lambda deletion: deletion.done)
