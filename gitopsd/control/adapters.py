@@ -54,6 +54,7 @@ class Adapters:
     hold: Callable[[AppSpec], Hold] = lambda _: FREE
     leave: Callable[[AppName, str, int], Leave] = lambda _name, _cluster, _prunes: GRANTED
     readiness: ReadinessJudge | None = None
+    plan_key: bytes = b""
     sync: SyncSettings = field(default_factory=SyncSettings)
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))

@@ -10,6 +10,7 @@ from typing import Final
 
 from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
+from gitopsd.control.aside import aside
 from gitopsd.control.sync import Execution, Prepare, Tools
 from gitopsd.control.view import View
 from gitopsd.core.autorollback import Unfinished
@@ -79,7 +80,7 @@ class Operated:
 
 async def operate(ground: Ground, view: View, decision: Decision) -> Operated:
     """Answer what was asked, begin what shall be begun, and take the operation under way as far as it goes now."""
-    _answer_plans(ground, view)
+    await _answer_plans(ground, view)
     running, given_up = await _running(ground, view)
     if running is None:
         running = await _begun(ground, view, decision)
@@ -98,24 +99,36 @@ async def operate(ground: Ground, view: View, decision: Decision) -> Operated:
 # What was asked for
 
 
-def _answer_plans(ground: Ground, view: View) -> None:
+async def _answer_plans(ground: Ground, view: View) -> None:
     app = ground.app
     asked, app.asked_plans = app.asked_plans, []
     for item in asked:
         try:
-            item.answer.give(shown_plan(ground, view, item.request))
+            item.answer.give(await _shown_plan(ground, view, item.request))
         except GitopsdError as error:
             item.answer.fail(error)
 
 
-def shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanView:
+async def _shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanView:
     """What such a sync would do now."""
     app = ground.app
     hold = ground.adapters.hold(app.spec)
-    steps = _plan(ground, view, request)
+    steps = await _plan(ground, view, request)
     blocked = "; ".join(hold.reasons) if hold.reasons and not (hold.manual and not request.automated) else ""
-    masked = ground.adapters.resources().mask_annotations
-    return plan_view(steps, view.comparison, masked=masked, revisions=view.revisions, blocked=blocked)
+    adapters = ground.adapters
+    masked = adapters.resources().mask_annotations
+
+    def show() -> PlanView:
+        return plan_view(
+            steps,
+            view.comparison,
+            masked=masked,
+            revisions=view.revisions,
+            blocked=blocked,
+            key=adapters.plan_key,
+        )
+
+    return await aside(adapters.threads, len(view.comparison.objects), show)
 
 
 def _refuse_syncs(ground: Ground) -> None:
@@ -172,7 +185,7 @@ async def _begun(ground: Ground, view: View, decision: Decision) -> Operation | 
     while app.asked_syncs:
         asked = app.asked_syncs.pop(0)
         try:
-            steps = _plan(ground, view, asked.request)
+            steps = await _plan(ground, view, asked.request)
             operation = await _fresh(ground, view, asked.request, steps, retries=asked.retries)
         except GitopsdError as error:
             asked.answer.fail(error)
@@ -183,7 +196,7 @@ async def _begun(ground: Ground, view: View, decision: Decision) -> Operation | 
         return None
     same = app.attempt is not None and app.attempt.digest == view.wanted.digest
     request = HEALING if decision.act is Act.HEAL else AUTOMATED
-    steps = _plan(ground, view, request)
+    steps = await _plan(ground, view, request)
     if steps.empty and decision.act is Act.HEAL:
         return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
     prunes = sum(isinstance(step, PruneStep) for step in steps.steps())
@@ -212,7 +225,7 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
     if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
         message = f"{'; '.join(each_shared(app.spec.name, app.shared))} (FailOnSharedResource=true)"
         return replace(operation, phase=Phase.FAILED, message=message, finished_at=now)
-    if request.plan and plan_id(steps, view.comparison) != request.plan:
+    if request.plan and request.plan != await _id(ground, view, steps):
         raise OperationError(
             "the plan that was shown is not what would be done now",
             reason="PlanChanged",
@@ -228,6 +241,11 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
     if needs_journal(operation):
         operation = await adapters.journal.begin(app.spec.name, operation, view.wanted)
     return operation
+
+
+async def _id(ground: Ground, view: View, steps: Plan) -> str:
+    adapters, comparison = ground.adapters, view.comparison
+    return await aside(adapters.threads, len(comparison.objects), lambda: plan_id(steps, comparison, adapters.plan_key))
 
 
 def _allow(ground: Ground, view: View) -> None:
@@ -265,7 +283,7 @@ async def _rehearsed(ground: Ground, view: View, operation: Operation) -> Operat
     return replace(operation, phase=Phase.FAILED if failed else Phase.SUCCEEDED, message=message)
 
 
-def _plan(ground: Ground, view: View, request: SyncRequest) -> Plan:
+async def _plan(ground: Ground, view: View, request: SyncRequest) -> Plan:
     app, adapters = ground.app, ground.adapters
     first = next((commit for commit in view.revisions if commit), "")
     options = plan_options(
@@ -274,7 +292,9 @@ def _plan(ground: Ground, view: View, request: SyncRequest) -> Plan:
         suffix=f"{first[:7]}-{int(adapters.clock.now().timestamp())}",
         protected=adapters.sync.protected,
     )
-    return plan(view.wanted, view.comparison, options, _compare_namespace(view))
+    namespace = _compare_namespace(view)
+    count = len(view.comparison.objects)
+    return await aside(adapters.threads, count, lambda: plan(view.wanted, view.comparison, options, namespace))
 
 
 def _compare_namespace(view: View) -> ObjectComparison | None:

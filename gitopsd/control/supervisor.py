@@ -95,6 +95,7 @@ class World:
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
     schedules: Schedules | None = None
     readiness: ReadinessJudge | None = None
+    plan_key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ class Supervisor(AsyncContextManagerMixin):
             hold=self._hold,
             leave=self._holds.ask,
             readiness=world.readiness,
+            plan_key=world.plan_key,
             sync=settings.sync,
             on_store_trouble=world.on_store_trouble,
             self_heal=lambda: self._self_heal,

@@ -117,6 +117,7 @@ class Daemon(AsyncContextManagerMixin):
                 rooms.judging.expressions,
                 on_store_trouble=self._store_trouble,
                 schedules=CronSchedules(),
+                plan_key=rooms.journal.key("plan ids"),
                 readiness=ReadinessJudge(rooms.judging, rooms.judging.expressions),
             )
             try:

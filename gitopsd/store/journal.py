@@ -63,6 +63,12 @@ class SqliteJournal(AsyncContextManagerMixin):
                 self._on_lost_key(lost)
             yield self
 
+    def key(self, purpose: str) -> bytes:
+        """A key made of that of what is kept, the same after a restart. RuntimeError while it is not open."""
+        if self._seal is None:
+            raise RuntimeError("the journal is not open: enter it first")
+        return self._seal.key(purpose)
+
     async def begin(self, app: AppName, operation: Operation, wanted: Desired) -> Operation:
         """Keep an operation with its plan and all that it applies; the operation with its `manifests`."""
         return await self._do(lambda ledger: ledger.begin(app, operation, wanted))

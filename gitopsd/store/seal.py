@@ -60,6 +60,10 @@ class Seal:
         """A name that is equal if and only if `text` is; without the key nobody can try what it might be."""
         return hashlib.blake2b(text, key=self._naming, digest_size=20).hexdigest()
 
+    def key(self, purpose: str) -> bytes:
+        """A key for something else, which nobody can tell this one's from."""
+        return hashlib.blake2b(purpose.encode(), key=self._naming, digest_size=32).digest()
+
     def seal(self, text: bytes, purpose: str) -> bytes:
         """`text`, encrypted and compressed; it can only be opened for the same `purpose`."""
         packed = _PACKED + zlib.compress(text, 1) if len(text) >= _WORTH_PACKING else _PLAIN + text
