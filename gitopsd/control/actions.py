@@ -6,7 +6,7 @@ the field too, the answer says that it will be set back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -113,11 +113,12 @@ class Actions:
         """The actions of all objects of the application that `wanted` fits and that have some, by name of the kind."""
         ground = self._of(name)
         found: list[Offer] = []
-        for number, live in enumerate(sorted(_within(ground), key=lambda live: live.key), start=1):
+        acted_on = [
+            live for live in _within(ground) if self._catalogue.knows(live.key.group_kind) and wanted.fits(live.key)
+        ]
+        for number, live in enumerate(sorted(acted_on, key=lambda live: live.key), start=1):
             if number % _WITHOUT_A_PAUSE == 0:
                 await anyio.lowlevel.checkpoint()
-            if not (wanted.fits(live.key) and self._catalogue.knows(live.key.group_kind)):
-                continue
             if len(found) == _MOST_LISTED:
                 return Offers(tuple(found), truncated=True)
             try:
@@ -216,9 +217,10 @@ class Actions:
 
     def _find(self, name: AppName, key: ObjectKey) -> tuple[Ground, LiveObject]:
         ground = self._of(name)
-        live = next((live for live in _within(ground) if live.key == key), None)
-        if live is not None:
-            return ground, live
+        for reached in (_within(ground, below=False), _within(ground)):
+            live = next((live for live in reached if live.key == key), None)
+            if live is not None:
+                return ground, live
         if ground.desired is not None and key in ground.desired and not any(live.key == key for live in ground.live):
             raise OperationError(
                 "the object is not in the cluster", reason="NotFound", where=str(key), hint="sync the application"
@@ -277,11 +279,15 @@ async def _patched(
     return await cluster.patch(permit, live, Patch(body), impersonate=permit.impersonate)
 
 
-def _within(ground: Ground) -> Sequence[LiveObject]:
-    if ground.cluster is None:
-        return ()
-    ours = {ground.spec.name, mark(ground.spec.name, ground.spec.tracking)}
-    return within_reach(ours, ground.live, ground.cluster.children)
+def _within(ground: Ground, *, below: bool = True) -> Iterator[LiveObject]:
+    """The objects that actions reach; without `below` those that are tracked alone, which is quick."""
+    if ground.cluster is not None:
+        ours = {ground.spec.name, mark(ground.spec.name, ground.spec.tracking)}
+        yield from within_reach(ours, ground.live, ground.cluster.children if below else _nothing)
+
+
+def _nothing(_uids: Collection[str]) -> Sequence[LiveObject]:
+    return ()
 
 
 async def _desired(cluster: Cluster, spec: AppSpec, live: LiveObject, change: Creation, now: datetime) -> DesiredObject:
