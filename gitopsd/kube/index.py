@@ -241,7 +241,7 @@ class Index:
         held = self._held.pop(key, _Held())
         if applied is None:
             return held.apps
-        if held.version and is_newer(held.version, applied.resource_version):
+        if applied.uid in self._deleted or (held.version and is_newer(held.version, applied.resource_version)):
             return held.apps
         apps = held.apps
         first_listed = self._note_listed(key)

@@ -201,6 +201,21 @@ class WritesContract:
         assert (scaled.gvk, scaled.uid) == (DEPLOYMENT, live.uid)
         assert integer(scaled.document.body(), "spec", "replicas") == 2
 
+    async def test_an_object_whose_last_finalizer_is_patched_away_is_gone(
+        self, cluster: Cluster, namespace: str, shop: AppName
+    ) -> None:
+        body = a_config_map(namespace=namespace)
+        wanted = desired({**body, "metadata": {**body["metadata"], "finalizers": [FINALIZER]}}, shop)  # type: ignore[dict-item]  # builders make mappings
+        await cluster.observe(shop, [wanted.key], [CONFIG_MAP])
+        live = await cluster.create(permit(wanted), wanted)
+        changes = Changes(cluster)
+        await cluster.delete(permit(wanted), live)
+        await changes.until(lambda: changes.named(shop) > 0)
+        dying = (await cluster.observe(shop, [wanted.key], [CONFIG_MAP])).objects[wanted.key]
+        assert dying.deleting
+        await cluster.patch(permit(dying), dying, Patch({"metadata": {"finalizers": None}}))
+        await changes.until_live(cluster, shop, wanted.key, there=False)
+
     # ---- refusals
 
     async def test_a_field_that_cannot_be_changed_is_told_as_that(
