@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from gitopsd.core.adoption import ADOPTED_MANAGERS, LAST_APPLIED, adopted_managers, leftovers, migrated
+from gitopsd.core.adoption import ADOPTED_MANAGERS, LAST_APPLIED, adopted_managers, leftovers, migrated, replaced
 from gitopsd.core.compare import Verdict, compare
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.fieldpath import path_of
@@ -165,3 +165,36 @@ def test_an_object_with_something_left_over_is_out_of_sync_although_a_dry_run_ch
     assert ignoring.objects[one.key].verdict is Verdict.SYNCED, "what is ignored is not left over"
     off = replace(wanted, objects=(replace(one, adopts=frozenset()),))
     assert compare(off, live(there), {one.key: prediction}).objects[one.key].verdict is Verdict.SYNCED
+
+
+def test_what_we_put_in_the_place_of_another_is_as_if_we_had_applied_it() -> None:
+    others = entry("somebody", "Update", {"f:spec": {"f:replicas": {}}})
+    status = entry("gitopsd", "Update", {"f:status": {}}, subresource="status")
+    there = found(
+        web(replicas=3, paused=True),
+        entry("gitopsd", "Apply", {"f:spec": {"f:paused": {}}}),
+        others,
+        entry("gitopsd", "Update", {"f:spec": {"f:template": {}}}),
+        status,
+    )
+    made = replaced(there, "apps/v1")
+    assert made is not None
+    assert [(each["manager"], each["operation"]) for each in made] == [
+        ("gitopsd", "Apply"),
+        ("somebody", "Update"),
+        ("gitopsd", "Update"),
+    ]
+    assert made[0]["fieldsV1"] == {"f:spec": {"f:paused": {}, "f:template": {}}}
+    assert list(made[1:]) == [others, status]
+    assert replaced({**there, "metadata": {**there["metadata"], "managedFields": made}}, "apps/v1") is None
+
+
+def test_of_two_versions_only_that_which_was_put_counts() -> None:
+    there = found(
+        web(replicas=3),
+        entry("gitopsd", "Apply", {"f:spec": {"f:paused": {}}}, apiVersion="apps/v1beta1"),
+        entry("gitopsd", "Update", {"f:spec": {"f:replicas": {}}}),
+    )
+    (ours,) = replaced(there, "apps/v1") or ()
+    assert (ours["apiVersion"], ours["fieldsV1"]) == ("apps/v1", {"f:spec": {"f:replicas": {}}})
+    assert replaced(found(web()), "apps/v1") is None
