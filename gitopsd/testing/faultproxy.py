@@ -225,7 +225,10 @@ class FaultProxy:
         headers = {name.lower(): value for name, value in request.headers.items()}
         headers = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
         headers |= self.forces
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionResetError:  # the client left, or was made to
+            return self._failed(request, _BROKEN)
         answer = await self._session.request(
             request.method,
             self._server + request.path_qs,
@@ -242,9 +245,9 @@ class FaultProxy:
             for name, value in answer.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
                     response.headers.add(name, value)
-            await response.prepare(request)
-            self._streams.append((response, seen))
             with contextlib.suppress(ConnectionResetError):  # the client left, or was made to
+                await response.prepare(request)
+                self._streams.append((response, seen))
                 async for chunk in answer.content.iter_any():
                     await response.write(chunk)
                 await response.write_eof()

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,15 +25,17 @@ _STRANGERS: Final = ("configmaps/stranger", "secrets/stranger")
 @dataclass(frozen=True, slots=True)
 class Kill:
     """Kill it at the `number`-th request that writes, that reads, or transaction of the journal since the commit:
-    before it has any effect, or when it just had.
+    before it has any effect, or when it just had. Then kill the one that goes on too, at `again`.
     """
 
     where: Where
     number: int
     after: bool = False
+    again: Kill | None = None
 
     def __str__(self) -> str:
-        return f"{'after' if self.after else 'before'} {self.where} {self.number}"
+        then = f", then {self.again} of the next" if self.again else ""
+        return f"{'after' if self.after else 'before'} {self.where} {self.number}{then}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +63,30 @@ async def run(ground: Ground, name: str, kill: Kill | None = None, expected: Ran
         scenario = next(each for each in scenarios(f"w{world.number}.example.org") if each.name == name)
         world.commit(scenario.before)
         world.application(APP, prune=True, syncPolicy={"retry": {"limit": 0}})
-        kill_file, at = world.folder / "kill", list[str]()
-        listening = kill is None or kill.where == "journal"
-        command = (sys.executable, "-m", "tests.crash.runner", "--kill-file", str(kill_file))
-        async with running(world, command if listening else GITOPSD) as child:
+        killing = _Killing(world, proxy)
+        async with running(world, killing.command(kill)) as child:
             await child.until_synced(APP)
             strangers = await _with_strangers(world)
             begun, asked = len(await ground.writes(world.user)), len(proxy.requests)
-            _arm(kill, proxy, child, kill_file, at)
+            killing.arm(kill, child)
             commit = world.commit(scenario.after)
             await child.poke(APP)
-            over = await child.until_told(APP, lambda told: is_over(told, commit, scenario))
-            if not over:
-                assert await child.ended(10) == -signal.SIGKILL, "it ended by itself:\n" + "\n".join(child.raw[-40:])
-        points = _points(proxy.requests[asked:], kill_file)
-        proxy.heal()
-        if not over:
-            async with running(world) as child:
-                done = await child.until_told(APP, lambda told: is_over(told, commit, scenario))
-                assert done, "the one that was to go on ended:\n" + "\n".join(child.raw[-40:])
-                await settled(world, expected.objects if expected else None)
+            struck = not await _comes_to_an_end(child, commit, scenario)
+        points = _points(proxy.requests[asked:], killing.file)
+        rest = [kill.again if kill else None, None] if struck else []
+        for again in rest:
+            killing.disarm()
+            command = killing.command(again) if again else GITOPSD
+            async with running(world, command, before=partial(killing.arm, again) if again else None) as child:
+                if await _comes_to_an_end(child, commit, scenario):
+                    break
         else:
-            await settled(world, expected.objects if expected else None)
+            assert not struck, "the one that was to go on was killed"
+        await settled(world, expected.objects if expected else None)
         entries = (await ground.writes(world.user))[begun:]
         return Ran(
-            struck=not over,
-            at=at[0] if at else "",
+            struck=struck,
+            at=", ".join(killing.at),
             objects=await seen(world),
             created=Counter(written(world, entry) for entry in entries if entry["responseStatus"]["code"] == 201),
             written=frozenset(written(world, entry) for entry in entries),
@@ -115,18 +116,54 @@ def is_read(request: ProxiedRequest) -> bool:
     return not is_write(request)
 
 
-def _arm(kill: Kill | None, proxy: FaultProxy, child: Process, file: Path, at: list[str]) -> None:
-    if kill is None:
-        file.write_text("before 0", encoding="utf-8")
-    elif kill.where == "journal":
-        file.write_text(f"{'after' if kill.after else 'before'} {kill.number}", encoding="utf-8")
-    else:
+async def _comes_to_an_end(child: Process, commit: str, scenario: Scenario) -> bool:
+    """Whether it got there, and stays there when it looks anew; False if it was killed before."""
 
-        def strike(request: ProxiedRequest) -> None:
-            child.kill()
-            at.append(f"{request.method} {request.path}")
+    def there(told: Mapping[str, Any]) -> bool:
+        return is_over(told, commit, scenario)
 
-        proxy.strike(strike, kill.number, matching=is_write if kill.where == "write" else is_read, after=kill.after)
+    over = await child.until_told(APP, there)
+    if over:
+        await child.poke(APP, wait=20)
+        over = await child.until_told(APP, there)
+    if not over:
+        assert await child.ended(10) == -signal.SIGKILL, "it ended by itself:\n" + "\n".join(child.raw[-40:])
+    return over
+
+
+class _Killing:
+    """How daemons of one world are killed. `at` are the requests that were under way when they were."""
+
+    def __init__(self, world: World, proxy: FaultProxy) -> None:
+        self._proxy = proxy
+        self.file = world.folder / "kill"
+        self.at: list[str] = []
+
+    def command(self, kill: Kill | None) -> Sequence[str]:
+        """What to start: whoever is to be killed at a transaction does that itself, and counts them if nobody is."""
+        if kill is not None and kill.where != "journal":
+            return GITOPSD
+        return (sys.executable, "-m", "tests.crash.runner", "--kill-file", str(self.file))
+
+    def arm(self, kill: Kill | None, child: Process) -> None:
+        """From now on requests and transactions count."""
+        if kill is None:
+            self.file.write_text("before 0", encoding="utf-8")
+        elif kill.where == "journal":
+            self.file.write_text(f"{'after' if kill.after else 'before'} {kill.number}", encoding="utf-8")
+        else:
+
+            def strike(request: ProxiedRequest) -> None:
+                child.kill()
+                self.at.append(f"{request.method} {request.path}")
+
+            matching = is_write if kill.where == "write" else is_read
+            self._proxy.strike(strike, kill.number, matching=matching, after=kill.after)
+
+    def disarm(self) -> None:
+        """Nobody is killed any more."""
+        self._proxy.heal()
+        self.file.unlink(missing_ok=True)
 
 
 def _points(requests: Sequence[ProxiedRequest], file: Path) -> Mapping[Where, int]:

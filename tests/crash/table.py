@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from tests.long.ground import Ground
 from tests.long.process import failure
 
 EVERY_READ: Final = 7
+EVERY_TWICE: Final = 3
 _NAMES: Final = ("scenario", "killed at", "points", "struck", "resumed", "double", "skipped", "other end", "strangers")
 
 
@@ -46,7 +48,9 @@ class Tried:
 
 
 def every_point(calm: Ran, every_read: int = EVERY_READ) -> Iterator[Kill]:
-    """Each request that writes and each transaction of the journal, before and after; of those that read some."""
+    """Each request that writes and each transaction of the journal, before and after; of those that read some, and some
+    where the next one is killed as well.
+    """
     for number in range(1, calm.points["write"] + 1):
         yield Kill("write", number)
         yield Kill("write", number, after=True)
@@ -55,6 +59,9 @@ def every_point(calm: Ran, every_read: int = EVERY_READ) -> Iterator[Kill]:
         yield Kill("journal", number, after=True)
     for number in range(1, calm.points["read"] + 1, every_read):
         yield Kill("read", number, after=number % 2 == 0)
+    nexts = itertools.cycle((Kill("write", 1, after=True), Kill("journal", 1, after=True), Kill("journal", 2)))
+    for number in range(1, calm.points["journal"] + 1, EVERY_TWICE):
+        yield Kill("journal", number, after=True, again=next(nexts))
 
 
 def unsound(calm: Ran, hooks: Sequence[str]) -> str:
@@ -67,8 +74,14 @@ def unsound(calm: Ran, hooks: Sequence[str]) -> str:
     return f"of others it touched {calm.strangers_touched}" if calm.strangers_touched else ""
 
 
-async def try_each(ground: Ground, tried: Tried, kills: Sequence[Kill], at_once: int = 2) -> None:
-    """One run for each, `at_once` side by side."""
+async def try_each(
+    ground: Ground,
+    tried: Tried,
+    kills: Sequence[Kill],
+    at_once: int = 2,
+    on_verdict: Callable[[Verdict], None] = lambda _: None,
+) -> None:
+    """One run for each, `at_once` side by side; `on_verdict` hears of each when it is over."""
     limiter = anyio.CapacityLimiter(at_once)
 
     async def one(kill: Kill) -> None:
@@ -78,6 +91,7 @@ async def try_each(ground: Ground, tried: Tried, kills: Sequence[Kill], at_once:
             except (AssertionError, TimeoutError, ExceptionGroup) as error:
                 verdict = Verdict(kill, struck=True, error=failure(error))
             tried.verdicts.append(verdict)
+            on_verdict(verdict)
 
     async with anyio.create_task_group() as tasks:
         for kill in kills:
@@ -112,9 +126,14 @@ def table(all_tried: Sequence[Tried]) -> str:
     return "\n".join(lines)
 
 
+def sort(kill: Kill) -> str:
+    """What the table calls such a point."""
+    return "twice" if kill.again else kill.where
+
+
 def _rows(tried: Tried) -> Iterator[tuple[str, ...]]:
-    for where in ("write", "read", "journal"):
-        those = [verdict for verdict in tried.verdicts if verdict.kill.where == where]
+    for where in ("write", "read", "journal", "twice"):
+        those = [verdict for verdict in tried.verdicts if sort(verdict.kill) == where]
         struck = [verdict for verdict in those if verdict.struck]
         if those:
             counts = Counter(

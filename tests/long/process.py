@@ -39,12 +39,13 @@ class Process(Child):
         told: dict[str, Any] = answer.json()
         return told
 
-    async def poke(self, name: str) -> None:
-        """Have an application reconciled soon, if the process still lives."""
+    async def poke(self, name: str, wait: float = 0) -> None:
+        """Have an application reconciled, and `wait` so many seconds at most for that, if the process still lives."""
         with contextlib.suppress(httpx.HTTPError):
             transport = httpx.AsyncHTTPTransport(uds=str(self.socket))
-            async with httpx.AsyncClient(transport=transport, base_url="http://local", timeout=20.0) as client:
-                await client.post(f"/api/v1/applications/{self.world.full(name)}/refresh", json={})
+            async with httpx.AsyncClient(transport=transport, base_url="http://local", timeout=wait + 20) as client:
+                path = f"/api/v1/applications/{self.world.full(name)}/refresh"
+                await client.post(path, params={"wait": str(wait)} if wait else {}, json={})
 
     async def until_told(
         self, name: str, wanted: Callable[[dict[str, Any]], object], seconds: float = DEADLINE_SECONDS
@@ -85,8 +86,12 @@ def failure(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def running(world: World, command: Sequence[str] = GITOPSD) -> AsyncIterator[Process]:
-    """`command --config …` on the world's configuration; killed at the end if it still runs."""
+async def running(
+    world: World, command: Sequence[str] = GITOPSD, before: Callable[[Process], None] | None = None
+) -> AsyncIterator[Process]:
+    """`command --config …` on the world's configuration; killed at the end if it still runs. `before` is called as soon
+    as there is a process.
+    """
     world.write()
     async with anyio.create_task_group() as tasks:
         process = await anyio.open_process(
@@ -99,6 +104,8 @@ async def running(world: World, command: Sequence[str] = GITOPSD) -> AsyncIterat
             start_new_session=True,
         )
         child = Process(world, process)
+        if before is not None:
+            before(child)
         tasks.start_soon(child.read)
         try:
             yield child

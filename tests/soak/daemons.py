@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
+import anyio
 import httpx
+from anyio.abc import TaskStatus
 
 from tests.e2e.world import World
 from tests.long.process import Process, running
@@ -23,19 +24,23 @@ class Daemons:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._stack = AsyncExitStack()
+        self._tasks = anyio.create_task_group()
+        self._left = anyio.Event()
+        self._gone = anyio.Event()
         self.problems: list[str] = []
         self.answers: Counter[str] = Counter()
         self.now: Process
 
     async def __aenter__(self) -> Self:
-        await self._start()
+        await self._tasks.__aenter__()
+        self.now = await self._tasks.start(self._run)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+    ) -> bool | None:
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, trace)
 
     async def kill(self) -> None:
         """End it as `kill -9` does, and start another one."""
@@ -43,8 +48,9 @@ class Daemons:
 
     async def restart(self) -> None:
         """End it politely, and start another one."""
+        begun = bool(self.now.raw)  # Python itself, before gitopsd runs, ends by the signal
         code = await self._again(signal.SIGTERM)
-        if code != 0:
+        if code != 0 and begun:
             self.problems.append(f"told to end it exited with {code}")
 
     async def ask(self, method: str, path: str, body: object = None) -> Any:
@@ -66,17 +72,23 @@ class Daemons:
         for line in self.now.lines:
             if "exception" in line or str(line.get("event", "")).startswith("internal error"):
                 self.problems.append(str(dict(line))[:2000])
-        if self.now.over and self.now.process.returncode not in (None, 0, -signal.SIGKILL):
+        if self.now.over and self.now.process.returncode not in (None, 0, -signal.SIGKILL, -signal.SIGTERM):
             self.problems.append(f"it ended by itself with {self.now.process.returncode}: {self.now.raw[-5:]}")
         self.now.restart_log()
 
-    async def _start(self) -> None:
-        self.now = await self._stack.enter_async_context(running(self._world, _COMMAND))
+    async def _run(self, *, task_status: TaskStatus[Process] = anyio.TASK_STATUS_IGNORED) -> None:
+        """One process. In a task of its own, so that who asked for it may be anywhere."""
+        self._left, self._gone = left, gone = anyio.Event(), anyio.Event()
+        async with running(self._world, _COMMAND) as process:
+            task_status.started(process)
+            await left.wait()
+        gone.set()
 
     async def _again(self, number: signal.Signals) -> int:
         self.now.signal(number)
         code = await self.now.ended(_END_SECONDS)
         self.look_at_log()
-        await self._stack.aclose()
-        await self._start()
+        self._left.set()
+        await self._gone.wait()
+        self.now = await self._tasks.start(self._run)
         return code
