@@ -129,6 +129,11 @@ class Cluster(Protocol):
     Retries of 429, 5xx and conflicts, with `Retry-After`, happen behind this door and are bounded; an error that comes
     out of it is worth a back-off of its own.
 
+    An error's `reason` says what holds a write up: `Immutable` (a field that only a new object can have), `Quota`,
+    `Webhook` and `Policy` (admission), `PodSecurity`, `NamespaceMissing`, `NamespaceTerminating`, `KindMissing`,
+    `Conflict` (another object of that name, another field manager, or somebody who is always first), `AlreadyExists`,
+    `NotFound`, `Forbidden`, `Invalid`, `Excluded`; others are the API server's own words.
+
     `impersonate` is the user name of a service account (`core.serviceaccount.ServiceAccount.user`) whose rights count
     instead of gitopsd's own; any other text raises `SpecError` and nothing is sent (J14). "" are gitopsd's own rights.
     """
