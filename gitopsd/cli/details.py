@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitopsd.cli.duration import shown_time
 from gitopsd.cli.history import pinned_to
 from gitopsd.cli.operation_text import under_way
 from gitopsd.cli.output import lines, write
@@ -71,7 +72,7 @@ def _deletion(deletion: JsonObject) -> str:
     if not deletion:
         return ""
     said = "; ".join(each for each in (text(deletion, "message"), text(deletion, "error")) if each)
-    shown = f"{text(deletion, 'phase')}, {text(deletion, 'cascade')}, since {text(deletion, 'began')}"
+    shown = f"{text(deletion, 'phase')}, {text(deletion, 'cascade')}, since {shown_time(text(deletion, 'began'))}"
     return f"{shown}: {said}" if said else shown
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_FRACTION = re.compile(r"\.[0-9]+(?=Z|[+-]|$)", re.ASCII)
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
@@ -31,3 +32,8 @@ def shown_seconds(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def shown_time(written: str) -> str:
+    """A time of the API (RFC 3339) without parts of a second."""
+    return _FRACTION.sub("", written)

@@ -9,6 +9,7 @@ import typer
 
 from gitopsd.cli.appname import Name
 from gitopsd.cli.client import Api, about, application_route
+from gitopsd.cli.duration import shown_time
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.failures import DaemonError
 from gitopsd.cli.output import Format, data, lines, note, write
@@ -80,7 +81,9 @@ def unpin(name: Name, *, output: Output = None, socket: Socket = "", config: Soc
 def pinned_to(pinned: JsonObject) -> str:
     """One sentence about a pin."""
     by, reason = text(pinned, "by"), text(pinned, "reason")
-    shown = f"pinned to entry {integer(pinned, 'id')} since {text(pinned, 'since')}" + (f" by {by}" if by else "")
+    shown = f"pinned to entry {integer(pinned, 'id')} since {shown_time(text(pinned, 'since'))}" + (
+        f" by {by}" if by else ""
+    )
     return f"{shown}: {reason}" if reason else shown
 
 
@@ -92,11 +95,11 @@ def _row(item: JsonObject) -> list[str]:
     return [
         str(integer(item, "id")),
         revisions_of(item),
-        text(item, "deployedAt"),
+        shown_time(text(item, "deployedAt")),
         who,
-        text(item, "healthyAt") or "never",
+        shown_time(text(item, "healthyAt")) or "never",
         _each(infos, "author"),
-        _each(infos, "date"),
+        shown_time(_each(infos, "date")),
         (f"rollback to {integer(item, 'rollbackOf')}" + (f": {said}" if said else "")) if back is not None else said,
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gitopsd.cli.duration import shown_seconds
+from gitopsd.cli.duration import shown_seconds, shown_time
 from gitopsd.cli.output import lines, write
 from gitopsd.cli.summary import kind_of, object_of, revisions_of
 from gitopsd.cli.table import table
@@ -43,7 +43,7 @@ def under_way(operation: JsonObject) -> str:
     who = "gitopsd itself" if boolean(operation, "automated") else text(operation, "initiatedBy") or "somebody"
     at = revisions_of(operation)
     what = "a rollback" if value(operation, "rollbackTo") is not None else "a sync"
-    shown = f"{what}{f' to {at}' if at else ''} by {who} since {text(operation, 'startedAt')}"
+    shown = f"{what}{f' to {at}' if at else ''} by {who} since {shown_time(text(operation, 'startedAt'))}"
     return f"{shown}, {standing(operation)}"
 
 

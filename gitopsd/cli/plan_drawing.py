@@ -17,6 +17,7 @@ from gitopsd.core.jsonvalue import JsonObject, boolean, integer, mapping, object
 
 _COLOURS: Final = {"apply": "32", "replace": "33", "recreate": "31", "prune": "31", "run": "36"}
 _BOLD: Final = "1"
+_MOST_AWAITED: Final = 3
 _DONE: Final = {
     "apply": ("object is applied", "objects are applied"),
     "replace": ("is replaced", "are replaced"),
@@ -96,4 +97,8 @@ def _stage(stage: JsonObject, title: str, now: datetime) -> Iterator[str]:
             yield f"      {line}"
     awaited = objects(stage, "waitsFor")
     if awaited:
-        yield f"      then waits until healthy: {', '.join(object_of(each) for each in awaited)}"
+        more = len(awaited) - _MOST_AWAITED
+        told = ", ".join(object_of(each) for each in awaited[:_MOST_AWAITED]) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        yield f"      then waits until healthy: {told}"

@@ -208,11 +208,11 @@ def _told_begun(order: _Order, operation: JsonObject, manner: _Manner) -> None:
 
 
 def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> int:
-    from gitopsd.cli.following import Following, followed
+    from gitopsd.cli.following import Following, followed, is_over
     from gitopsd.cli.operation_text import show_result
     from gitopsd.cli.sync_progress import SyncProgress
 
-    progress = SyncProgress(name, quiet=manner.output is not None)
+    progress = SyncProgress(name, quiet=manner.output is not None or is_over(operation))
     last = [operation]
 
     def seen(found: JsonObject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -63,6 +64,14 @@ def test_a_plan_is_shown_with_the_command_that_does_it(cli: Cli, served: Served)
     ran = cli("app", "plan", "shop", "--prune")
     assert (ran.code, ran.err) == (0, "")
     assert without_times(ran.out) == EXPECTED
+
+
+def test_of_many_that_are_waited_for_the_first_are_named(cli: Cli, served: Served) -> None:
+    stage = a_plan_view().stages[1]
+    keys = tuple(stage.waits_for[0]._replace(name=f"c{number}") for number in range(1000))
+    planned(served, stages=(replace(stage, waits_for=keys),))
+    told = "then waits until healthy: ConfigMap default/c0, ConfigMap default/c1, ConfigMap default/c2 and 997 more"
+    assert told in cli("app", "plan", "shop").out
 
 
 def test_programs_get_the_plan_as_data(cli: Cli, served: Served) -> None:

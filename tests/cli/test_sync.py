@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from gitopsd.cli.duration import shown_seconds
+from gitopsd.cli.duration import shown_seconds, shown_time
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.hook import HookOutcome
@@ -384,3 +384,16 @@ def test_a_timeout_that_cannot_be_is_wrong_usage(cli: Cli, served: Served, text:
 )
 def test_durations_are_short(seconds: float, shown: str) -> None:
     assert shown_seconds(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-03-01T12:00:05.097422Z", "2026-03-01T12:00:05Z"),
+        ("2026-03-01T12:00:05.1+01:00", "2026-03-01T12:00:05+01:00"),
+        ("2026-03-01T12:00:05Z", "2026-03-01T12:00:05Z"),
+        ("", ""),
+    ],
+)
+def test_times_are_whole_seconds(written: str, shown: str) -> None:
+    assert shown_time(written) == shown
