@@ -67,18 +67,26 @@ class Operations(Protocol):
         ...
 
 
+class Wake(Protocol):
+    """Has an application reconciled."""
+
+    def __call__(self, name: AppName, *, fresh: bool) -> None:
+        """`fresh`: from what its repositories hold now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`Operations` on the supervisor's applications. `find` gives one, `wake` has it reconciled (with `fresh` from what
     its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion,
-    `confirmed` lets the circuit breaker of its cluster close.
+    `confirmed` lets what waits for somebody's word go on.
     """
 
     find: Callable[[AppName], Application | None]
-    wake: Callable[[AppName, bool], None]
+    wake: Wake
     commit: Callable[[AppSpec, int, str], Awaitable[str]]
     remove: Callable[[AppSpec, str, str], Awaitable[Deletion]]
-    confirmed: Callable[[AppName], None]
+    confirmed: Callable[[AppName], Awaitable[None]]
     journal: Journal
     clock: Clock
 
@@ -87,7 +95,7 @@ class Desk:
         app = self._found(name)
         asked = AskedPlan(request)
         app.asked_plans.append(asked)
-        self.wake(name, True)
+        self.wake(name, fresh=True)
         return await asked.answer.wait()
 
     async def sync(self, name: AppName, request: SyncRequest) -> Operation:
@@ -99,7 +107,7 @@ class Desk:
             request = replace(request, revisions=await self._commits(app, request.revisions))
         asked = AskedSync(request)
         app.asked_syncs.append(asked)
-        self.wake(name, True)
+        self.wake(name, fresh=True)
         return await asked.answer.wait()
 
     async def rollback(self, name: AppName, entry: int, request: SyncRequest) -> Operation:
@@ -124,7 +132,7 @@ class Desk:
         try:
             asked = AskedSync(replace(request, history=entry))
             app.asked_syncs.append(asked)
-            self.wake(name, False)
+            self.wake(name, fresh=False)
             return await asked.answer.wait()
         finally:
             if request.dry_run:
@@ -138,14 +146,12 @@ class Desk:
         past = unpinned(await self.journal.past(name))
         await self.journal.save_past(name, past)
         app.past, app.pin, app.held = past, None, None
-        self.wake(name, True)
+        self.wake(name, fresh=True)
 
     async def confirm(self, name: AppName) -> None:
         """Let the operation under way delete what waits for confirmation."""
-        app = self._found(name)
-        app.confirmed_at = self.clock.now()
-        self.confirmed(name)
-        self.wake(name, False)
+        self._found(name)
+        await self.confirmed(name)
 
     async def terminate(self, name: AppName) -> None:
         """End the operation under way, and the hooks that it runs."""
@@ -153,7 +159,7 @@ class Desk:
         if app.operation is None or app.operation.phase.done:
             raise OperationError("no operation is under way", reason="NothingInProgress", where=name)
         app.terminate = "the API"
-        self.wake(name, False)
+        self.wake(name, fresh=False)
 
     async def history(self, name: AppName) -> Past:
         """Its history, oldest first, and its pin."""

@@ -11,11 +11,16 @@ from typing import Final
 import anyio
 from anyio import AsyncContextManagerMixin
 
+from gitopsd.control.actions import Actions, Done
+from gitopsd.control.actions import Ground as ActionGround
 from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedSync
 from gitopsd.control.bus import Bus
+from gitopsd.control.deletion import Deletions, Leaving
+from gitopsd.control.deletion_work import DeletionTools
 from gitopsd.control.holds import Holds
+from gitopsd.control.operating import in_progress
 from gitopsd.control.operations import Desk, Operations
 from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.reconcile import reconcile
@@ -31,15 +36,16 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.decide import Act, next_attempt
+from gitopsd.core.deletion_record import cascade_of, spec_of
 from gitopsd.core.dependency import DependencyState, Edges, Readiness, dependants
 from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError, StoreError
 from gitopsd.core.events import AppRemoved, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.findings import unused
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
-from gitopsd.core.history import Deletion, Pin
+from gitopsd.core.history import Deletion, DeletionPhase, Pin
 from gitopsd.core.hold import Hold, SyncSettings
-from gitopsd.core.ids import AppName
+from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Operation, Phase
@@ -47,6 +53,7 @@ from gitopsd.core.orphans import Orphaned
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.core.tracking import mark as mark_of
+from gitopsd.ports.actions import ResourceActions
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.expressions import FieldExpressions
@@ -95,6 +102,8 @@ class World:
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
     schedules: Schedules | None = None
     readiness: ReadinessJudge | None = None
+    actions: ResourceActions | None = None
+    on_action: Callable[[Done], None] = lambda _: None
     plan_key: bytes = b""
 
 
@@ -158,6 +167,28 @@ class Supervisor(AsyncContextManagerMixin):
         """The resource trees of the applications."""
         self._stopping = False
         self._idle = anyio.Event()
+        self._departing: dict[AppName, Application] = {}
+        self._left: list[Application] = []
+        self._one_reload = anyio.CapacityLimiter(1)
+        self._deletions = Deletions(
+            world.clusters,
+            DeletionTools(
+                world.journal,
+                world.clock,
+                world.judge,
+                projects=lambda: self._projects,
+                timing=lambda: self._timing,
+                claimed=self._claimed,
+            ),
+            self._deletion_changed,
+            on_bug,
+        )
+        self.actions = (
+            Actions(self._acted_on, world.actions, lambda: self._projects, world.clock, world.on_action)
+            if world.actions is not None
+            else None
+        )
+        """What can be done to live objects; None if nobody said what."""
         self._managed: Counter[str] = Counter()
         self._holds = Holds(
             projects=lambda: self._projects,
@@ -194,7 +225,7 @@ class Supervisor(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Supervisor]:
-        async with anyio.create_task_group() as tasks:
+        async with self._deletions, anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._timers.run)
             tasks.start_soon(self._revisions.run)
@@ -207,8 +238,31 @@ class Supervisor(AsyncContextManagerMixin):
 
     # What the daemon and the API ask for
 
-    def configure(self, specs: Iterable[AppSpec], remembered: Remembered = NOTHING_REMEMBERED) -> None:
-        """Work for exactly these applications from now on. Those that did not change go on undisturbed."""
+    async def resume_deletions(self, specs: Iterable[AppSpec], remembered: Remembered, *, certain: bool = True) -> None:
+        """Take up the deletions that were under way, before `configure`. `certain` as there. Raises `StoreError`."""
+        wanted = {spec.name: spec for spec in specs}
+
+        def kinds(name: AppName) -> frozenset[GVK]:
+            status = remembered.statuses.get(name)
+            return frozenset(item.gvk for item in status.resources) if status is not None else frozenset()
+
+        await self._deletions.resume(wanted, kinds, certain=certain)
+        now = self._world.clock.monotonic()
+        for deletion in self._deletions.all():
+            name = AppName(deletion.app)
+            if name not in wanted:
+                status = remembered.statuses.get(name)
+                self._departing[name] = app = Application.begin(spec_of(deletion), status, now)
+                self._show_deletion(app, deletion)
+
+    def configure(
+        self, specs: Iterable[AppSpec], remembered: Remembered = NOTHING_REMEMBERED, *, certain: bool = True
+    ) -> None:
+        """Work for exactly these applications from now on. Those that did not change go on undisturbed.
+
+        Those that left are deleted if a finalizer says so, unless it is not `certain` that they left: some of the
+        configuration could not be read.
+        """
         wanted = {spec.name: spec for spec in specs}
         self._dependants = dependants(wanted.values())
         if wanted.keys() != self._applications.keys():
@@ -218,6 +272,7 @@ class Supervisor(AsyncContextManagerMixin):
         for name, spec in wanted.items():
             known = self._applications.get(name)
             if known is None:
+                self._departing.pop(name, None)
                 known = Application.begin(
                     spec,
                     remembered.statuses.get(name),
@@ -242,6 +297,16 @@ class Supervisor(AsyncContextManagerMixin):
             # Without a commit there is nothing to do yet: the look-up wakes it.
             if self._revisions.of(spec) is not None:
                 self._queue.add(name, Level.GIT)
+        self._tasks.start_soon(self._part, wanted, certain)
+
+    async def _part(self, specs: Mapping[AppName, AppSpec], certain: bool) -> None:
+        """Leave the clusters of the applications that left; then their deletions look at them."""
+        async with self._one_reload:
+            left, self._left = self._left, []
+            for app in left:
+                await _leave_cluster(app)
+            leaving = [_leaving(app) for app in left if app.spec.name not in self._applications]
+            await self._deletions.reconfigure(specs, leaving, certain=certain)
 
     def tune(self, settings: SupervisorSettings) -> None:
         """Take new settings; the next waits and passes follow them. Other ways to compare concern everybody at once."""
@@ -263,6 +328,7 @@ class Supervisor(AsyncContextManagerMixin):
 
     def rewire(self) -> None:
         """The clusters of the configuration changed, or how kinds are compared: every application looks anew."""
+        self._deletions.rewire()
         for name in self._applications:
             self._queue.add(name, Level.LIVE)
 
@@ -298,11 +364,11 @@ class Supervisor(AsyncContextManagerMixin):
 
     def applications(self) -> Mapping[AppName, tuple[AppSpec, AppStatus]]:
         """Every application with its present status."""
-        return {name: (app.spec, app.status) for name, app in self._applications.items()}
+        return {name: (app.spec, app.status) for name, app in (*self._departing.items(), *self._applications.items())}
 
     def application(self, name: AppName) -> tuple[AppSpec, AppStatus] | None:
         """One of them; an operation under way as far as it came by now."""
-        app = self._applications.get(name)
+        app = self._applications.get(name) or self._departing.get(name)
         if app is None:
             return None
         running = app.operation
@@ -321,17 +387,23 @@ class Supervisor(AsyncContextManagerMixin):
             self._wake_for,
             self._commit_of,
             self._begin_deletion,
-            self._confirmed,
+            self._confirm,
             self._world.journal,
             self._world.clock,
         )
 
-    def _confirmed(self, name: AppName) -> None:
-        cluster = self._applications[name].cluster
-        if cluster is not None:
-            self._holds.reset(cluster.name)
+    async def _confirm(self, name: AppName) -> None:
+        """What waits for somebody's word goes on: its deletion, or its operation and those that the breaker holds."""
+        if self._deletions.rests(name):
+            await self._deletions.confirm(name)
+            return
+        app = self._applications[name]
+        app.confirmed_at = self._world.clock.now()
+        if app.cluster is not None:
+            self._holds.reset(app.cluster.name)
+        self._wake_for(name, fresh=False)
 
-    def _wake_for(self, name: AppName, fresh: bool) -> None:
+    def _wake_for(self, name: AppName, *, fresh: bool) -> None:
         app = self._applications[name]
         if fresh:
             self._revisions.refresh(name, app.spec)  # a pass follows as soon as git was asked
@@ -343,7 +415,46 @@ class Supervisor(AsyncContextManagerMixin):
         return await self._world.sources.commit(source.origin, revision, source.tag_prefix)
 
     async def _begin_deletion(self, spec: AppSpec, cascade: str, by: str) -> Deletion:
-        raise OperationError("it cannot be deleted yet", reason="Invalid", where=spec.name, why=f"{cascade} {by}")
+        app = self._applications[spec.name]
+        running = app.operation
+        if running is not None and not running.phase.done and not self._deletions.rests(spec.name):
+            raise in_progress(app)
+        return await self._deletions.start(_leaving(app), cascade=cascade, by=by)
+
+    def _deletion_changed(self, deletion: Deletion) -> None:
+        name = AppName(deletion.app)
+        app = self._applications.get(name)
+        if app is not None:
+            self._show_deletion(app, deletion)
+            if deletion.phase is DeletionPhase.NONE:
+                app.attempt, app.past, app.pin, app.held = None, None, None, None
+                self._queue.add(name, Level.GIT)
+            return
+        departing = self._departing.get(name)
+        if departing is None:
+            return
+        self._show_deletion(departing, deletion)
+        if deletion.done or deletion.phase is DeletionPhase.NONE:
+            self._departing.pop(name, None)
+            self._bus.publish(AppRemoved(name))
+
+    def _show_deletion(self, app: Application, deletion: Deletion) -> None:
+        conditions = tuple(item for item in app.status.conditions if item.type is not ConditionType.DELETION_ERROR)
+        if deletion.error:
+            conditions = (*conditions, Condition(ConditionType.DELETION_ERROR, deletion.error))
+        shown = None if deletion.phase is DeletionPhase.NONE else deletion
+        self._publish(app, replace(app.status, deletion=shown, conditions=conditions))
+
+    def _claimed(self, name: AppName, keys: Collection[ObjectKey]) -> Mapping[ObjectKey, str]:
+        """Which of an application's objects others want, on the same cluster, and who."""
+        own = self._applications.get(name) or self._departing.get(name)
+        found: dict[ObjectKey, str] = {}
+        for other, app in self._applications.items():
+            if other == name or app.desired is None or (own is not None and own.cluster is not app.cluster):
+                continue
+            objects = app.comparison.objects
+            found |= {key: other for key in keys if key in objects and objects[key].desired is not None}
+        return found
 
     def _hold(self, spec: AppSpec) -> Hold:
         app = self._applications.get(spec.name)
@@ -391,7 +502,16 @@ class Supervisor(AsyncContextManagerMixin):
         if app is None:
             return None
         live = tuple(item.live for item in app.comparison.objects.values() if item.live)
-        return Ground(app.status.resources, live, app.cluster, app.orphaned.objects)
+        return Ground(app.status.resources, (*live, *app.comparison.hooks.values()), app.cluster, app.orphaned.objects)
+
+    def _acted_on(self, name: AppName) -> ActionGround | None:
+        app = self._applications.get(name)
+        if app is None:
+            return None
+        objects = app.comparison.objects.values()
+        live = (*(item.live for item in objects if item.live), *app.comparison.hooks.values())
+        desired = {item.key: item.desired for item in objects if item.desired is not None}
+        return ActionGround(app.spec, app.cluster, live, desired)
 
     def orphaned(self, name: AppName) -> Orphaned | None:
         """What its last pass found to belong to nobody; None if there is no such application."""
@@ -459,8 +579,11 @@ class Supervisor(AsyncContextManagerMixin):
         self._timers.forget(name)
         self._hard.discard(name)
         self._cancel(name)
-        self._tasks.start_soon(_leave_cluster, app)
-        self._bus.publish(AppRemoved(name))
+        self._left.append(app)
+        if cascade_of(app.spec.finalizers):
+            self._departing[name] = app  # it is shown until its objects are gone
+        else:
+            self._bus.publish(AppRemoved(name))
 
     def _cancel(self, name: AppName) -> None:
         """What the application's pass works by is void."""
@@ -533,6 +656,9 @@ class Supervisor(AsyncContextManagerMixin):
 
     async def _reconcile(self, app: Application, cluster: Cluster, level: Level) -> bool:
         """Whether the application could be compared."""
+        if self._deletions.rests(app.spec.name):
+            app.refuse(_blocked(app, "it is being deleted, or was; it comes back when its entry changes"))
+            return True
         if self.resting(app.spec.name):
             app.refuse(_blocked(app, "its annotation argocd.argoproj.io/skip-reconcile lets it rest"))
             return True
@@ -612,7 +738,7 @@ class Supervisor(AsyncContextManagerMixin):
         last = app.status.operation if app is not None else None
         if app is not None and last is not None and last.id == after and app.operation is None:
             app.asked_syncs.append(asked)
-            self._wake_for(name, True)
+            self._wake_for(name, fresh=True)
 
     def _failed(self, app: Application, kind: ConditionType, message: str) -> None:
         """Show that the application could not be compared; what was known of its resources is kept."""
@@ -633,7 +759,8 @@ class Supervisor(AsyncContextManagerMixin):
 
     def _publish(self, app: Application, status: AppStatus) -> None:
         """Tell everybody, if there is anything to tell but the moment of the last look."""
-        if self._applications.get(app.spec.name) is not app:
+        name = app.spec.name
+        if app is not (self._applications.get(name) or self._departing.get(name)):
             return
         app.status = status
         self._count(app, app.cluster.name if app.cluster is not None else "", len(status.resources))
@@ -698,6 +825,14 @@ class Supervisor(AsyncContextManagerMixin):
 async def _leave_cluster(app: Application) -> None:
     if app.cluster is not None:
         await app.cluster.forget(app.spec.name, app.kinds)
+
+
+def _leaving(app: Application) -> Leaving:
+    kinds = {item.gvk for item in app.status.resources}
+    if app.desired is not None:
+        kinds |= {item.gvk for item in (*app.desired.objects,)}
+    server = app.cluster.server if app.cluster is not None else ""
+    return Leaving(app.spec, frozenset(kinds), server, app.desired)
 
 
 def _blocked(app: Application, why: str) -> OperationError:

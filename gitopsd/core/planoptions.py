@@ -38,7 +38,7 @@ def plan_options(
         prune_limit=policy.prune_limit,
         may_empty=automated is not None and automated.allow_empty,
         protected=frozenset(protected),
-        hooks=True,
+        hooks=request.hooks,
         suffix=suffix,
     )
 

@@ -14,6 +14,7 @@ from anyio import AsyncContextManagerMixin
 
 from gitopsd import __version__
 from gitopsd.config import Config, changes, load
+from gitopsd.control.actions import Done
 from gitopsd.control.bus import Bus, Subscriber
 from gitopsd.control.supervisor import Remembered, Supervisor, SupervisorSettings, World
 from gitopsd.core.appstatus import AppStatus
@@ -117,6 +118,8 @@ class Daemon(AsyncContextManagerMixin):
                 rooms.judging.expressions,
                 on_store_trouble=self._store_trouble,
                 schedules=CronSchedules(),
+                actions=rooms.acting,
+                on_action=_acted,
                 plan_key=rooms.journal.key("plan ids"),
                 readiness=ReadinessJudge(rooms.judging, rooms.judging.expressions),
             )
@@ -129,10 +132,13 @@ class Daemon(AsyncContextManagerMixin):
                     remembered = Remembered(
                         await rooms.store.statuses(), await journal.in_flight(), await journal.pins()
                     )
-                    supervisor.configure(self.config.applications, remembered)
+                    certain = not self.config.errors
+                    await supervisor.resume_deletions(self.config.applications, remembered, certain=certain)
+                    supervisor.configure(self.config.applications, remembered, certain=certain)
                     self._running = True
                     self.bus.subscribe(writer.on_event)  # not before: what was remembered need not be saved again
-                    await self._forget_removed(rooms, remembered.statuses.keys())
+                    if certain:
+                        await self._forget_removed(rooms, remembered.statuses.keys())
                     del remembered  # with thousands of objects it is large, and this goes on to the end
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
@@ -201,6 +207,7 @@ class Daemon(AsyncContextManagerMixin):
         before = self.config
         judged_otherwise = await rooms.judging.reconfigure(config.resources)
         rooms.repositories.reconfigure(config)
+        await rooms.acting.reconfigure(config.resources)
         rooms.sops.reconfigure(config.sops)
         rooms.clusters.customize(config.resources)
         await rooms.directory.reconfigure(config)
@@ -210,7 +217,7 @@ class Daemon(AsyncContextManagerMixin):
             if old != new:
                 _log.warning("this setting takes effect at the next start", setting=key)
         self.supervisor.tune(_settings(config))
-        self.supervisor.configure(config.applications)
+        self.supervisor.configure(config.applications, certain=not config.errors)
         if judged_otherwise:
             self.supervisor.rejudge()
         if config.sops != before.sops:
@@ -268,6 +275,10 @@ class Daemon(AsyncContextManagerMixin):
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
             _log.warning(warning)
+
+
+def _acted(done: Done) -> None:
+    _log.info("resource action", application=done.app, object=str(done.key), action=done.action, by=done.by)
 
 
 def _settings(config: Config) -> SupervisorSettings:

@@ -88,6 +88,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         children=behind.supervisor.children,
         judge=behind.judge,
         operations=behind.supervisor.operations,
+        actions=behind.supervisor.actions,
         metrics=behind.recorder.exposition,
         ready=behind.ready,
         version=__version__,

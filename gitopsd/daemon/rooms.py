@@ -18,6 +18,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.project import Projects
+from gitopsd.daemon.acting import Acting
 from gitopsd.daemon.artifact_limits import artifact_limits
 from gitopsd.daemon.childkinds import child_kinds
 from gitopsd.daemon.clusters import ClusterDirectory
@@ -69,6 +70,7 @@ class Rooms:
     repositories: Repositories
     sops: Sops
     judging: Judging
+    acting: Acting
 
 
 class OpenRooms(AsyncContextManagerMixin):
@@ -121,7 +123,9 @@ class OpenRooms(AsyncContextManagerMixin):
             self._judging() as judging,
         ):
             self._on_connected = directory.connected
-            yield Rooms(sources, renderer, clusters, directory, store, journal, repositories, sops, judging)
+            acting = Acting(judging, self._plugins.actions())
+            await acting.begin(config.resources)
+            yield Rooms(sources, renderer, clusters, directory, store, journal, repositories, sops, judging, acting)
 
     @asynccontextmanager
     async def _sources(self) -> AsyncGenerator[AllSources]:
