@@ -46,6 +46,7 @@ from gitopsd.core.progress import (
     terminating,
 )
 from gitopsd.core.syncrequest import AUTOMATED, HEALING, SyncRequest
+from gitopsd.core.tracking import mark
 from gitopsd.ports.cluster import Cluster
 
 _SUPERSEDED: Final = "superseded by newer manifests"
@@ -158,15 +159,15 @@ def in_progress(app: Application) -> OperationError:
 
 
 async def _running(ground: Ground, view: View) -> tuple[Operation | None, Operation | None]:
-    """(the operation under way, None), or (None, the one that was given up because git moved on, if there was one).
+    """(the operation under way, None), or (None, the one that was given up because git moved on, if there was one). One
+    that is over already is given too where a kill came before its end was kept.
 
     It is given up at a safe point: not while one of its hooks runs (design decision 9).
     """
     app = ground.app
     running = app.operation
     if running is None or running.phase.done:
-        app.operation = None
-        return None, None
+        return running, None
     if not _moved_on(running, view) or running.running_hooks or running.phase is Phase.TERMINATING:
         return running, None
     ended = superseded(running, ground.adapters.clock.now(), _SUPERSEDED)
@@ -316,17 +317,16 @@ def _skipped(steps: Plan) -> Mapping[ObjectKey, StepResult]:
 async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Operation, View, datetime | None]:
     """As far as it goes now: to its end, or to where it has to wait (design decision 6)."""
     app, adapters = ground.app, ground.adapters
-    if app.terminate:
-        operation, app.terminate = terminating(operation, app.terminate), ""
-    elif reason := _out_of_time(ground, operation):
+    if reason := _out_of_time(ground, operation):
         operation = terminating(operation, reason)
     tools = Tools(
         ground.cluster,
         partial(permit_object, app.spec, projects=adapters.projects(), server=ground.cluster.server),
         ground.prepare(view),
         partial(_note, ground),
-        adapters.stopping,
+        lambda: adapters.stopping() or bool(app.terminate),
         adapters.clock,
+        mark(app.spec.name, app.spec.tracking),
         partial(_check, ground, view),
     )
 
@@ -337,6 +337,10 @@ async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Op
     app.operation = operation
     try:
         while True:
+            if app.terminate:
+                by, app.terminate = app.terminate, ""
+                execution.learn(terminating(execution.operation, by))
+                await _note(ground, execution.operation)
             operation, move, view, until = await _moved(ground, execution, view)
             if move is None:
                 return operation, view, _earlier(ground, until)
@@ -365,12 +369,15 @@ async def _moved(
     """The next move that is to be carried out; None where it is over, or waits until then."""
     adapters = ground.adapters
     before = execution.operation
+    owner = mark(ground.app.spec.name, ground.app.spec.tracking)
     while True:
         now = execution.operation
         gone = _gone(ground.cluster, now, view)
         verdicts = await adapters.judge.assess(judged(now, view.live, gone))
         confirmed = _confirmed(ground.app, now)
-        sight = Sight(view.live, verdicts, adapters.clock.now(), adapters.timing(), gone=gone, confirmed=confirmed)
+        sight = Sight(
+            view.live, verdicts, adapters.clock.now(), adapters.timing(), gone, confirmed=confirmed, owner=owner
+        )
         operation, move = next_move(now, sight)
         execution.learn(operation)
         if not isinstance(move, Judge):
@@ -447,7 +454,7 @@ async def _note(ground: Ground, operation: Operation) -> None:
 async def _end(ground: Ground, operation: Operation, view: View) -> None:
     """Keep what came of it. A state that cannot be written costs its entry in the history, and is told by the store."""
     app, journal = ground.app, ground.adapters.journal
-    app.operation = None
+    app.operation, app.terminate = None, ""  # who comes to terminate it is too late, and does not mean the next one
     name = app.spec.name
     kept = bool(operation.manifests)
     remembered = operation.phase is Phase.SUCCEEDED and not operation.self_heal and not operation.request.selective

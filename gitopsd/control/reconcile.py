@@ -51,6 +51,7 @@ from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import warnings
+from gitopsd.core.progress import runs_hooks
 from gitopsd.core.project import OrphanedResources
 from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.readiness import ReadinessJudge
@@ -313,7 +314,7 @@ def _status(
     last = operation or _abandoned(app.operation or app.status.operation, view, adapters)
     conditions = view.conditions
     failed = last is not None and last.phase in (Phase.FAILED, Phase.ERROR) and last.digest == view.wanted.digest
-    if last is not None and failed and not view.comparison.synced:
+    if last is not None and failed and (runs_hooks(last) or not view.comparison.synced):
         conditions = (*conditions, Condition(ConditionType.SYNC_ERROR, last.message))
     conditions = (*conditions, *warnings(app.orphaned, _orphan_settings(app, adapters)))
     return AppStatus(

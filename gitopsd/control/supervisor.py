@@ -50,6 +50,7 @@ from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import Orphaned
+from gitopsd.core.progress import runs_hooks
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.core.tracking import mark as mark_of
@@ -711,7 +712,8 @@ class Supervisor(AsyncContextManagerMixin):
         if operation is not None and operation.phase.done:
             succeeded = operation.phase is Phase.SUCCEEDED
             app.causes, app.cause_versions = ({} if succeeded else causes_of(operation)), {}
-            app.attempt = next_attempt(app.attempt, operation.digest, now, succeeded=succeeded)
+            unfinished = operation.phase is Phase.FAILED and runs_hooks(operation)
+            app.attempt = next_attempt(app.attempt, operation.digest, now, succeeded=succeeded, unfinished=unfinished)
             if operation.phase is Phase.FAILED:
                 self._ask_again(app, operation)
             self._queue.add(app.spec.name, Level.LIVE)

@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 
 from gitopsd.core.compare import Comparison, Verdict
-from gitopsd.core.errors import ClusterError, GitopsdError
+from gitopsd.core.errors import ClusterError, GitopsdError, SpecError
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.hooknames import for_operation
 from gitopsd.core.ids import GroupKind, ObjectKey
@@ -19,7 +19,17 @@ from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.operation import HookId, HookRun, Operation, ResultCode, StepResult
 from gitopsd.core.permit import Permit
 from gitopsd.core.plan import ApplyStep, HookStep, PlanReason, PruneStep, Step, Way
-from gitopsd.core.progress import RUNS_TO_COMPLETION, Clean, Remove, Run, recreated, run_id, with_hook, with_result
+from gitopsd.core.progress import (
+    RUNS_TO_COMPLETION,
+    Clean,
+    Remove,
+    Run,
+    may_replace,
+    recreated,
+    run_id,
+    with_hook,
+    with_result,
+)
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
 
@@ -36,8 +46,8 @@ class Tools:
     last moment what to apply of it; where one raises `GitopsdError`, the step fails with that.
 
     `check` raises `SpecError` where the project forbids to write the object like that (True: replaced as a whole).
-    `note` keeps the operation in the journal before it returns (raises `StoreError`); `stopping` says that no further
-    step shall begin.
+    `owner` is the application as live objects name it. `note` keeps the operation in the journal before it returns
+    (raises `StoreError`); `stopping` says that no further step shall begin.
     """
 
     cluster: Cluster
@@ -46,6 +56,7 @@ class Tools:
     note: Callable[[Operation], Awaitable[None]]
     stopping: Callable[[], bool]
     clock: Clock
+    owner: str = ""
     check: Callable[[DesiredObject, bool], None] = lambda _wanted, _replaces: None
 
 
@@ -136,7 +147,7 @@ class Execution:
     async def _step(self, step: Step, live: Live, comparison: Comparison) -> None:
         started = self._tools.clock.monotonic()
         if isinstance(step, HookStep):
-            await self._hook(step)
+            await self._hook(step, live.objects.get(step.key))
             return
         try:
             result = await self._write(step, comparison)
@@ -167,7 +178,7 @@ class Execution:
             )
         return StepResult(ResultCode.SYNCED, f"made anew: {step.why_anew}" if step.why_anew else "")
 
-    async def _hook(self, step: HookStep) -> None:
+    async def _hook(self, step: HookStep, there: LiveObject | None) -> None:
         item = HookId(step.phase, step.key)
         if item not in self.operation.hooks:
             self.learn(with_hook(self.operation, item, HookRun(self._tools.clock.now())))
@@ -175,6 +186,12 @@ class Execution:
         try:
             permit = self._tools.permit(step.key)
             self._tools.check(step.hook.object, False)
+            if there is not None and not may_replace(there, self._tools.owner):
+                raise SpecError(
+                    f"the hook {step.key} cannot be made",
+                    why=f"there is one already, and it is {there.owner or there.foreign or 'nobody'}'s",
+                    hint="delete it, or give the hook another name",
+                )
             made = await self._made(for_operation(step.hook, run_id(self.operation, item)).object, permit)
             run = replace(self.operation.hooks[item], uid=made.uid)
         except GitopsdError as error:

@@ -17,6 +17,7 @@ from gitopsd.core.schedule import SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, b
 class Attempt:
     """The last sync that was tried: of which desired digest, how it ended, and when (seconds of the monotonic clock).
 
+    `unfinished`: it failed, and hooks of it did not run or failed, so that synced objects are not all there is to do.
     `count` is how many times in a row: failures of the same digest, or self-heals without a quiet time between them.
     """
 
@@ -24,15 +25,18 @@ class Attempt:
     succeeded: bool
     count: int
     ended: float
+    unfinished: bool = False
 
 
-def next_attempt(before: Attempt | None, digest: str, now: float, *, succeeded: bool) -> Attempt:
+def next_attempt(
+    before: Attempt | None, digest: str, now: float, *, succeeded: bool, unfinished: bool = False
+) -> Attempt:
     """The attempt that ended just now; it counts on from the one `before` where that was of the same kind."""
     if before is None or (before.digest, before.succeeded) != (digest, succeeded):
-        return Attempt(digest, succeeded, 0 if succeeded else 1, now)
+        return Attempt(digest, succeeded, 0 if succeeded else 1, now, unfinished)
     if succeeded and now - before.ended > SELF_HEAL_QUIET_SECONDS:
         return Attempt(digest, succeeded, 1, now)
-    return Attempt(digest, succeeded, before.count + 1, now)
+    return Attempt(digest, succeeded, before.count + 1, now, unfinished)
 
 
 class Act(enum.StrEnum):
@@ -69,7 +73,8 @@ def decide(
     `conditions` with an error block every sync, and so does `hold`. A failed sync is retried for ever with capped
     back-off unless the retry limit says otherwise; a new digest is never held back by the failures of an older one.
     """
-    obstacle = _obstacle(spec, desired, comparison, conditions)
+    unfinished = attempt is not None and attempt.unfinished and attempt.digest == desired.digest
+    obstacle = _obstacle(spec, desired, comparison, conditions, unfinished=unfinished)
     if obstacle:
         return Decision(Act.NOTHING, obstacle)
     if hold.reasons:
@@ -85,17 +90,19 @@ def decide(
     return _retry(spec.sync_policy.retry, attempt, now)
 
 
-def _obstacle(spec: AppSpec, desired: Desired, comparison: Comparison, conditions: tuple[Condition, ...]) -> str:
+def _obstacle(
+    spec: AppSpec, desired: Desired, comparison: Comparison, conditions: tuple[Condition, ...], *, unfinished: bool
+) -> str:
     """Why there is nothing to sync, or why it must not be; "" if neither."""
     automated = spec.sync_policy.automated
     if any(condition.type.is_error for condition in conditions):
         return "blocked by an error condition"
-    if comparison.synced:
+    if comparison.synced and not unfinished:
         return "in sync"
     if automated is None:
         return "out of sync; automated sync is off"
     left_over_only = all(item.verdict in (Verdict.SYNCED, Verdict.EXTRA) for item in comparison.objects.values())
-    if left_over_only and not automated.prune:
+    if left_over_only and not automated.prune and not unfinished:
         return "only pruning is needed; automated.prune is off"
     if wipes_out(desired, comparison) and not automated.allow_empty:
         return "git has no objects any more; automated.allowEmpty is off"

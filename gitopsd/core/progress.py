@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from gitopsd.core.annotations import OPERATION
+from gitopsd.core.annotations import OPERATION, is_hook
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing, timed
 from gitopsd.core.hook import DeletePolicy, HookOutcome
@@ -68,7 +68,8 @@ class Sight:
     """The world as an operation sees it at one moment.
 
     `verdicts` are on the health of `judged`'s objects; `gone` are hooks' objects that vanished, as they were seen last.
-    `confirmed`: somebody let it delete what waits for that.
+    `confirmed`: somebody let it delete what waits for that. `owner` is the application as live objects name it: what is
+    not its own is in nobody's way.
     """
 
     live: Live
@@ -77,6 +78,7 @@ class Sight:
     timing: Timing = NO_TIMEOUTS
     gone: Mapping[ObjectKey, LiveObject] = field(default_factory=dict)
     confirmed: bool = False
+    owner: str = ""
 
 
 def stage_of(operation: Operation) -> Stage | None:
@@ -167,7 +169,14 @@ def run_id(operation: Operation, item: HookId) -> str:
 
 def is_ours(operation: Operation, item: HookId, live: LiveObject) -> bool:
     """Whether a hook's object was made by this run."""
-    return string_map(live.document.body(), "metadata", "annotations").get(OPERATION) == run_id(operation, item)
+    return annotations_of(live).get(OPERATION) == run_id(operation, item)
+
+
+def runs_hooks(operation: Operation) -> bool:
+    """Whether there are hooks between its beginning and its end."""
+    if operation.hooks or operation.plan is None:
+        return bool(operation.hooks)
+    return any(isinstance(step, HookStep) for step in operation.plan.steps())
 
 
 def needs_journal(operation: Operation) -> bool:
@@ -225,7 +234,7 @@ def _before(operation: Operation, stage: Stage, sight: Sight) -> Move | None:
             f"waiting for somebody to confirm the deletion of {_named(asking)} (Prune=confirm): "
             "gitopsd app confirm-deletion"
         )
-    in_the_way = tuple(_in_the_way(operation, stage, sight.live))
+    in_the_way = tuple(_in_the_way(operation, stage, sight))
     fresh = tuple(item for item in in_the_way if not item.deleting)
     if fresh:
         return Remove(fresh)
@@ -236,11 +245,25 @@ def _before(operation: Operation, stage: Stage, sight: Sight) -> Move | None:
     return None
 
 
-def _in_the_way(operation: Operation, stage: Stage, live: Live) -> Iterator[LiveObject]:
+def may_replace(live: LiveObject, owner: str) -> bool:
+    """Whether a hook may take the place of this object: the application's own, or a hook that nobody tracks (one that
+    Helm left). Without an `owner` nobody asks.
+    """
+    return not owner or live.owner == owner or (not live.owner and not live.foreign and is_hook(annotations_of(live)))
+
+
+def annotations_of(live: LiveObject) -> Mapping[str, str]:
+    """A live object's annotations."""
+    return string_map(live.document.body(), "metadata", "annotations")
+
+
+def _in_the_way(operation: Operation, stage: Stage, sight: Sight) -> Iterator[LiveObject]:
     """What has to go before the stage's steps: hooks of earlier syncs, objects that cannot be changed in place."""
     for step in _left_flat(operation, stage):
-        there = live.objects.get(step.key)
+        there = sight.live.objects.get(step.key)
         if there is None:
+            continue
+        if isinstance(step, HookStep) and not may_replace(there, sight.owner):
             continue
         if isinstance(step, HookStep):
             earlier = not is_ours(operation, HookId(step.phase, step.key), there)

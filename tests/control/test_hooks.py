@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gitopsd.core.conditions import ConditionType
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
@@ -142,7 +143,13 @@ async def test_what_a_hook_printed_is_kept(world: GivenWorld) -> None:
                     "name": "before-x",
                     "namespace": "default",
                     "ownerReferences": [
-                        {"apiVersion": "batch/v1", "kind": "Job", "name": "before", "uid": owner.uid, "controller": True}
+                        {
+                            "apiVersion": "batch/v1",
+                            "kind": "Job",
+                            "name": "before",
+                            "uid": owner.uid,
+                            "controller": True,
+                        }
                     ],
                 },
                 "spec": {"containers": [{"name": "main"}]},
@@ -195,7 +202,9 @@ async def test_healing_runs_no_hooks(world: GivenWorld) -> None:
     async with world.running(an_app(self_heal=True)):
         await finish(world, "before")
         world.cluster.writes.clear()
-        world.cluster.edit(ObjectKey("apps", "Deployment", "default", "web"), lambda body: body["spec"].update(replicas=7))
+        world.cluster.edit(
+            ObjectKey("apps", "Deployment", "default", "web"), lambda body: body["spec"].update(replicas=7)
+        )
         await world.settle()
         assert world.writes() == ["apply web"]
 
@@ -221,3 +230,53 @@ async def test_it_goes_on_with_the_same_phase_after_its_owner_changed_something_
         assert world.writes() == ["create before", "apply settings"]
         assert operation(world).phase is Phase.SUCCEEDED
         assert run_of(world, "before").outcome is HookOutcome.SUCCEEDED
+
+
+async def test_a_post_sync_hook_that_fails_is_told_and_tried_again(world: GivenWorld) -> None:
+    world.git(a_config_map(), hook("after", "PostSync"))
+    async with world.running(an_app()):
+        await finish(world, "after", failed="no")
+        assert world.operations() == ["Failed"]
+        assert "hook batch/Job default/after (PostSync)" in world.condition(ConditionType.SYNC_ERROR)
+        await world.settle(60)
+        assert world.writes() == ["apply settings", "create after", "delete after", "create after"]
+        await finish(world, "after")
+        assert world.operations() == ["Failed", "Succeeded"]
+        assert world.condition(ConditionType.SYNC_ERROR) == ""
+
+
+async def test_a_hook_never_takes_the_place_of_somebody_elses_object(world: GivenWorld) -> None:
+    world.cluster.plant(an_object("Job", "before", api_version="batch/v1"))
+    world.git(a_config_map(), hook("before", "PreSync"))
+    async with world.running(an_app()):
+        assert world.writes() == []
+        assert world.operations()[:1] == ["Failed"]
+        assert "there is one already, and it is nobody's" in world.condition(ConditionType.SYNC_ERROR)
+        world.cluster.remove(job("before"))
+        await world.settle(300)
+        assert world.writes() == ["create before"]
+
+
+async def test_a_hook_that_helm_left_is_replaced(world: GivenWorld) -> None:
+    world.cluster.plant(an_object("Job", "before", api_version="batch/v1", annotations={"helm.sh/hook": "pre-install"}))
+    world.git(a_config_map(), hook("before", "PreSync"))
+    async with world.running(an_app()):
+        assert world.writes() == ["delete before", "create before"]
+
+
+async def test_a_hook_in_two_phases_runs_twice(world: GivenWorld) -> None:
+    world.git(a_config_map(), hook("check", "PreSync,PostSync"))
+    async with world.running(an_app()):
+        await finish(world, "check")
+        assert world.writes() == ["create check", "apply settings", "delete check", "create check"]
+        await finish(world, "check")
+        assert world.operations() == ["Succeeded"]
+
+
+async def test_a_commit_that_changes_only_a_hook_is_what_the_next_sync_runs(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"a": "1"}), hook("old", "PreSync"))
+    async with world.running(an_app()):
+        await finish(world, "old")
+        await world.push(a_config_map(data={"a": "1"}), hook("new", "PreSync"))
+        await world.push(a_config_map(data={"a": "2"}), hook("new", "PreSync"))
+        assert world.writes()[2:] == ["create new"]
