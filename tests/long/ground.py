@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import anyio.to_thread
 
 from gitopsd.daemon.clock import SystemClock
@@ -35,7 +36,8 @@ class Ground:
     api_server: ApiServer
     cluster: Cluster
     folder: Path
-    _read: int = field(default=0)
+    _read: int = 0
+    _one_reader: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     _entries: dict[str, list[Entry]] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -63,7 +65,7 @@ class Ground:
                 self._take(json.loads(line))
             return list(self._entries.get(user, ()))
 
-        return await anyio.to_thread.run_sync(read)
+        return await anyio.to_thread.run_sync(read, limiter=self._one_reader)
 
     def _take(self, entry: Entry) -> None:
         name = str(entry.get("user", {}).get("username", ""))
