@@ -23,7 +23,7 @@ from gitopsd.core.health.timing import earliest
 from gitopsd.core.history import HistoryEntry, deployed
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
-from gitopsd.core.manifest import DesiredObject
+from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.namespace_rules import check_namespace
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.permit import permit_object
@@ -57,7 +57,8 @@ _BLOCKING: Final = (ConditionType.COMPARISON_ERROR, ConditionType.INVALID_SPEC_E
 @dataclass(frozen=True, slots=True)
 class Ground:
     """Where the operations of one pass happen. `look` shows the application anew, `prepare` makes what is applied of an
-    object, given the live objects.
+    object, given the live objects. `glance` compares something else with the cluster, and `rendered` is what git
+    wanted at other commits: nothing of the application changes by it.
     """
 
     app: Application
@@ -65,6 +66,8 @@ class Ground:
     adapters: Adapters
     look: Callable[[View], Awaitable[View]]
     prepare: Callable[[View], Prepare]
+    glance: Callable[[Desired, tuple[str, ...]], Awaitable[View]]
+    rendered: Callable[[tuple[str, ...]], Awaitable[Desired]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,24 @@ async def _answer_plans(ground: Ground, view: View) -> None:
             item.answer.fail(error)
 
 
+async def _other(ground: Ground, view: View, request: SyncRequest) -> View:
+    """`view`, or that of what the request wants instead: a history entry, other revisions."""
+    if request.history is not None:
+        journal, name = ground.adapters.journal, ground.app.spec.name
+        entry = (await journal.past(name)).find(request.history)
+        if entry is None:
+            raise OperationError(f"the history has no entry {request.history}", reason="NotFound", where=name)
+        return await ground.glance(await journal.manifests(entry.manifests), entry.revisions)
+    if request.revisions:
+        return await ground.glance(await ground.rendered(request.revisions), request.revisions)
+    return view
+
+
 async def _shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanView:
     """What such a sync would do now."""
     app = ground.app
     hold = ground.adapters.hold(app.spec)
+    view = await _other(ground, view, request)
     steps = await _plan(ground, view, request)
     blocked = "; ".join(hold.reasons) if hold.reasons and not (hold.manual and not request.automated) else ""
     adapters = ground.adapters

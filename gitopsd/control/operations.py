@@ -93,6 +93,8 @@ class Desk:
     async def plan(self, name: AppName, request: SyncRequest) -> PlanView:
         """What such a sync would do now, from a fresh look at git and the cluster; changes nothing."""
         app = self._found(name)
+        if request.revisions:
+            request = replace(request, revisions=await self._commits(app, request.revisions))
         asked = AskedPlan(request)
         app.asked_plans.append(asked)
         self.wake(name, fresh=True)

@@ -21,7 +21,7 @@ from gitopsd.control.orphans import look_for_orphans
 from gitopsd.control.past import go_back, note_health
 from gitopsd.control.queue import Level
 from gitopsd.control.sync import Prepare
-from gitopsd.control.target import Target, aim
+from gitopsd.control.target import Target, aim, rendered_at
 from gitopsd.control.view import Outcome, Request, View
 from gitopsd.core.annotations import compare_options
 from gitopsd.core.app import Dependency
@@ -197,7 +197,21 @@ def _ground(app: Application, cluster: Cluster, adapters: Adapters) -> Ground:
     async def again(view: View) -> View:
         return await look(app, cluster, Target(view.wanted, view.revisions), view.warnings, adapters)
 
-    return Ground(app, cluster, adapters, again, lambda view: _preparing(app, cluster, view.live, adapters))
+    async def glance(wanted: Desired, revisions: tuple[str, ...]) -> View:
+        namespace = managed_namespace(app.spec, wanted)
+        every = (*wanted.objects, namespace) if namespace else wanted.objects
+        kinds = _kinds(app, every) | {item.gvk for item in wanted.hooks}
+        live = await cluster.observe(app.spec.name, [item.key for item in every], kinds)
+        comparison = await _comparer(app, cluster, adapters).compare(wanted, _without(live, namespace))
+        return View(wanted, namespace, live, comparison, (), revisions=revisions)
+
+    async def rendered(commits: tuple[str, ...]) -> Desired:
+        return _without_excluded(app, cluster, await rendered_at(app, cluster, commits, adapters))
+
+    def prepare(view: View) -> Prepare:
+        return _preparing(app, cluster, view.live, adapters)
+
+    return Ground(app, cluster, adapters, again, prepare, glance, rendered)
 
 
 def _without(live: Live, namespace: DesiredObject | None) -> Live:
@@ -209,16 +223,21 @@ def _without(live: Live, namespace: DesiredObject | None) -> Live:
 
 def _included(app: Application, cluster: Cluster, wanted: Desired) -> Desired:
     """What is wanted of the kinds that the configuration does not exclude on this cluster."""
+    kept = _without_excluded(app, cluster, wanted)
+    if kept is wanted:
+        return wanted
+    if app.included is None or app.included != kept:
+        app.included = kept
+    return app.included
+
+
+def _without_excluded(app: Application, cluster: Cluster, wanted: Desired) -> Desired:
     present = {item.key.group_kind for item in wanted.objects}
     present |= {item.key.group_kind for item in wanted.hooks}
     kinds = frozenset(kind for kind in present if cluster.excluded(kind))
     if not kinds:
         return wanted
-    kept = without_kinds(app.spec, wanted, kinds)
-    if app.included is not None and app.included == kept:
-        return app.included
-    app.included = kept
-    return kept
+    return without_kinds(app.spec, wanted, kinds)
 
 
 def _comparer(app: Application, cluster: Cluster, adapters: Adapters) -> Comparer:

@@ -205,3 +205,22 @@ async def test_a_quota_that_is_raised_wakes_the_sync_at_once(world: GivenWorld) 
         world.cluster.edit(key, lambda body: body.update(spec={"hard": {"configmaps": "99"}}))
         await world.settle(2)
         assert world.operations()[-1] == "Succeeded"
+
+
+async def test_the_plan_of_a_rollback_shows_what_it_would_bring_back_and_changes_nothing(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        await world.push(a_config_map(data={"v": "2"}))
+        shown = await world.supervisor.operations.plan(GUESTBOOK, replace(BY_HAND, history=0))
+        assert [step.key.name for stage in shown.stages for step in stage.steps] == ["settings"]
+        await world.settle(60)
+        assert world.status().sync is SyncCode.SYNCED
+        assert world.writes() == ["apply settings", "apply settings"]
+        await world.supervisor.operations.rollback(GUESTBOOK, 0, replace(BY_HAND, plan=shown.id))
+        await world.settle()
+        assert world.status().pin is not None
+        await world.supervisor.operations.unpin(GUESTBOOK)
+        await world.settle()
+        body = world.cluster.body(ObjectKey("", "ConfigMap", "default", "settings"))
+        assert body is not None
+        assert body["data"] == {"v": "2"}
