@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gitopsd.config.childapps import child_application
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.load import load
 from gitopsd.config.values import (
@@ -31,5 +32,6 @@ __all__ = [
     "RepositorySecrets",
     "ServerSettings",
     "changes",
+    "child_application",
     "load",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from gitopsd.config.app_sources import app_sources
 from gitopsd.config.entry import EntryPlace
@@ -16,6 +17,7 @@ from gitopsd.config.resources import ignore_rules
 from gitopsd.config.sync_options import sync_options
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.core.app import (
+    BY_ANNOTATION,
     AppSpec,
     Automated,
     AutoRollback,
@@ -40,6 +42,10 @@ class Surroundings:
     clusters: KnownClusters
     tracking: Tracking
     projects: Projects = ONLY_DEFAULT
+
+
+NO_SURROUNDINGS: Final = Surroundings(Locations(), KnownClusters((), ()), BY_ANNOTATION)
+"""Nothing is configured."""
 
 
 def app_spec(metadata: Entry | Metadata, spec: Spec, place: EntryPlace, around: Surroundings) -> AppSpec:

@@ -126,7 +126,7 @@ class _Loading:
             self._problems.raise_if_any()
         globs = (*includes.globs, *reader.globs)
         config = self._assembled(settings, found, plugins, applications, globs)
-        return replace(config, resources=resources, projects=projects, sync=syncing)
+        return replace(config, resources=resources, projects=projects, sync=syncing, surroundings=around)
 
     def _own_projects(self, document: Document) -> list[WrittenProject]:
         return [

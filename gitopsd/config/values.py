@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gitopsd.config.apps import NO_SURROUNDINGS, Surroundings
 from gitopsd.config.files import Stamp
 from gitopsd.core.app import AppSpec
 from gitopsd.core.breaker import BreakerSettings
@@ -132,6 +133,7 @@ class Config:
     include patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
     ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`).
     `digest` is equal if and only if all files' names and contents are. `state_key` is the file of the state's key.
+    `surroundings` are what applications that come from elsewhere are checked against.
     """
 
     path: str
@@ -160,6 +162,7 @@ class Config:
     projects: Projects = ONLY_DEFAULT
     sync: SyncSettings = field(default_factory=SyncSettings)
     state_key: str = ""
+    surroundings: Surroundings = field(default=NO_SURROUNDINGS, repr=False)
 
     @property
     def files(self) -> tuple[str, ...]:

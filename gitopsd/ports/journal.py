@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from gitopsd.core.childapps import ChildRecord
 from gitopsd.core.history import Deletion, Past, Pin
 from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
@@ -69,6 +70,20 @@ class Journal(Protocol):
         """Keep how far it came."""
         ...
 
+    async def children(self) -> Sequence[ChildRecord]:
+        """The applications that others brought (app of apps). One that cannot be read is left out."""
+        ...
+
+    async def save_child(self, child: ChildRecord) -> None:
+        """Keep it in the place of the one of its name."""
+        ...
+
+    async def remove_child(self, name: AppName) -> None:
+        """It is not there any more. One that is not known is no error."""
+        ...
+
     async def forget(self, app: AppName) -> None:
-        """Nothing of this application is needed any more: history, pin, operation and deletion."""
+        """Nothing of this application is needed any more: history, pin, operation and deletion. The applications that
+        it brought stay, and so does it if another one brought it.
+        """
         ...

@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 from anyio import AsyncContextManagerMixin
 
+from gitopsd.core.childapps import ChildRecord
 from gitopsd.core.errors import StoreError
 from gitopsd.core.history import Deletion, Past, Pin
 from gitopsd.core.ids import AppName
@@ -112,6 +113,18 @@ class SqliteJournal(AsyncContextManagerMixin):
     async def save_deletion(self, deletion: Deletion) -> None:
         """Keep how far it came."""
         await self._do(lambda ledger: ledger.save_deletion(deletion))
+
+    async def children(self) -> Sequence[ChildRecord]:
+        """The applications that others brought."""
+        return await self._do(lambda ledger: ledger.children())
+
+    async def save_child(self, child: ChildRecord) -> None:
+        """Keep it in the place of the one of its name."""
+        await self._do(lambda ledger: ledger.save_child(child))
+
+    async def remove_child(self, name: AppName) -> None:
+        """It is not there any more."""
+        await self._do(lambda ledger: ledger.remove_child(name))
 
     async def forget(self, app: AppName) -> None:
         """Nothing of this application is needed any more."""

@@ -13,11 +13,13 @@ from functools import partial
 from typing import Final, TypeVar
 
 from gitopsd.core.app import Source
+from gitopsd.core.childapps import ChildRecord
 from gitopsd.core.errors import StoreError
 from gitopsd.core.history import Deletion, HistoryEntry, Past, Pin
 from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
 from gitopsd.core.operation import Operation
+from gitopsd.store.children import decode_child, encode_child
 from gitopsd.store.history import (
     decode_deletion,
     decode_entry,
@@ -64,6 +66,10 @@ _KEEP_COUNT: Final = (
 )
 _KEEP_HOLD: Final = (
     "INSERT INTO holds (app, manifests) VALUES (?, ?) ON CONFLICT (app) DO UPDATE SET manifests = excluded.manifests"
+)
+_KEEP_CHILD: Final = (
+    "INSERT INTO children (name, parent, sealed) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+    "parent = excluded.parent, sealed = excluded.sealed"
 )
 
 
@@ -172,6 +178,23 @@ class Ledger:
         self.connection.execute("DELETE FROM holds WHERE app = ? AND manifests = ?", (app, deletion.manifests))
         self._drop(before - {deletion.manifests})
 
+    def children(self) -> Sequence[ChildRecord]:
+        """All applications that others brought."""
+        rows = self.connection.execute("SELECT name, parent, sealed FROM children ORDER BY name").fetchall()
+        read = [
+            self._readable(AppName(name), partial(self._child, name, parent, sealed)) for name, parent, sealed in rows
+        ]
+        return [child for child in read if child is not None]
+
+    def save_child(self, child: ChildRecord) -> None:
+        """Keep it in the place of the one of its name."""
+        sealed = self.seal.seal(encode_child(child), _child_of(child.name, child.parent))
+        self.connection.execute(_KEEP_CHILD, (child.name, child.parent, sealed))
+
+    def remove_child(self, name: AppName) -> None:
+        """Drop its row."""
+        self.connection.execute("DELETE FROM children WHERE name = ?", (name,))
+
     def forget(self, app: AppName) -> None:
         """Drop all rows of an application."""
         before: set[str] = set()
@@ -245,6 +268,9 @@ class Ledger:
         content = self.seal.unseal(_bytes(sealed), _plan_of(app))
         return replace(operation, plan=unpack_plan(content, self.manifests(manifests)))
 
+    def _child(self, name: str, parent: str, sealed: object) -> ChildRecord:
+        return decode_child(AppName(name), AppName(parent), self.seal.unseal(_bytes(sealed), _child_of(name, parent)))
+
     def _readable(self, app: AppName, read: Callable[[], _Read]) -> _Read | None:
         """What `read` gives; None, and word of it, if a row makes no sense."""
         try:
@@ -265,6 +291,10 @@ def _plan_of(app: AppName) -> str:
 
 def _manifests_of(name: str) -> str:
     return f"manifests {name}"
+
+
+def _child_of(name: str, parent: str) -> str:
+    return f"child {name} of {parent}"
 
 
 def _sources_of(app: AppName, number: int) -> str:

@@ -72,5 +72,12 @@ HOLDS: Final = Table(
     Column("app", String, primary_key=True),
     Column("manifests", String, nullable=False, index=True),
 )
-JOURNAL: Final = (MANIFESTS, OPERATIONS, HISTORY, COUNTS, PINS, DELETIONS, HOLDS)
+CHILDREN: Final = Table(
+    "children",
+    _METADATA,
+    Column("name", String, primary_key=True),
+    Column("parent", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+JOURNAL: Final = (MANIFESTS, OPERATIONS, HISTORY, COUNTS, PINS, DELETIONS, HOLDS, CHILDREN)
 TABLES: Final = _METADATA

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
+from gitopsd.core.childapps import ChildRecord
 from gitopsd.core.errors import StoreError
 from gitopsd.core.history import NOTHING_PAST, Deletion, Past, Pin
 from gitopsd.core.ids import AppName
@@ -78,6 +79,7 @@ class FakeJournal:
     def __init__(self) -> None:
         self._apps: dict[AppName, _Kept] = {}
         self._sets = _Sets()
+        self._children: dict[AppName, ChildRecord] = {}
         self._error = ""
         self._message = ""
         self._writes_left: int | None = None
@@ -170,6 +172,21 @@ class FakeJournal:
         with self._dropping(kept):
             kept.deletion = deletion
             kept.release(deletion.manifests)
+
+    async def children(self) -> Sequence[ChildRecord]:
+        """The applications that others brought."""
+        await self._arrive()
+        return [self._children[name] for name in sorted(self._children)]
+
+    async def save_child(self, child: ChildRecord) -> None:
+        """Keep it in the place of the one of its name."""
+        await self._write("save_child", child.name)
+        self._children[child.name] = child
+
+    async def remove_child(self, name: AppName) -> None:
+        """It is not there any more."""
+        await self._write("remove_child", name)
+        self._children.pop(name, None)
 
     async def forget(self, app: AppName) -> None:
         """Nothing of this application is needed any more."""

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from gitopsd.core.app import Source
+from gitopsd.core.childapps import ChildRecord
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import StoreError
 from gitopsd.core.history import NOTHING_PAST, Deletion, DeletionPhase, HistoryEntry, Past, Pin, RevisionInfo, deployed
@@ -179,6 +180,21 @@ def a_deletion(app: AppName = APP, manifests: str = "") -> Deletion:
     )
 
 
+def a_child(name: AppName = APP, colour: str = "green") -> ChildRecord:
+    """Return an application that another one brought, with every field set."""
+    manifest = an_object("Application", name, api_version="argoproj.io/v1alpha1", namespace="argocd", colour=colour)
+    return ChildRecord(
+        name=name,
+        parent=OTHER,
+        manifest=Document(canonical(manifest)),
+        uid="u-1",
+        created=BEGAN,
+        digest="d1",
+        origin=Position("apps/ü.yaml", 7, 5),
+        deleting=ENDED,
+    )
+
+
 class JournalContract:
     """Given a `journal` without content."""
 
@@ -341,6 +357,21 @@ class JournalContract:
         assert list(await journal.deletions()) == []
         assert (await journal.past(OTHER)).entries == (an_entry(),)
         await _gone(journal, operation.manifests)
+
+    async def test_children_are_known_until_they_are_removed(self, journal: Journal) -> None:
+        assert list(await journal.children()) == []
+        second = replace(a_child(AppName("second")), deleting=None, origin=Position("x"), digest="")
+        await journal.save_child(a_child())
+        await journal.save_child(second)
+        assert list(await journal.children()) == [a_child(), second]
+        changed = replace(a_child(colour="blue"), parent=AppName("third"))
+        await journal.save_child(changed)
+        await journal.forget(APP)
+        await journal.forget(changed.parent)
+        assert list(await journal.children()) == [changed, second]
+        await journal.remove_child(APP)
+        await journal.remove_child(APP)
+        assert list(await journal.children()) == [second]
 
     @pytest.mark.parametrize("name", ["a.b-c", "Ünï", "a'b\"; DROP TABLE operations; --", "%", "\x1b[0m"])
     async def test_odd_names_are_names(self, journal: Journal, name: str) -> None:

@@ -33,6 +33,7 @@ from gitopsd.store.lock import StateLock
 from tests.contracts.journal_contract import (
     APP,
     OTHER,
+    a_child,
     a_deletion,
     a_live,
     a_pin,
@@ -158,6 +159,7 @@ async def test_S14_values_of_secrets_are_nowhere_in_the_files(folder: Path) -> N
         past = deployed(NOTHING_PAST, replace(an_entry(operation.manifests), sources=(source,)), 10)
         await journal.end(APP, operation, replace(past, pin=a_pin(operation.manifests)))
         await journal.keep(OTHER, wanted)
+        await journal.save_child(a_child(colour=SECRET))
         _nowhere(folder)
         assert await journal.manifests(operation.manifests) == wanted
         assert (await journal.past(APP)).entries[0].sources == (source,)
