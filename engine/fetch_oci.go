@@ -293,7 +293,11 @@ func (a *artifact) pull(ctx context.Context, reference string, request *fetchReq
 	if err := unpacker.unpack(archive); err != nil {
 		return nil, err
 	}
-	return map[string]any{"digest": came, "files": unpacker.files, "bytes": unpacker.bytes}, nil
+	answer := map[string]any{"digest": came, "files": unpacker.files, "bytes": unpacker.bytes}
+	if said := descriptionOf(text); len(said) > 0 {
+		answer["annotations"] = said
+	}
+	return answer, nil
 }
 
 // manifest is all of a document in which an image manifest and an index could be told apart, or mistaken.

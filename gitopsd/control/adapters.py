@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from gitopsd.control.revision_infos import Describe, describe_nothing
 from gitopsd.core.app import AppSpec
 from gitopsd.core.breaker import GRANTED, Leave
 from gitopsd.core.customization import ResourceSettings
@@ -34,7 +35,8 @@ class Adapters:
     the renders under way, `turns` (by cluster) the passes that work on one cluster; `timing` says for how long
     verdicts on health stand, `resources` how kinds are compared. `journal` keeps operations, history and pins.
     `hold` says why an application must not be synced by itself now, and for how many seconds at the most if that is
-    known. `used_ignores` takes the rules of the system that found something to ignore.
+    known. `describe` says who made revisions, for the history. `used_ignores` takes the rules of the system that found
+    something to ignore.
     """
 
     renderer: Renderer
@@ -57,4 +59,5 @@ class Adapters:
     plan_key: bytes = b""
     sync: SyncSettings = field(default_factory=SyncSettings)
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
+    describe: Describe = describe_nothing
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))

@@ -11,6 +11,7 @@ from typing import Final
 from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
+from gitopsd.control.revision_infos import infos
 from gitopsd.control.sync import Execution, Prepare, Tools
 from gitopsd.control.view import View
 from gitopsd.core.autorollback import Unfinished
@@ -20,7 +21,7 @@ from gitopsd.core.decide import Act, Decision
 from gitopsd.core.errors import GitopsdError, OperationError, StoreError
 from gitopsd.core.findings import each_shared
 from gitopsd.core.health.timing import earliest
-from gitopsd.core.history import HistoryEntry, deployed
+from gitopsd.core.history import HistoryEntry, RevisionInfo, deployed
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Desired, DesiredObject
@@ -481,7 +482,8 @@ async def _end(ground: Ground, operation: Operation, view: View) -> None:
         past = None
         if remembered:
             manifests = operation.manifests or await journal.keep(name, view.wanted)
-            entry = _entry(app, operation, manifests, ground.adapters.clock.now())
+            told = await infos(ground.adapters.describe, app.spec.sources, operation.revisions)
+            entry = _entry(app, operation, manifests, ground.adapters.clock.now(), told)
             past = deployed(await journal.past(name), entry, app.spec.revision_history_limit)
         await journal.end(name, operation, past)
     except StoreError as error:
@@ -491,7 +493,9 @@ async def _end(ground: Ground, operation: Operation, view: View) -> None:
         app.past, app.trying = past, None
 
 
-def _entry(app: Application, operation: Operation, manifests: str, now: datetime) -> HistoryEntry:
+def _entry(
+    app: Application, operation: Operation, manifests: str, now: datetime, told: tuple[RevisionInfo, ...]
+) -> HistoryEntry:
     request = operation.request
     return HistoryEntry(
         id=0,
@@ -504,4 +508,5 @@ def _entry(app: Application, operation: Operation, manifests: str, now: datetime
         initiated_by=request.initiated_by,
         automated=request.automated,
         rollback_of=request.history,
+        infos=told,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.manifest import Read
 from gitopsd.core.origin import OriginKind
 from gitopsd.core.proxy import Proxy
@@ -200,6 +201,14 @@ class Sources(Protocol):
         """How commits become folders now, as a short text: one commit gives the same folder as long as it is equal.
 
         It changes with settings of the repository such as `submodules` and `enableLfs`; "" is the plain form.
+        """
+        ...
+
+    async def describe(self, repo_url: str, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        """Who made each commit, when, and why, as far as that is known here; asks no server.
+
+        Never raises `SourceError`: what is not known is empty. Texts are cut and hold no control characters
+        (`core.revision_text`).
         """
         ...
 

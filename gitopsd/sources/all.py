@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.manifest import Read
 from gitopsd.core.origin import OriginKind, parse_origin
 from gitopsd.ports.sources import Refs, Snapshot, Sources
@@ -48,6 +49,10 @@ class AllSources:
     def form(self, repo_url: str) -> str:
         """See the port."""
         return self._of(repo_url).form(repo_url)
+
+    async def describe(self, repo_url: str, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        """See the port."""
+        return await self._of(repo_url).describe(repo_url, commits)
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port."""

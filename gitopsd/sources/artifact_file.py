@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import anyio.abc
 
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, mapping, text
 from gitopsd.ports.sources import Refs
 from gitopsd.sources.artifact_address import Address
@@ -53,6 +54,10 @@ class WebFile:
         if found is None:
             raise artifact_error(Failure(FailureKind.GONE, "the URL gives another content now"), self._address.shown)
         return found
+
+    async def describe(self, commit: str) -> RevisionInfo:  # noqa: ARG002 - see the others
+        """Empty: a file says nothing of itself."""
+        return RevisionInfo()
 
     async def keep(self, commits: frozenset[str]) -> None:
         """Remove the snapshots of all other commits."""

@@ -9,9 +9,11 @@ from functools import partial
 import anyio.abc
 
 from gitopsd.core.errors import SourceError
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, mapping, objects, sequence, string_map, text
 from gitopsd.ports.sources import Refs
 from gitopsd.sources.artifact_address import Address
+from gitopsd.sources.artifact_description import described_chart
 from gitopsd.sources.artifact_fetch import ArtifactFetch
 from gitopsd.sources.artifact_reasons import artifact_error
 from gitopsd.sources.artifact_shelf import ArtifactShelf
@@ -145,6 +147,10 @@ class HelmChart:
             )
             raise artifact_error(Failure(FailureKind.GONE, why), self._address.shown)
         return await self._shelf.get(digest, partial(self._pull, listed, digest))
+
+    async def describe(self, commit: str) -> RevisionInfo:
+        """What the chart's own file says of it, if its snapshot is here."""
+        return await self._shelf.look(commit.partition("@sha256:")[2], described_chart, RevisionInfo())
 
     async def keep(self, commits: frozenset[str]) -> None:
         """Remove the snapshots of all other commits."""

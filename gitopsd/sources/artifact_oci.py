@@ -10,9 +10,11 @@ from typing import Final
 
 import anyio.abc
 
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, text
+from gitopsd.core.history import RevisionInfo
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, string_map, text
 from gitopsd.ports.sources import Refs
 from gitopsd.sources.artifact_address import Address
+from gitopsd.sources.artifact_description import described_artifact, described_chart
 from gitopsd.sources.artifact_fetch import ArtifactFetch
 from gitopsd.sources.artifact_reasons import artifact_error
 from gitopsd.sources.artifact_shelf import ArtifactShelf
@@ -46,6 +48,7 @@ class OciArtifact:
         self._lookups: SharedCalls[Mapping[Wanted, _Found]] = SharedCalls(tasks)
         self._known: dict[Wanted, _Found] = {}
         self._asked: set[Wanted] = set()
+        self._annotations: dict[str, Mapping[str, str]] = {}
 
     async def refs(self, *, fresh: bool) -> Refs:
         """The tags in use. A fresh look-up resolves the revisions that were asked for since the last one anew."""
@@ -76,14 +79,23 @@ class OciArtifact:
         digest = commit.removeprefix("sha256:")
         return await self._shelf.get(digest, partial(self._pull, digest))
 
+    async def describe(self, commit: str) -> RevisionInfo:
+        """What the manifest's annotations said when it was pulled; else, of a chart, what its own file says."""
+        if commit in self._annotations:
+            tags = (each.tag for each in self._known.values() if each.digest == commit)
+            return described_artifact(self._annotations[commit], tags)
+        return await self._shelf.look(commit.removeprefix("sha256:"), described_chart, RevisionInfo())
+
     async def keep(self, commits: frozenset[str]) -> None:
         """Remove the snapshots of all other commits."""
+        self._annotations = {commit: said for commit, said in self._annotations.items() if commit in commits}
         await self._shelf.keep(frozenset(commit.removeprefix("sha256:") for commit in commits))
 
     def forget(self) -> None:
         """Nobody uses the artifact any more."""
         self._known.clear()
         self._asked.clear()
+        self._annotations.clear()
 
     async def _look_up(self, wanted: Sequence[Wanted], close: Callable[[], None]) -> Mapping[Wanted, _Found]:
         revisions: list[JsonValue] = [{"revision": revision, "prefix": prefix} for revision, prefix in wanted]
@@ -96,7 +108,9 @@ class OciArtifact:
         return dict(zip(wanted, map(_found, objects(answer, "resolved")), strict=True))
 
     async def _pull(self, digest: str, folder: str) -> str:
-        await self._fetch.ask("pull", self._address, lambda: {"digest": digest, "folder": folder})
+        answer = await self._fetch.ask("pull", self._address, lambda: {"digest": digest, "folder": folder})
+        if annotations := string_map(answer, "annotations"):
+            self._annotations[f"sha256:{digest}"] = annotations
         return digest
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import anyio
 import anyio.abc
@@ -15,6 +16,7 @@ from anyio import to_thread
 from gitopsd.sources.folders import Folders
 from gitopsd.sources.shared import SharedCalls
 
+Result = TypeVar("Result")
 Fill = Callable[[str], Awaitable[str]]
 """Fills the folder whose path it gets, which does not exist yet; the digest (hex) of what came."""
 
@@ -27,11 +29,17 @@ class ArtifactShelf:
         self._folders = folders
         self._making: SharedCalls[str] = SharedCalls(tasks)
         self._wanted: set[str] = set()
+        self._threads = anyio.CapacityLimiter(1)
 
     async def find(self, name: str) -> str | None:
         """The folder of a snapshot, if it is there."""
         final = self._folders.snapshot(self._digest, name)
         return final if await self._folders.exists(final) else None
+
+    async def look(self, name: str, read: Callable[[str], Result], otherwise: Result) -> Result:
+        """What `read` (in a thread) finds in the folder of a snapshot; `otherwise` if it is not there."""
+        found = await self.find(name)
+        return await to_thread.run_sync(read, found, limiter=self._threads) if found is not None else otherwise
 
     async def get(self, name: str, fill: Fill) -> str:
         """The folder of a snapshot; who asks while it is being made shares it, and also its failure."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from gitopsd.core.errors import SourceError
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.manifest import Read
 from gitopsd.core.origin import OriginKind
 from gitopsd.ports.sources import Refs, Snapshot, Sources
@@ -112,6 +113,14 @@ class ArtifactSources(anyio.AsyncContextManagerMixin):
     def form(self, repo_url: str) -> str:  # noqa: ARG002 - the port has it
         """See the port. There is only one."""
         return ""
+
+    async def describe(self, repo_url: str, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        """See the port. Of a chart what its Chart.yaml says, of an artifact its annotations."""
+        try:
+            artifact = self._artifact(repo_url)
+        except SourceError:
+            return [RevisionInfo()] * len(commits)
+        return [await artifact.describe(commit) for commit in commits]
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port. What is being made stays until the next time."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from gitopsd.core.errors import SourceError, shown_url
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
 from gitopsd.core.manifest import Read
 from gitopsd.core.origin import OriginKind
@@ -110,6 +111,13 @@ class GitSources(anyio.AsyncContextManagerMixin):
     def form(self, repo_url: str) -> str:
         """See the port."""
         return self._repository(repo_url).form
+
+    async def describe(self, repo_url: str, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        """See the port."""
+        try:
+            return await self._repository(repo_url).describe(commits)
+        except SourceError:
+            return [RevisionInfo()] * len(commits)
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """See the port. What is being made or linked from stays until the next time."""

@@ -11,9 +11,11 @@ import anyio
 import anyio.abc
 
 from gitopsd.core.errors import shown_url
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, mapping, sequence, text
+from gitopsd.core.history import RevisionInfo
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, mapping, objects, sequence, text
 from gitopsd.core.manifest import Read
 from gitopsd.core.repo_url import parse
+from gitopsd.core.revision_text import moment_of, revision_info
 from gitopsd.ports.sources import Refs, RepositoryAccess, Snapshot
 from gitopsd.sources.folders import Folders, digest_of
 from gitopsd.sources.frames import git_frame
@@ -35,6 +37,7 @@ Result = TypeVar("Result")
 
 
 _KEPT_CHANGES: Final = 16
+_KEPT_INFOS: Final = 32
 
 
 class _MovedError(Exception):
@@ -73,6 +76,8 @@ class Repository:
         self._lookups: SharedCalls[Refs] = SharedCalls(tasks)
         self._commits: SharedCalls[str] = SharedCalls(tasks)
         self._differences: SharedCalls[frozenset[str] | None] = SharedCalls(tasks)
+        self._descriptions: SharedCalls[Mapping[str, JsonObject]] = SharedCalls(tasks)
+        self._infos: dict[str, JsonObject] = {}
         self._changes: dict[tuple[str, str], frozenset[str] | None] = {}
         self._revisions = Revisions(self._shown)
         self._mirror = Mirror(
@@ -146,6 +151,23 @@ class Repository:
         answer = await self._told(self._read({"op": "changes", "before": before, "after": after}, after))
         paths = answer.get("paths")
         return frozenset(str(path) for path in paths) if isinstance(paths, list) else None
+
+    async def describe(self, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        """See the port. What the last look-up said, and what the mirror has; one question serves all applications."""
+        await self._read_note()
+        unknown = [commit for commit in commits if commit not in self._infos]
+        answers = await self._descriptions.call(tuple(unknown), partial(self._described, unknown)) if unknown else {}
+        self._infos.update((commit, found) for commit, found in answers.items() if found)
+        infos = [self._infos.get(commit, {}) for commit in commits]
+        while len(self._infos) > _KEPT_INFOS:
+            del self._infos[next(iter(self._infos))]
+        tags = await self._revisions.tags(self._refs, frozenset(commits))
+        return [_info(info, tags[commit]) for commit, info in zip(commits, infos, strict=True)]
+
+    async def _described(self, commits: Sequence[str], _: Callable[[], None]) -> Mapping[str, JsonObject]:
+        request: dict[str, JsonValue] = {"op": "describe", "mirror": self._mirror.path, "commits": list(commits)}
+        answer = await self._told(self._pool.local(request))
+        return dict(zip(commits, objects(answer, "infos"), strict=True))
 
     async def snapshot(self, commit: str) -> Snapshot:
         """See the port."""
@@ -326,6 +348,12 @@ class Repository:
     async def _access_frame(self, url: str) -> JsonObject:
         token = await self._tokens.get(self._access, parse(self.url.url).path)
         return git_frame(self._access, self.url, url, token)
+
+
+def _info(found: JsonObject, tags: Sequence[str]) -> RevisionInfo:
+    if not found:
+        return RevisionInfo()
+    return revision_info(text(found, "author"), moment_of(integer(found, "seconds")), text(found, "message"), tags)
 
 
 def _unheard() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -58,6 +58,15 @@ def newest_tag(commits: Mapping[str, str], versions: VersionRange, tag_prefix: s
     tags = (ref.removeprefix(_TAG) for ref in commits if ref.startswith(_TAG))
     found = newest(tags, versions, tag_prefix)
     return Named(_TAG + found, commits[_TAG + found]) if found is not None else None
+
+
+def tags_at(refs: Mapping[str, str], commits: frozenset[str]) -> Mapping[str, Sequence[str]]:
+    """The names of the tags that point at each of `commits`."""
+    found: dict[str, list[str]] = {commit: [] for commit in commits}
+    for ref, commit in refs.items():
+        if commit in commits and ref.startswith(_TAG):
+            found[commit].append(ref.removeprefix(_TAG))
+    return found
 
 
 def _exact(commits: Mapping[str, str], wanted: str, tag_prefix: str) -> Named | ById | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import anyio
 from anyio import to_thread
@@ -10,7 +10,7 @@ from anyio import to_thread
 from gitopsd.core.errors import SourceError
 from gitopsd.core.version_range import VersionRange
 from gitopsd.ports.sources import Refs
-from gitopsd.sources.resolve import ById, InRange, Named, nearest, newest_tag, resolve
+from gitopsd.sources.resolve import ById, InRange, Named, nearest, newest_tag, resolve, tags_at
 
 
 class Revisions:
@@ -44,6 +44,11 @@ class Revisions:
             found = await to_thread.run_sync(newest_tag, refs.commits, versions, tag_prefix, limiter=self._threads)
             known[versions, tag_prefix] = found
         return known[versions, tag_prefix]
+
+    async def tags(self, refs: Refs | None, commits: frozenset[str]) -> Mapping[str, Sequence[str]]:
+        """The names of the tags that point at each of these commits."""
+        # A thread: see above.
+        return await to_thread.run_sync(tags_at, refs.commits if refs else {}, commits, limiter=self._threads)
 
     def unknown(self, revision: str, commits: Mapping[str, str]) -> SourceError:
         """The error for a revision that nothing stands for."""

@@ -5,29 +5,36 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gitopsd.core.errors import SourceError
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.manifest import Read, ReadKind
+from gitopsd.core.revision_text import revision_info
 from gitopsd.core.version_range import newest, parse_range
 from gitopsd.ports.sources import Refs, Snapshot, Sources
 from gitopsd.testing.gate import Gate
 
+SOMEBODY: Final = RevisionInfo("tester <tester@example.org>", datetime(2026, 1, 1, tzinfo=UTC), "a commit")
+
 
 @dataclass(slots=True)
 class FakeRepository:
-    """Commits (id → path → text) and refs (full name → commit)."""
+    """Commits (id → path → text, id → who made it) and refs (full name → commit)."""
 
     url: str
     commits: dict[str, Mapping[str, str]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    infos: dict[str, RevisionInfo] = field(default_factory=dict)
 
-    def commit(self, files: Mapping[str, str], *, branch: str = "main") -> str:
-        """A new commit with exactly these files, at the tip of `branch`; its id."""
+    def commit(self, files: Mapping[str, str], *, branch: str = "main", info: RevisionInfo = SOMEBODY) -> str:
+        """A new commit with exactly these files, at the tip of `branch`; its id. `info` is who made it, and why."""
         text = f"{self.url}\n{len(self.commits)}\n{sorted(files.items())}"
         commit = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         self.commits[commit] = dict(files)
+        self.infos[commit] = info
         self.refs[f"refs/heads/{branch}"] = commit
         self.refs.setdefault("HEAD", commit)
         if branch == "main":
@@ -129,6 +136,20 @@ class FakeSources:
     def form(self, repo_url: str) -> str:  # noqa: ARG002 - the port has it
         """There is only one."""
         return ""
+
+    async def describe(self, repo_url: str, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        """What `FakeRepository.commit` was told of each commit, and the tags of the last look-up."""
+        await self.gate.passing(repo_url)
+        known = self._repositories.get(repo_url)
+        seen = self._seen.get(repo_url, Refs({})).commits
+        found = []
+        for commit in commits:
+            info = known.infos.get(commit) if known is not None else None
+            tags = [
+                ref.removeprefix("refs/tags/") for ref in seen if ref.startswith("refs/tags/") and seen[ref] == commit
+            ]
+            found.append(revision_info(info.author, info.date, info.message, tags) if info else RevisionInfo())
+        return found
 
     async def keep(self, wanted: Mapping[str, frozenset[str]]) -> None:
         """Note what is wanted; nothing is forgotten."""

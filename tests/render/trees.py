@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 
 from gitopsd.core.errors import SourceError
+from gitopsd.core.history import RevisionInfo
 from gitopsd.core.manifest import Read, ReadKind
 from gitopsd.ports.sources import Refs, Snapshot
 
@@ -50,6 +51,9 @@ class Trees:
 
     async def changes(self, repo_url: str, before: str, after: str) -> frozenset[str] | None:
         return None
+
+    async def describe(self, repo_url: str, commits: Sequence[str]) -> Sequence[RevisionInfo]:
+        return [RevisionInfo()] * len(commits)
 
     async def snapshot(self, repo_url: str, commit: str) -> Snapshot:
         self.snapshots.append(commit)

@@ -15,7 +15,18 @@ from typing import BinaryIO, Final
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, integer, text
 from gitopsd.sources.wire import HEADER, MAX_FRAME, Failure, FailureKind, encode, failed
-from gitopsd.sources.worker import difference, fingerprint, linking, lookup, mirror, modules, remote, snapshot, tame
+from gitopsd.sources.worker import (
+    description,
+    difference,
+    fingerprint,
+    linking,
+    lookup,
+    mirror,
+    modules,
+    remote,
+    snapshot,
+    tame,
+)
 
 Operation = Callable[[JsonObject], Mapping[str, JsonValue]]
 
@@ -46,6 +57,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "commit": mirror.commit,
     "fingerprints": fingerprint.fingerprints,
     "changes": difference.changes,
+    "describe": description.describe,
     "snapshot": snapshot.snapshot,
     "clone": linking.clone,
     "modules": modules.modules,
