@@ -215,6 +215,7 @@ class Supervisor(AsyncContextManagerMixin):
             plan_key=world.plan_key,
             sync=settings.sync,
             on_store_trouble=world.on_store_trouble,
+            describe=world.sources.describe,
             self_heal=lambda: self._self_heal,
             timing=lambda: self._timing,
             resources=lambda: self._resources,
