@@ -94,7 +94,8 @@ def _stages(
     pruned = {Place(_SYNC, wave): items for wave, items in found.by_wave.items()}
     order = sorted(steps.keys() | pruned.keys())
     if found.last:
-        last = Place(_SYNC, max((place.wave + 1 for place in order if place.phase == _SYNC), default=0))
+        waves = [place.wave for place in (*order, *places.values()) if place.phase == _SYNC]
+        last = Place(_SYNC, max(waves, default=-1) + 1)
         pruned[last] = found.last
         order = sorted([*order, last])
     members: dict[Place, list[ObjectKey]] = {}
