@@ -47,7 +47,8 @@ def plan(
         steps.setdefault(place, []).append(hook)
     for step in _applies(chosen, comparison, options):
         steps.setdefault(places[step.key], []).append(step)
-    stages = _after_all_objects(list(_stages(desired, places, steps, found)), places)
+    whole = not options.request.selective and not options.request.self_heal
+    stages = _after_all_objects(list(_stages(desired, places, steps, found, whole=whole)), places)
     if namespace is not None and namespace.desired is not None and namespace.verdict is not Verdict.SYNCED:
         stages = _with_namespace(stages, ApplyStep(namespace.desired, PlanReason.NAMESPACE, namespace.changes))
     if len(stages) == 1 and not stages[0].hooks:
@@ -89,8 +90,12 @@ def _stages(
     places: Mapping[ObjectKey, Place],
     steps: Mapping[Place, Sequence[_Written]],
     found: Prunes,
+    *,
+    whole: bool,
 ) -> Iterator[Stage]:
-    """The stages of all places with something to do, in order."""
+    """The stages of all places with something to do, in order; of a `whole` application also those before them, whose
+    objects have to be healthy first.
+    """
     pruned = {Place(_SYNC, wave): items for wave, items in found.by_wave.items()}
     order = sorted(steps.keys() | pruned.keys())
     if found.last:
@@ -101,6 +106,10 @@ def _stages(
     members: dict[Place, list[ObjectKey]] = {}
     for key, place in places.items():
         members.setdefault(place, []).append(key)
+    if whole:
+        last_write = max((place for place in steps if place.phase == _SYNC), default=None)
+        # Argo CD: nothing of a wave is done before all of the waves before it are healthy, changed or not.
+        order = sorted({*order, *(place for place in members if last_write is not None and place < last_write)})
     for place in order:
         here = Stage(place.wave, pruned.get(place, ()), (), tuple(members.get(place, ())), PHASES[place.phase])
         yield from _at(here, steps.get(place, ()), desired)

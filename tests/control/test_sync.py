@@ -458,3 +458,14 @@ async def test_an_object_that_is_being_deleted_is_not_deleted_again(world: Given
         world.cluster.edit(config_map_key("stuck"), lambda body: body["metadata"].pop("finalizers"))
         await world.settle()
         assert world.status().sync is SyncCode.SYNCED
+
+
+async def test_a_wave_waits_for_the_ones_before_it_though_nothing_is_to_be_done_there(world: GivenWorld) -> None:
+    world.cluster.controllers = False
+    world.git(a_deployment("first", wave=0))
+    async with world.running(an_app()):
+        await world.push(a_deployment("first", wave=0), a_deployment("second", wave=1))
+        assert world.writes() == ["apply first"]
+        world.cluster.settle(deployment_key("first"))
+        await world.settle()
+        assert world.writes() == ["apply first", "apply second"]

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Desired
 from gitopsd.core.plan import ApplyStep, Plan, PlanOptions, PlanReason, PruneStep, Stage
 from gitopsd.core.planning import plan
-from gitopsd.core.syncrequest import SyncRequest
+from gitopsd.core.syncrequest import HEALING, SyncRequest
 from gitopsd.core.waves import kind_rank
 from gitopsd.testing.builders import (
     a_config_map,
@@ -93,11 +94,19 @@ def test_a_single_stage_waits_for_nothing() -> None:
     assert stage.waits_for == ()
 
 
-def test_waves_with_nothing_to_do_are_left_out() -> None:
+def test_waves_with_nothing_to_do_are_waited_for_before_others_and_left_out_after_them() -> None:
     wanted = want(a_config_map("a", wave=1), a_config_map("b", wave=2), a_config_map("c", wave=3))
     there = live(live_of(wanted.objects[0]), live_of(wanted.objects[2]))
-    (stage,) = plan(wanted, compare(wanted, there), PRUNE).stages
-    assert stage.wave == 2
+    first, second = plan(wanted, compare(wanted, there), PRUNE).stages
+    assert (first.wave, first.groups, [key.name for key in first.waits_for]) == (1, (), ["a"])
+    assert second.wave == 2
+
+
+def test_undoing_a_change_waits_for_no_other_wave() -> None:
+    wanted = want(a_config_map("a", wave=1), a_config_map("b", wave=2))
+    healing = replace(PRUNE, request=HEALING)
+    (stage,) = plan(wanted, compare(wanted, live(live_of(wanted.objects[0]))), healing).stages
+    assert (stage.wave, stage.waits_for) == (2, ())
 
 
 def test_a_definition_comes_before_its_instances_which_wait_for_it() -> None:

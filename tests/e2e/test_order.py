@@ -143,23 +143,28 @@ async def test_a_newer_commit_supersedes_a_sync_that_waits(world: World) -> None
 
 
 @pytest.mark.parametrize(
-    "mark",
+    ("mark", "made"),
     [
-        {"argocd.argoproj.io/hook": "PreSync"},
-        {"argocd.argoproj.io/hook": "PostSync,SyncFail"},
-        {"helm.sh/hook": "pre-install,post-upgrade"},
-        {"helm.sh/hook": "test"},
+        ({"argocd.argoproj.io/hook": "PreSync"}, True),
+        ({"argocd.argoproj.io/hook": "PostSync,SyncFail"}, True),
+        ({"argocd.argoproj.io/hook": "SyncFail"}, False),
+        ({"argocd.argoproj.io/hook": "Skip"}, False),
+        ({"helm.sh/hook": "pre-install,post-upgrade"}, True),
+        ({"helm.sh/hook": "test"}, False),
     ],
-    ids=lambda mark: "-".join(mark.values()),
+    ids=lambda mark: "-".join(mark.values()) if isinstance(mark, dict) else str(mark),
 )
-async def test_hooks_are_recognised_and_never_applied_as_plain_objects(world: World, mark: dict[str, str]) -> None:
+async def test_hooks_run_at_their_phases_and_are_no_objects_of_the_application(
+    world: World, mark: dict[str, str], made: bool
+) -> None:
     world.commit({"app/one.yaml": config_map("one"), "app/hook.yaml": config_map("hook", **mark)})
     world.application("app", prune=True, self_heal=True)
     async with world.daemon() as daemon:
-        status = await daemon.until("app", synced, healthy)
-        assert [hook.name for hook in status.hooks] == ["hook"]
+        status = await daemon.until("app", synced, healthy, quiet)
         assert [item.key.name for item in status.resources] == ["one"]
-        assert await world.cluster.names(world.full("app"), "configmaps") == {"one"}
+        assert await world.cluster.names(world.full("app"), "configmaps") == ({"one", "hook"} if made else {"one"})
+        await daemon.refresh("app", hard=True)
+        assert daemon.status("app").sync.value == "Synced"
 
 
 async def test_an_object_that_becomes_a_hook_is_not_touched_by_sync_without_prune(world: World) -> None:
