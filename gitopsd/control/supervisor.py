@@ -89,7 +89,8 @@ class SupervisorSettings:
 @dataclass(frozen=True, slots=True)
 class World:
     """The adapters that the supervisor works with; `refusal` says why a project may not use an origin,
-    `on_store_trouble` hears of history that could not be kept.
+    `on_store_trouble` hears of history that could not be kept, `on_breaker` of clusters to which automated syncs are
+    stopped or go on.
     """
 
     sources: Sources
@@ -101,6 +102,7 @@ class World:
     refusal: Refusal = nobody_refused
     expressions: FieldExpressions | None = None
     on_store_trouble: Callable[[StoreError], None] = lambda _: None
+    on_breaker: Callable[[str, bool], None] = lambda _cluster, _open: None
     schedules: Schedules | None = None
     readiness: ReadinessJudge | None = None
     actions: ResourceActions | None = None
@@ -200,6 +202,7 @@ class Supervisor(AsyncContextManagerMixin):
             managed=lambda cluster: self._managed[cluster],
             wake=lambda name: self._queue.add(name, Level.LIVE),
             breaking=settings.sync.breaker,
+            on_breaker=world.on_breaker,
         )
         self._adapters = Adapters(
             renderer=world.renderer,
