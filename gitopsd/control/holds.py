@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.core.app import AppSpec, Dependency
@@ -24,7 +24,8 @@ class Holds:
     """Asked before each sync of any application; costs nothing for those without dependencies and windows.
 
     `state_of` is how an application stands, `readiness_of` the live objects that one waits for, `managed` how many
-    objects are managed on a cluster. `wake` has applications looked at again. Without `schedules` there are no windows,
+    objects are managed on a cluster. `wake` has applications looked at again. `on_breaker` hears of each cluster whose
+    circuit breaker opens or closes. Without `schedules` there are no windows,
     without `breaking` no circuit breaker.
     """
 
@@ -36,7 +37,9 @@ class Holds:
     managed: Callable[[str], int]
     wake: Callable[[AppName], None]
     breaking: BreakerSettings | None = field(default_factory=BreakerSettings)
+    on_breaker: Callable[[str, bool], None] = lambda _cluster, _open: None
     _breakers: dict[str, Breaker] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
 
     def of(self, spec: AppSpec, *cluster: str) -> Hold:
         """Why the application, whose cluster has these names (its URL, its name), has to wait now."""
@@ -66,8 +69,7 @@ class Holds:
         if breaker is None:
             return GRANTED
         leave = breaker.ask(app, prunes, self.managed(cluster), self.clock.monotonic())
-        for name in leave.woken:
-            self.wake(name)
+        self._after(cluster, breaker, leave.woken)
         return leave
 
     def ended(self, app: AppName, cluster: str, *, succeeded: bool, automated: bool) -> None:
@@ -75,33 +77,43 @@ class Holds:
         breaker = self._breaker(cluster)
         if breaker is None:
             return
-        now = self.clock.monotonic()
-        for name in breaker.ended(app, now, succeeded=succeeded, automated=automated):
-            self.wake(name)
+        woken = breaker.ended(app, self.clock.monotonic(), succeeded=succeeded, automated=automated)
+        self._after(cluster, breaker, woken)
 
     def settled(self, app: AppName, cluster: str) -> None:
         """The application has nothing to sync."""
         breaker = self._breakers.get(cluster)
-        for name in breaker.settled(app) if breaker is not None else ():
-            self.wake(name)
+        if breaker is not None:
+            self._after(cluster, breaker, breaker.settled(app))
 
     def reset(self, cluster: str) -> None:
         """Somebody says that all may go on."""
         breaker = self._breakers.get(cluster)
-        for name in breaker.reset() if breaker is not None else ():
-            self.wake(name)
+        if breaker is not None:
+            self._after(cluster, breaker, breaker.reset())
 
     def forget(self, app: AppName) -> None:
         """The application is there no more."""
-        for breaker in self._breakers.values():
-            for name in breaker.forget(app):
-                self.wake(name)
+        for cluster, breaker in self._breakers.items():
+            self._after(cluster, breaker, breaker.forget(app))
 
     def tune(self, breaking: BreakerSettings | None) -> None:
         """Other limits: what was counted so far counts no more."""
         if breaking != self.breaking:
             self.breaking = breaking
             self._breakers.clear()
+            for cluster in self._open:
+                self.on_breaker(cluster, False)
+            self._open.clear()
+
+    def _after(self, cluster: str, breaker: Breaker, woken: Iterable[AppName]) -> None:
+        """Something happened to a breaker."""
+        for name in woken:
+            self.wake(name)
+        opened = bool(breaker.reasons)
+        if opened != (cluster in self._open):
+            (self._open.add if opened else self._open.discard)(cluster)
+            self.on_breaker(cluster, opened)
 
     def _breaker(self, cluster: str) -> Breaker | None:
         if self.breaking is None:

@@ -375,6 +375,7 @@ async def _advance(ground: Ground, operation: Operation, view: View) -> tuple[Op
             if adapters.stopping():
                 return execution.operation, view, None
     except StoreError as error:
+        adapters.on_store_trouble(error)
         again = adapters.clock.now().timestamp() + _STORE_RETRY
         waits = replace(execution.operation, message=f"waiting until its progress can be kept: {error}")
         execution.learn(waits)

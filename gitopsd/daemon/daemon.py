@@ -65,6 +65,7 @@ class Daemon(AsyncContextManagerMixin):
         self._running = False
         self._address: Address | None = None
         self._store_error = ""
+        self._journal_error = ""
         self._unused: set[str] = set()
         for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
             self.bus.subscribe(subscriber)
@@ -116,7 +117,8 @@ class Daemon(AsyncContextManagerMixin):
                 rooms.journal,
                 rooms.repositories.refusal,
                 rooms.judging.expressions,
-                on_store_trouble=self._store_trouble,
+                on_store_trouble=self._journal_trouble,
+                on_breaker=self.recorder.circuit_breaker,
                 schedules=CronSchedules(),
                 actions=rooms.acting,
                 on_action=_acted,
@@ -245,6 +247,12 @@ class Daemon(AsyncContextManagerMixin):
         if str(error) != self._store_error:
             self._store_error = str(error)
             _log.error("status not saved; it is tried again until it is", error=str(error))
+
+    def _journal_trouble(self, error: StoreError) -> None:
+        self.recorder.journal_failed()
+        if str(error) != self._journal_error:  # as above
+            self._journal_error = str(error)
+            _log.error("what a sync did could not be kept", error=str(error))
 
     async def _keep_house(self) -> None:
         """Now and then forget snapshots and mirrors that nobody uses any more, and tell of rules that nobody needs."""

@@ -105,6 +105,54 @@ APP_SYNC_SECONDS: Final = Metric(
     ("name", "project", "dest_server"),
     argocd=Alias("app_sync_duration_seconds_total", {**_APP, "dest_server": "dest_server"}),
 )
+OPERATION_SECONDS: Final = Metric(
+    "operation_seconds",
+    Kind.HISTOGRAM,
+    "How long syncs took from their start to their end, waiting for health and hooks included.",
+    ("phase",),
+    (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0),
+)
+OPERATIONS: Final = Metric(
+    "operations",
+    Kind.GAUGE,
+    "Syncs under way; state is running, waiting (for health, hooks or objects to go) or terminating.",
+    ("state",),
+)
+OPERATION_OBJECTS: Final = Metric(
+    "operation_objects_total",
+    Kind.COUNTER,
+    "Objects of syncs that ended, by what came of them: Synced, Pruned, PruneSkipped or SyncFailed.",
+    ("result",),
+)
+HOOKS: Final = Metric(
+    "hook_total",
+    Kind.COUNTER,
+    "Hooks that ran, of syncs and deletions, by their outcome.",
+    ("phase", "outcome"),
+)
+ROLLBACKS: Final = Metric(
+    "rollback_total",
+    Kind.COUNTER,
+    "Syncs that ended and were to bring back an entry of the history; automated where nobody asked for it.",
+    ("phase", "automated"),
+)
+DELETIONS: Final = Metric(
+    "deletions",
+    Kind.GAUGE,
+    "Applications whose objects are being deleted; Held and Waiting ones wait for somebody or something.",
+    ("phase",),
+)
+CIRCUIT_BREAKER: Final = Metric(
+    "circuit_breaker_open",
+    Kind.GAUGE,
+    "Whether automated syncs to a cluster are stopped because too many would prune or have failed.",
+    ("cluster",),
+)
+JOURNAL_FAILED: Final = Metric(
+    "journal_fail_total",
+    Kind.COUNTER,
+    "Attempts to keep what operations do that failed; the operation waits, and it is tried again.",
+)
 APP_RECONCILE: Final = Metric(
     "app_reconcile_seconds",
     Kind.HISTOGRAM,
@@ -242,6 +290,14 @@ METRICS: Final = (
     APP_CONDITION,
     APP_SYNC,
     APP_SYNC_SECONDS,
+    OPERATION_SECONDS,
+    OPERATIONS,
+    OPERATION_OBJECTS,
+    HOOKS,
+    ROLLBACKS,
+    DELETIONS,
+    CIRCUIT_BREAKER,
+    JOURNAL_FAILED,
     APP_RECONCILE,
     APP_RECONCILE_FAILED,
     GIT_REQUEST,

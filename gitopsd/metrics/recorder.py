@@ -19,6 +19,7 @@ from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnde
 from gitopsd.core.ids import AppName
 from gitopsd.metrics import names
 from gitopsd.metrics.exposition import Exposition
+from gitopsd.metrics.operations import OperationSeries
 from gitopsd.metrics.series import CounterSeries, GaugeSeries, HistogramSeries, Labels
 
 _NO_ANSWER: Final = "<error>"
@@ -57,6 +58,9 @@ class Recorder:
         self._app_condition = GaugeSeries(names.APP_CONDITION, prefix, registry)
         self._app_sync = CounterSeries(names.APP_SYNC, prefix, registry)
         self._app_sync_seconds = CounterSeries(names.APP_SYNC_SECONDS, prefix, registry)
+        self._operations = OperationSeries(prefix, registry)
+        self._breaker = GaugeSeries(names.CIRCUIT_BREAKER, prefix, registry)
+        self._journal_failed = CounterSeries(names.JOURNAL_FAILED, prefix, registry)
         self._reconcile = HistogramSeries(names.APP_RECONCILE, prefix, registry)
         self._reconcile_failed = CounterSeries(names.APP_RECONCILE_FAILED, prefix, registry)
         self._git = CounterSeries(names.GIT_REQUEST, prefix, registry)
@@ -84,6 +88,7 @@ class Recorder:
         """Take note of one event of the bus."""
         match event:
             case StatusChanged():
+                self._operations.changed(event)
                 self._status(event.spec, event.status, event.server)
             case Reconciled():
                 server = shown_url(event.server or event.spec.destination.server)
@@ -136,6 +141,7 @@ class Recorder:
         """The configuration does not have the cluster any more."""
         self._cluster_up.drop(name)
         self._cluster_info.drop(name)
+        self._breaker.drop(name)
         self._versions.pop(name, None)
 
     def reload(self, ok: bool, when: datetime) -> None:
@@ -152,6 +158,14 @@ class Recorder:
         """State could not be saved."""
         self._store_failed.add()
 
+    def journal_failed(self) -> None:
+        """What an operation does could not be kept."""
+        self._journal_failed.add()
+
+    def circuit_breaker(self, cluster: str, opened: bool) -> None:
+        """Automated syncs to the cluster with this name are stopped, or go on."""
+        self._breaker.set(cluster, float(opened), cluster)
+
     def internal_error(self, where: str) -> None:
         """A bug was met in the room `where`."""
         self._internal_errors.add(where)
@@ -160,8 +174,8 @@ class Recorder:
 
     def _status(self, spec: AppSpec, status: AppStatus, server: str) -> None:
         traces = self._apps.setdefault(spec.name, _Traces())
-        running = status.operation is not None and not status.operation.phase.done
-        told = (spec, server, status.sync, status.health.status, running, status.conditions)
+        doing = _doing(status)
+        told = (spec, server, status.sync, status.health.status, doing, status.conditions)
         if told == traces.told:
             return
         traces.told = told
@@ -179,7 +193,7 @@ class Recorder:
             status.sync.value,
             status.health.status.value,
             "true" if spec.sync_policy.automated is not None else "false",
-            "sync" if running else "",
+            doing,
         )
         counts = Counter(condition.type for condition in status.conditions)
         for gone in traces.conditions - counts.keys():
@@ -190,6 +204,7 @@ class Recorder:
 
     def _operation_ended(self, event: OperationEnded) -> None:
         spec = event.spec
+        self._operations.ended(event)
         traces = self._apps.setdefault(spec.name, _Traces())
         server = shown_url(event.server)
         traces.syncs.add(self._app_sync.add(spec.name, spec.project, server, event.operation.phase.value))
@@ -199,6 +214,7 @@ class Recorder:
 
     def _removed(self, name: AppName) -> None:
         traces = self._apps.pop(name, None)
+        self._operations.removed(name)
         self._app_info.drop(name)
         if traces is None:
             return
@@ -208,3 +224,10 @@ class Recorder:
             self._app_sync.drop(series)
         for series in traces.durations:
             self._app_sync_seconds.drop(series)
+
+
+def _doing(status: AppStatus) -> str:
+    """Argo CD's word for what happens to the application; "" if nothing does."""
+    if status.deletion is not None and status.deletion.under_way:
+        return "delete"
+    return "sync" if status.operation is not None and not status.operation.phase.done else ""

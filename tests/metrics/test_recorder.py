@@ -11,8 +11,10 @@ from gitopsd.core.appstatus import AppStatus, SyncCode, unknown_status
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.events import AppRemoved, ConfigReloaded, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
-from gitopsd.core.ids import AppName
-from gitopsd.core.operation import Operation, Phase
+from gitopsd.core.hook import HookOutcome, SyncPhase
+from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
+from gitopsd.core.syncrequest import AUTOMATED
 from gitopsd.metrics import Recorder
 from gitopsd.metrics.names import METRICS, shown_name
 from tests.metrics.conftest import Samples, Scrape
@@ -44,6 +46,19 @@ def an_operation(phase: Phase) -> Operation:
     return Operation("d1", ("a" * 40,), NOW, phase, finished_at=None if phase is Phase.RUNNING else NOW)
 
 
+def an_eventful_operation() -> Operation:
+    keys = [ObjectKey("", "ConfigMap", "shop", name) for name in "abcd"]
+    codes = (ResultCode.SYNCED, ResultCode.SYNCED, ResultCode.PRUNED, ResultCode.SYNC_FAILED)
+    return replace(
+        an_operation(Phase.FAILED),
+        results={key: StepResult(code) for key, code in zip(keys, codes, strict=True)},
+        hooks={
+            HookId(SyncPhase.PRE_SYNC, keys[0]): HookRun(NOW, outcome=HookOutcome.SUCCEEDED),
+            HookId(SyncPhase.POST_SYNC, keys[0]): HookRun(NOW, outcome=HookOutcome.FAILED),
+        },
+    )
+
+
 def changed(spec: AppSpec, status: AppStatus, server: str = SERVER) -> StatusChanged:
     return StatusChanged(spec, status, None, server)
 
@@ -59,7 +74,13 @@ def feed(recorder: Recorder) -> None:
     recorder.on_event(changed(spec, a_status(spec, ConditionType.SYNC_ERROR)))
     recorder.on_event(Reconciled(spec, SERVER, 0.0, 0.3, failed=True))
     recorder.on_event(OperationEnded(spec, SERVER, an_operation(Phase.SUCCEEDED), 2.5))
+    rollback = replace(AUTOMATED, history=3)
+    recorder.on_event(
+        OperationEnded(spec, SERVER, replace(an_eventful_operation(), phase=Phase.SUCCEEDED, request=rollback), 2.5)
+    )
     recorder.on_event(ConfigReloaded())
+    recorder.circuit_breaker("local", opened=True)
+    recorder.journal_failed()
     recorder.git_request("https://git.example.org/team/app.git", "ls-remote", 0.1, ok=False)
     recorder.git_request("https://git.example.org/team/app.git", "fetch", 0.1, ok=False)
     recorder.render("helm", 0.02, cached=False, failed=False)
