@@ -45,7 +45,8 @@ class Application:
     it was known to be Healthy with. `readiness` is that of the live objects that it depends on. `causes` are
     objects whose change may cure the last failure, `cause_versions` how they were then.
 
-    `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started.
+    `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started;
+    `judged`: one ended with this `spec`, or its status is known from before the start.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
     (monotonic clock) live changes wake nobody.
     """
@@ -54,6 +55,7 @@ class Application:
     status: AppStatus
     published: StatusChanged | None = None
     looked: bool = False
+    judged: bool = field(default=False, kw_only=True)
     cluster: Cluster | None = None
     kinds: set[GroupKind] = field(default_factory=set)
     commits: tuple[str, ...] = ()
@@ -112,7 +114,8 @@ class Application:
         if last is not None and last.phase.done:
             succeeded = last.phase is Phase.SUCCEEDED
             attempt = Attempt(last.digest, succeeded, 0 if succeeded else last.retries + 1, now)
-        known = cls(spec, status, attempt=attempt, operation=operation, pin=pin)
+        judged = remembered is not None
+        known = cls(spec, status, judged=judged, attempt=attempt, operation=operation, pin=pin)
         if last is not None and status.sync is SyncCode.SYNCED and status.health.status is HealthStatus.HEALTHY:
             known.healthy_with = last.digest
         return known

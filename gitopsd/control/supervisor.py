@@ -17,6 +17,8 @@ from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedSync
 from gitopsd.control.bus import Bus
+from gitopsd.control.children import Children
+from gitopsd.control.children_cluster import ClustersWithChildren
 from gitopsd.control.deletion import Deletions, Leaving
 from gitopsd.control.deletion_work import DeletionTools
 from gitopsd.control.holds import Holds
@@ -32,6 +34,7 @@ from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec, Dependency, TrackingMethod
 from gitopsd.core.appstatus import AppStatus, SyncCode, judged_again_at
 from gitopsd.core.causes import causes_of
+from gitopsd.core.childapps import ChildRecord, Shown
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import ResourceSettings
@@ -55,6 +58,7 @@ from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import RECONCILE_ERROR, SELF_HEAL, Backoff, backoff_seconds
 from gitopsd.core.tracking import mark as mark_of
 from gitopsd.ports.actions import ResourceActions
+from gitopsd.ports.applications import ReadApplication
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
 from gitopsd.ports.expressions import FieldExpressions
@@ -70,6 +74,7 @@ _PASSES_UNDER_WAY: Final = 512
 _RENDERS_UNDER_WAY: Final = 16
 _REST_SECONDS: Final = 0.05
 _LONGEST_REST_SECONDS: Final = 1.0
+_TOGETHER_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class World:
     actions: ResourceActions | None = None
     on_action: Callable[[Done], None] = lambda _: None
     plan_key: bytes = b""
+    applications: ReadApplication | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +179,15 @@ class Supervisor(AsyncContextManagerMixin):
         self._departing: dict[AppName, Application] = {}
         self._left: list[Application] = []
         self._one_reload = anyio.CapacityLimiter(1)
+        self._begun = False
+        self._certain = True
+        self._parting = False
+        self._family = (
+            Children(world.journal, world.applications, world.clock, self) if world.applications is not None else None
+        )
+        self._clusters = ClustersWithChildren(world.clusters, self._family) if self._family else world.clusters
         self._deletions = Deletions(
-            world.clusters,
+            self._clusters,
             DeletionTools(
                 world.journal,
                 world.clock,
@@ -245,7 +258,7 @@ class Supervisor(AsyncContextManagerMixin):
 
     async def resume_deletions(self, specs: Iterable[AppSpec], remembered: Remembered, *, certain: bool = True) -> None:
         """Take up the deletions that were under way, before `configure`. `certain` as there. Raises `StoreError`."""
-        wanted = {spec.name: spec for spec in specs}
+        wanted = self._with_children(specs)
 
         def kinds(name: AppName) -> frozenset[GVK]:
             status = remembered.statuses.get(name)
@@ -259,6 +272,23 @@ class Supervisor(AsyncContextManagerMixin):
                 status = remembered.statuses.get(name)
                 self._departing[name] = app = Application.begin(spec_of(deletion), status, now)
                 self._show_deletion(app, deletion)
+        for spec in self._family.leaving() if self._family is not None else ():
+            await self.let_go(spec, cascade=True)
+
+    async def restore_children(self, records: Sequence[ChildRecord]) -> None:
+        """Know the applications that others brought before a restart; before `resume_deletions`."""
+        if self._family is not None:
+            await self._family.restore(records)
+
+    async def reread_children(self) -> None:
+        """What applications are checked against changed; before `configure`."""
+        if self._family is not None:
+            await self._family.reread()
+
+    def _with_children(self, specs: Iterable[AppSpec]) -> dict[AppName, AppSpec]:
+        configured = {spec.name: spec for spec in specs}
+        children = self._family.specs(configured) if self._family is not None else ()
+        return configured | {spec.name: spec for spec in children}
 
     def configure(
         self, specs: Iterable[AppSpec], remembered: Remembered = NOTHING_REMEMBERED, *, certain: bool = True
@@ -268,41 +298,46 @@ class Supervisor(AsyncContextManagerMixin):
         Those that left are deleted if a finalizer says so, unless it is not `certain` that they left: some of the
         configuration could not be read.
         """
-        wanted = {spec.name: spec for spec in specs}
+        wanted = self._with_children(specs)
+        self._begun, self._certain = True, certain
         self._dependants = dependants(wanted.values())
         if wanted.keys() != self._applications.keys():
             self._look_for_orphans()
         for name in self._applications.keys() - wanted.keys():
             self._remove(name)
-        for name, spec in wanted.items():
-            known = self._applications.get(name)
-            if known is None:
-                self._departing.pop(name, None)
-                known = Application.begin(
-                    spec,
-                    remembered.statuses.get(name),
-                    self._world.clock.monotonic(),
-                    operation=remembered.operations.get(name),
-                    pin=remembered.pins.get(name),
-                )
-                self._applications[name] = known
-                self._revisions.use(name, spec, None)
-                self._revisions.refresh(name, spec)
-                self._publish(known, known.status)
-            elif known.spec != spec:
-                before = known.spec
-                known = self._applications[name] = known.respecified(spec)
-                self._cancel(name)
-                self._revisions.use(name, spec, before)
-                if spec.sources != before.sources:
-                    self._revisions.refresh(name, spec)
-                self._publish(known, known.status)
-            else:
-                continue
-            # Without a commit there is nothing to do yet: the look-up wakes it.
-            if self._revisions.of(spec) is not None:
-                self._queue.add(name, Level.GIT)
+        for spec in wanted.values():
+            self._enter(spec, remembered)
         self._tasks.start_soon(self._part, wanted, certain)
+
+    def _enter(self, spec: AppSpec, remembered: Remembered) -> None:
+        name = spec.name
+        known = self._applications.get(name)
+        if known is None:
+            self._departing.pop(name, None)
+            known = Application.begin(
+                spec,
+                remembered.statuses.get(name),
+                self._world.clock.monotonic(),
+                operation=remembered.operations.get(name),
+                pin=remembered.pins.get(name),
+            )
+            self._applications[name] = known
+            self._revisions.use(name, spec, None)
+            self._revisions.refresh(name, spec)
+            self._publish(known, known.status)
+        elif known.spec != spec:
+            before = known.spec
+            known = self._applications[name] = known.respecified(spec)
+            self._cancel(name)
+            self._revisions.use(name, spec, before)
+            if spec.sources != before.sources:
+                self._revisions.refresh(name, spec)
+            self._publish(known, known.status)
+        else:
+            return
+        # Without a commit there is nothing to do yet: the look-up wakes it.
+        if self._revisions.of(spec) is not None:
+            self._queue.add(name, Level.GIT)
 
     async def _part(self, specs: Mapping[AppName, AppSpec], certain: bool) -> None:
         """Leave the clusters of the applications that left; then their deletions look at them."""
@@ -312,6 +347,73 @@ class Supervisor(AsyncContextManagerMixin):
                 await _leave_cluster(app)
             leaving = [_leaving(app) for app in left if app.spec.name not in self._applications]
             await self._deletions.reconfigure(specs, leaving, certain=certain)
+
+    # What children need (`control.children.Keeper`)
+
+    def spec(self, name: AppName) -> AppSpec | None:
+        """The application, whoever brought it."""
+        app = self._applications.get(name)
+        return app.spec if app is not None else None
+
+    def shown(self, name: AppName) -> Shown | None:
+        """How it stands. While its parent is in the middle of a sync, what was known before the start does not count:
+        the sync may have changed it just before.
+        """
+        app = self._applications.get(name)
+        if app is None:
+            return None
+        parent = self._applications.get(self._family.parent_of(name) or name) if self._family is not None else None
+        judged = app.judged and (app.looked or parent is None or parent.operation is None)
+        return Shown(app.spec, app.status, judged, app.comparison.digest)
+
+    def take(self, spec: AppSpec) -> None:
+        """Work for it from now on, or by this spec."""
+        before = self.spec(spec.name)
+        self._enter(spec, NOTHING_REMEMBERED)
+        if before is None:
+            self._look_for_orphans()
+        if spec.depends_on or (before is not None and before.depends_on):
+            self._dependants = dependants(app.spec for app in self._applications.values())
+        finalizers = (*spec.finalizers, *(before.finalizers if before is not None else ()))
+        if cascade_of(finalizers) or self._deletions.rests(spec.name):
+            self._part_soon()
+
+    async def let_go(self, spec: AppSpec, *, cascade: bool) -> None:
+        """Work for it no more; with `cascade` its objects are deleted."""
+        name = spec.name
+        app = self._applications.get(name) or self._departing.get(name)
+        if name in self._applications:
+            self._remove(name)
+        if app is None:
+            app = Application.begin(spec, None, self._world.clock.monotonic())
+        if any(one is app for one in self._left):
+            self._left = [one for one in self._left if one is not app]
+            await _leave_cluster(app)  # before its deletion, or one that comes after it, looks at it
+        self._part_soon()
+        if cascade:
+            self._departing[name] = app
+            by = f"application {self._family.parent_of(name)}" if self._family is not None else ""
+            deletion = await self._deletions.start(_leaving(app), cascade=cascade_of(spec.finalizers), by=by)
+            if deletion.done:
+                self._deletion_changed(deletion)
+
+    def _part_soon(self) -> None:
+        """Let the deletions know what there is; once for many that come together."""
+        if not self._parting and self._begun:
+            self._parting = True
+            self._tasks.start_soon(self._part_again)
+
+    async def _part_again(self) -> None:
+        await anyio.sleep(_TOGETHER_SECONDS)
+        self._parting = False
+        await self._part({name: app.spec for name, app in self._applications.items()}, self._certain)
+
+    async def _child_gone(self, name: AppName) -> None:
+        if self._family is not None:
+            try:
+                await self._family.gone(name)
+            except StoreError as error:
+                self._world.on_store_trouble(error)
 
     def tune(self, settings: SupervisorSettings) -> None:
         """Take new settings; the next waits and passes follow them. Other ways to compare concern everybody at once."""
@@ -442,6 +544,7 @@ class Supervisor(AsyncContextManagerMixin):
         if deletion.done or deletion.phase is DeletionPhase.NONE:
             self._departing.pop(name, None)
             self._bus.publish(AppRemoved(name))
+            self._tasks.start_soon(self._child_gone, name)
 
     def _show_deletion(self, app: Application, deletion: Deletion) -> None:
         conditions = tuple(item for item in app.status.conditions if item.type is not ConditionType.DELETION_ERROR)
@@ -650,6 +753,8 @@ class Supervisor(AsyncContextManagerMixin):
         now = self._world.clock.monotonic()
         seconds = now - started
         self._rest(app, seconds, now)
+        if self._family is not None:
+            self._family.looked(app.spec.name)
         self._bus.publish(Reconciled(app.spec, server, started, seconds, failed, fresh=level > Level.LIVE))
 
     def _rest(self, app: Application, seconds: float, now: float) -> None:
@@ -690,7 +795,7 @@ class Supervisor(AsyncContextManagerMixin):
             self._retry_later(app)
         else:
             app.failures = 0
-        app.looked = True
+        app.looked = app.judged = True
         self._conclude(app, cluster, outcome)
         return True
 
@@ -748,7 +853,7 @@ class Supervisor(AsyncContextManagerMixin):
 
     def _failed(self, app: Application, kind: ConditionType, message: str) -> None:
         """Show that the application could not be compared; what was known of its resources is kept."""
-        app.looked = True
+        app.looked = app.judged = True
         status = replace(
             app.status,
             sync=SyncCode.UNKNOWN,
@@ -794,7 +899,7 @@ class Supervisor(AsyncContextManagerMixin):
     async def _cluster(self, app: Application) -> Cluster:
         """The cluster that the application's destination names now; one that it left is told so."""
         destination = app.spec.destination
-        cluster = self._world.clusters.find(server=destination.server, name=destination.name)
+        cluster = self._clusters.find(server=destination.server, name=destination.name)
         known = self._subscriptions.get(cluster.name)
         if known is None or known[0] is not cluster:
             if known is not None:

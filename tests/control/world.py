@@ -14,6 +14,7 @@ from gitopsd.core.conditions import ConditionType
 from gitopsd.core.events import Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.ports.applications import ReadApplication
 from gitopsd.ports.expressions import FieldExpressions
 from gitopsd.ports.schedule import Schedules
 from gitopsd.testing.builders import A_REPOSITORY
@@ -56,6 +57,7 @@ class GivenWorld:
         self.settings = SupervisorSettings(interval=180, jitter=0)
         self.expressions: FieldExpressions | None = None
         self.schedules: Schedules | None = None
+        self.applications: ReadApplication | None = None
         self._supervisor: Supervisor | None = None
 
     @property
@@ -85,11 +87,15 @@ class GivenWorld:
             self.journal,
             expressions=self.expressions,
             schedules=self.schedules,
+            applications=self.applications,
         )
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:
             self._supervisor = supervisor
             known = Remembered(remembered or {}, await self.journal.in_flight(), await self.journal.pins())
+            if self.applications is not None:
+                await supervisor.restore_children(await self.journal.children())
+                await supervisor.resume_deletions(specs, known)
             supervisor.configure(specs, known)
             if settle:
                 await self.settle()
