@@ -40,7 +40,8 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run led to. `struck`: it was killed; False if the end came before. `at` is the request under way then.
+    """What a run led to. `struck`: it was killed; False if the end came before. `at` is the request or transaction that
+    was under way then.
 
     `created` counts the objects that the daemon made since the commit, `written` names all that it wrote, by
     `kind/name`; `points` are how many points there were to be killed at, if it was not.
@@ -86,7 +87,7 @@ async def run(ground: Ground, name: str, kill: Kill | None = None, expected: Ran
         entries = (await ground.writes(world.user))[begun:]
         return Ran(
             struck=struck,
-            at=", ".join(killing.at),
+            at=", ".join(killing.at) or _read(killing.file.with_suffix(".at")),
             objects=await seen(world),
             created=Counter(written(world, entry) for entry in entries if entry["responseStatus"]["code"] == 201),
             written=frozenset(written(world, entry) for entry in entries),
@@ -167,12 +168,15 @@ class _Killing:
 
 
 def _points(requests: Sequence[ProxiedRequest], file: Path) -> Mapping[Where, int]:
-    counted = file.with_suffix(".count")
     return {
         "write": sum(map(is_write, requests)),
         "read": sum(map(is_read, requests)),
-        "journal": int(counted.read_text(encoding="utf-8")) if counted.exists() else 0,
+        "journal": int(_read(file.with_suffix(".count")) or "0"),
     }
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def written(world: World, entry: Entry) -> str:

@@ -2,7 +2,7 @@
 
 FILE says when, in two words, as soon as it exists: `before 3` is the moment before the third transaction of the journal
 is committed, `after 3` the one when it just was. Transactions are counted from when the file is there; how many they
-were so far is in FILE.count.
+were so far is in FILE.count, what that transaction wrote in FILE.at.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy.pool import Pool
 from gitopsd.daemon.run import run_daemon
 
 _STATUSES: Final = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+applications\b", re.IGNORECASE)
-_WRITES: Final = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+_WRITES: Final = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b(?: OR \w+)?(?: INTO| FROM)?\s+(\w+)", re.IGNORECASE)
 
 
 class Killer:
@@ -29,7 +29,7 @@ class Killer:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._writes = False
+        self._writes: list[str] = []
         self._number = 0
         self._is_due = False
 
@@ -44,8 +44,8 @@ class Killer:
     def _on_statement(self, statement: str) -> None:
         if statement == "COMMIT":
             self._on_commit()
-        elif _WRITES.match(statement) and not _STATUSES.match(statement):
-            self._writes = True
+        elif (found := _WRITES.match(statement)) and not _STATUSES.match(statement):
+            self._writes.append(f"{found[1]} {found[2]}")
 
     def _on_commit(self) -> None:
         if not self._writes or not self._file.exists():
@@ -54,12 +54,13 @@ class Killer:
         self._file.with_suffix(".count").write_text(str(self._number), encoding="utf-8")
         moment, number = self._file.read_text(encoding="utf-8").split()
         if self._number == int(number):
+            self._file.with_suffix(".at").write_text(", ".join(self._writes), encoding="utf-8")
             if moment == "before":
                 _die()
             self._is_due = True
 
     def _on_end(self, _connection: object, _record: object) -> None:
-        self._writes = False
+        self._writes.clear()
         if self._is_due:
             _die()
 
