@@ -10,6 +10,7 @@ from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.conditions import Condition
 from gitopsd.core.hold import FREE, Hold
 from gitopsd.core.manifest import Desired
+from gitopsd.core.otherowner import changed_by
 from gitopsd.core.schedule import SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
 
 
@@ -84,9 +85,11 @@ def decide(
         return Decision(Act.SYNC, "git differs from the cluster")
     if attempt.succeeded:
         automated = spec.sync_policy.automated
+        by = changed_by(comparison)
+        changed = f"the cluster was changed ({by})" if by else "the cluster was changed"
         if automated is None or not automated.self_heal:
-            return Decision(Act.NOTHING, "the cluster was changed; automated.selfHeal is off")
-        return _after(self_heal, attempt, now, Act.HEAL, "the cluster was changed")
+            return Decision(Act.NOTHING, f"{changed}; automated.selfHeal is off")
+        return _after(self_heal, attempt, now, Act.HEAL, changed)
     return _retry(spec.sync_policy.retry, attempt, now)
 
 
