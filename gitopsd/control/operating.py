@@ -491,7 +491,7 @@ async def _end(ground: Ground, operation: Operation, view: View) -> None:
         ground.adapters.on_store_trouble(error)
         return
     if past is not None:
-        app.past, app.trying = past, None
+        app.past, app.trying, app.healthy_with = past, None, ""
 
 
 def _entry(

@@ -551,7 +551,11 @@ class Supervisor(AsyncContextManagerMixin):
         if deletion.error:
             conditions = (*conditions, Condition(ConditionType.DELETION_ERROR, deletion.error))
         shown = None if deletion.phase is DeletionPhase.NONE else deletion
-        self._publish(app, replace(app.status, deletion=shown, conditions=conditions))
+        status = replace(app.status, deletion=shown, conditions=conditions)
+        if deletion.done and deletion.cascade != "orphan":
+            gone = Health(HealthStatus.MISSING, "its objects were deleted")
+            status = replace(status, sync=SyncCode.OUT_OF_SYNC, health=gone, resources=())
+        self._publish(app, status)
 
     def _claimed(self, name: AppName, keys: Collection[ObjectKey]) -> Mapping[ObjectKey, str]:
         """Which of an application's objects others want, on the same cluster, and who."""

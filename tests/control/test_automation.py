@@ -224,3 +224,40 @@ async def test_the_plan_of_a_rollback_shows_what_it_would_bring_back_and_changes
         body = world.cluster.body(ObjectKey("", "ConfigMap", "default", "settings"))
         assert body is not None
         assert body["data"] == {"v": "2"}
+
+
+async def test_an_entry_that_a_rollback_brought_back_is_known_to_be_healthy_too(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        await world.push(a_config_map(data={"v": "2"}))
+        await world.supervisor.operations.rollback(GUESTBOOK, 0, BY_HAND)
+        await world.settle()
+        entries = (await world.supervisor.operations.history(GUESTBOOK)).entries
+        assert [entry.rollback_of for entry in entries] == [None, None, 0]
+        assert all(entry.healthy_at for entry in entries)
+
+
+async def test_a_deleted_application_rests_until_its_entry_changes(world: GivenWorld) -> None:
+    world.git(a_config_map())
+    async with world.running(an_app()):
+        await world.supervisor.operations.delete(GUESTBOOK, cascade="foreground", by="somebody")
+        await world.settle()
+        assert world.writes() == ["apply settings", "delete settings"]
+        status = world.status()
+        assert (status.sync, status.health.message) == (SyncCode.OUT_OF_SYNC, "its objects were deleted")
+        with pytest.raises(OperationError):
+            await sync(world)
+        await world.settle(300)
+        assert world.writes() == ["apply settings", "delete settings"]
+        await world.configure(replace(an_app(), labels={"again": "yes"}))
+        assert world.writes()[2:] == ["apply settings"]
+        assert world.status().deletion is None
+
+
+async def test_an_application_with_a_finalizer_takes_its_objects_with_it(world: GivenWorld) -> None:
+    spec = replace(an_app(), finalizers=("resources-finalizer.argocd.argoproj.io",))
+    world.git(a_config_map())
+    async with world.running(spec):
+        await world.configure()
+        assert world.writes() == ["apply settings", "delete settings"]
+        assert world.supervisor.applications() == {}
