@@ -25,6 +25,7 @@ from gitopsd.core.hold import SyncSettings
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import Backoff
 from gitopsd.cron.schedules import CronSchedules
+from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
@@ -124,6 +125,7 @@ class Daemon(AsyncContextManagerMixin):
                 on_action=_acted,
                 plan_key=rooms.journal.key("plan ids"),
                 readiness=ReadinessJudge(rooms.judging, rooms.judging.expressions),
+                applications=ManifestReader(lambda: self.config),
             )
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
@@ -135,6 +137,7 @@ class Daemon(AsyncContextManagerMixin):
                         await rooms.store.statuses(), await journal.in_flight(), await journal.pins()
                     )
                     certain = not self.config.errors
+                    await supervisor.restore_children(await journal.children())
                     await supervisor.resume_deletions(self.config.applications, remembered, certain=certain)
                     supervisor.configure(self.config.applications, remembered, certain=certain)
                     self._running = True
@@ -219,6 +222,8 @@ class Daemon(AsyncContextManagerMixin):
             if old != new:
                 _log.warning("this setting takes effect at the next start", setting=key)
         self.supervisor.tune(_settings(config))
+        if config.surroundings != before.surroundings:
+            await self.supervisor.reread_children()
         self.supervisor.configure(config.applications, certain=not config.errors)
         if judged_otherwise:
             self.supervisor.rejudge()
