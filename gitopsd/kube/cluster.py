@@ -453,7 +453,8 @@ class KubeCluster:
         try:
             raw = await send()
             body = orjson.loads(raw)
-            written = live_object(self._index.look(body, gvk), gvk, raw)
+            seen = self._index.look(body, gvk)
+            written = self._index.kept_as(seen, gvk) or live_object(seen, gvk, raw)  # its event may have been first
         finally:
             self._notify(self._index.release(key, written, body, AppName(permit.app)))
         if key.group_kind == DEFINITION:

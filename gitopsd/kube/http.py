@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
@@ -84,7 +85,8 @@ class KubeHttp:
         self._clock = clock
         self._on_request = on_request
         self._on_unreachable = on_unreachable
-        self._limiter = anyio.CapacityLimiter(min(in_flight, access.in_flight))
+        # Who gets a place at once goes on at once: a request waits for its answer anyway.
+        self._places = anyio.Semaphore(min(in_flight, access.in_flight), fast_acquire=True)
         self._pace = Pace(clock, qps=access.qps, burst=access.burst)
         self._policy = policy or RetryPolicy()
         self._reading = anyio.Lock()
@@ -140,9 +142,9 @@ class KubeHttp:
         timeout: float = 60.0,
     ) -> Answer:
         """One request, one answer of any status. `verb`, `kind`: its labels for metrics; `timeout` (s) covers all."""
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
+        limits = _limits(timeout)
         sent = _Sent(method, _target(path, query), body, content_type, accept, verb or method.lower(), kind, limits)
-        async with self._limiter:
+        async with self._places:
             return await self._authorized(sent)
 
     async def call(
@@ -166,7 +168,7 @@ class KubeHttp:
         `impersonate`: the service account's user name as whom it is made; raises `SpecError` for any other text.
         """
         user = ServiceAccount.of_user(impersonate).user if impersonate else ""
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
+        limits = _limits(timeout)
         sent = _Sent(
             method, _target(path, query), body, content_type, accept, verb or method.lower(), kind, limits, user
         )
@@ -235,7 +237,7 @@ class KubeHttp:
     async def _tried(self, sent: _Sent) -> Answer | ClusterDown:
         """An answer, or the broken connection that another attempt may mend. Raises what none will."""
         try:
-            async with self._limiter:
+            async with self._places:
                 return await self._authorized(sent)
         except ClusterDown as error:
             if error.reason != _BROKEN:
@@ -365,13 +367,24 @@ def _worth_another(answer: Answer) -> bool:
     return is_transient(answer.status) and not (answer.status == 500 and is_invalid(status_of(answer)))
 
 
+@lru_cache(maxsize=16)
+def _limits(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+
+
 def _payload(body: bytes | None) -> bytes | BytesIO | None:
     """What is large goes out in pieces, so that nobody waits for it."""
     return BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
 
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{_encoded(tuple(query.items()))}" if query else path
+
+
+@lru_cache(maxsize=64)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """Most requests have one of a few queries."""
+    return urlencode(query)
 
 
 def _headers(sent: _Sent, credentials: Credentials, *, plain: bool) -> Mapping[str, str]:

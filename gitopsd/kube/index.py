@@ -83,13 +83,15 @@ class Index:
 
     # ---- what applications want
 
-    def want(self, app: AppName, keys: Collection[ObjectKey]) -> list[ObjectKey]:
-        """`app` wants exactly `keys` from now on. Gives those that exist and have to be read (then: `fill`)."""
+    def want(self, app: AppName, keys: Collection[ObjectKey]) -> None:
+        """`app` wants exactly `keys` from now on; those that are `unread` then have to be read (then: `fill`)."""
         wanted = frozenset(keys)
         before = self.wants(app)
         shown = mark(app, self._tracking)
         if shown != app:
             self._shortened[shown] = app
+        if wanted == before:
+            return
         if wanted:
             self._wants[app] = wanted
         else:
@@ -100,7 +102,6 @@ class Index:
             self._wanted[key] = alone if others is None else (*others, app)
         for key in before - wanted:
             self._unwant(key, app)
-        return self.unread(wanted)
 
     def wants(self, app: AppName) -> frozenset[ObjectKey]:
         """The keys that `app` wants."""
@@ -116,7 +117,7 @@ class Index:
 
     def unread(self, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
         """Those of `keys` that exist and are not kept in full."""
-        return [key for key in keys if key in self._strangers or key in self._reduced]
+        return [key for key in keys if key in self._reduced or (self.get(key) is None and key in self._strangers)]
 
     def of(self, app: AppName, keys: Iterable[ObjectKey]) -> dict[ObjectKey, LiveObject]:
         """The objects with `keys`, and all tracked as `app`'s that no other object owns (as in Argo CD)."""
@@ -137,6 +138,14 @@ class Index:
     def get(self, key: ObjectKey) -> LiveObject | None:
         """The object if it is kept."""
         return self._objects.get(key.group_kind, {}).get(key)
+
+    def kept_as(self, seen: Seen, gvk: GVK) -> LiveObject | None:
+        """The object if it is kept in full exactly as it was seen now."""
+        known = self.get(seen.key)
+        if known is None or seen.key in self._reduced:
+            return None
+        now = (seen.uid, seen.resource_version, gvk)
+        return known if (known.uid, known.resource_version, known.gvk) == now else None
 
     def last_seen(self, key: ObjectKey, uid: str = "") -> LiveObject | None:
         """The last state of a hook's object that was deleted (with this uid, or the last of its name)."""
@@ -194,8 +203,10 @@ class Index:
         before = self._news.said(known) if known is not None and known.uid == seen.uid else None
         apps = self._store(seen, raw, body, gvk)
         live = self.get(seen.key)
-        if before is not None and live is not None and self._news.repeats(live, before):
-            apps = _NOBODY
+        if before is not None and live is not None:
+            whole = None if seen.key in self._reduced else body
+            if self._news.repeats(live, before, whole):
+                apps = _NOBODY
         return self._unless_held(seen, apps, gone=False)
 
     def remove(self, body: JsonObject, gvk: GVK) -> Apps:
@@ -252,7 +263,7 @@ class Index:
             return apps  # another application wrote it after us, and its answer was here first
         is_news = known is None or key in self._reduced or known.resource_version != applied.resource_version
         if is_news and key.group_kind in self._objects:
-            apps |= self._store(self.look(body, applied.gvk), applied.document.raw, body, applied.gvk)
+            apps |= self._store(self.look(body, applied.gvk), b"", body, applied.gvk, applied)
         return apps - {writer}
 
     # ---- inside
@@ -280,12 +291,13 @@ class Index:
         self._held[seen.key] = _Held(seen.resource_version, gone, held.apps | apps)
         return _NOBODY
 
-    def _store(self, seen: Seen, raw: bytes, body: JsonObject, gvk: GVK) -> Apps:
+    def _store(self, seen: Seen, raw: bytes, body: JsonObject, gvk: GVK, made: LiveObject | None = None) -> Apps:
+        """Keep an object as it is now; `made` of its bytes already, or `raw`. Gives the applications to tell."""
         before = self._take_out(seen.key, seen.owners)
         apps = self._concerned(before) if before is not None else _NOBODY
         owned = seen.mark and not (seen.copied and seen.owner_uids)
         if seen.key in self._wanted or owned or seen.key.group_kind == _NAMESPACE:
-            live = live_object(seen, gvk, raw)
+            live = made or live_object(seen, gvk, raw)
         elif any(owner in self._by_uid for owner in seen.owners):
             live = live_object(seen, gvk, reduced(body, gvk))
             self._reduced.add(live.key)

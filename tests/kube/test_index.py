@@ -87,7 +87,8 @@ class World:
 
     def want(self, app: AppName, keys: Collection[ObjectKey]) -> None:
         self.wants[app] = frozenset(keys)
-        self.asked.extend(self.index.want(app, keys))
+        self.index.want(app, keys)
+        self.asked.extend(self.index.unread(keys))
         self.settle()
 
     def list_again(self, kind: GVK) -> None:
