@@ -203,10 +203,8 @@ class Index:
         before = self._news.said(known) if known is not None and known.uid == seen.uid else None
         apps = self._store(seen, raw, body, gvk)
         live = self.get(seen.key)
-        if before is not None and live is not None:
-            whole = None if seen.key in self._reduced else body
-            if self._news.repeats(live, before, whole):
-                apps = _NOBODY
+        if before is not None and live is not None and self._news.repeats(live, before):
+            apps = _NOBODY
         return self._unless_held(seen, apps, gone=False)
 
     def remove(self, body: JsonObject, gvk: GVK) -> Apps:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import orjson
 
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import LiveObject
 from gitopsd.core.noise import Noise
 
@@ -27,15 +26,14 @@ class News:
         known = self._digests.get(live.key)
         return known if known is not None else self._digest(live)
 
-    def repeats(self, live: LiveObject, before: int, body: JsonObject | None = None) -> bool:
-        """Whether the object, as it is now, says what it said `before`; `body` is what its document says, if known."""
-        now = self._digests[live.key] = self._digest(live, body)
+    def repeats(self, live: LiveObject, before: int) -> bool:
+        """Whether the object, as it is now, says what it said `before`."""
+        now = self._digests[live.key] = self._digest(live)
         return now == before
 
     def forget(self, key: ObjectKey) -> None:
         """The object is gone, or kept in another form."""
         self._digests.pop(key, None)
 
-    def _digest(self, live: LiveObject, body: JsonObject | None = None) -> int:
-        body = live.document.body() if body is None else body
-        return hash(orjson.dumps(self._noise.news(live.key, body, tracked=bool(live.owner))))
+    def _digest(self, live: LiveObject) -> int:
+        return hash(orjson.dumps(self._noise.news(live.key, live.document.body(), tracked=bool(live.owner))))
