@@ -16,7 +16,8 @@ def assert_all_written(found: Sequence[tuple[str, str]], wanted: Expected, *, re
     counted = Counter(found)
     for write in {(PUT, name) for name in again} & counted.keys():
         counted[write] = 1
-    assert counted == Counter((item.verb, item.name) for item in wanted.writes)
+    said = Counter((item.verb, item.name) for item in wanted.writes)
+    assert counted == said, f"too much {counted - said}, not enough {said - counted}"
 
 
 def ranked(found: Sequence[tuple[str, str]], wanted: Expected) -> list[Rank]:
