@@ -25,6 +25,7 @@ from gitopsd.core.manifest import Desired, KindInfo, Rendered
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import NOT_ASKED, Orphaned
+from gitopsd.core.progress import runs_hooks
 from gitopsd.ports.cluster import Cluster
 
 
@@ -103,17 +104,24 @@ class Application:
         now: float,
         *,
         operation: Operation | None = None,
+        ended: Operation | None = None,
         pin: Pin | None = None,
     ) -> Application:
         """From its last saved status, if there is one. An `operation` that was journalled goes on where it was; another
-        one that was under way when the daemon died is begun anew.
+        one that was under way when the daemon died is begun anew, unless it had `ended` by then: the status may have
+        been saved before that.
         """
         status = remembered or unknown_status(spec.name)
         last = status.operation
+        if ended is not None and (last is None or last.started_at <= ended.started_at):
+            kept = last.results if last is not None and last.id == ended.id else {}
+            last = replace(ended, results=kept)
+            status = replace(status, operation=last)
         attempt = None
         if last is not None and last.phase.done:
             succeeded = last.phase is Phase.SUCCEEDED
-            attempt = Attempt(last.digest, succeeded, 0 if succeeded else last.retries + 1, now)
+            unfinished = not succeeded and runs_hooks(last)
+            attempt = Attempt(last.digest, succeeded, 0 if succeeded else last.retries + 1, now, unfinished)
         judged = remembered is not None
         known = cls(spec, status, judged=judged, attempt=attempt, operation=operation, pin=pin)
         if last is not None and status.sync is SyncCode.SYNCED and status.health.status is HealthStatus.HEALTHY:

@@ -122,6 +122,7 @@ class Remembered:
 
     statuses: Mapping[AppName, AppStatus] = field(default_factory=dict)
     operations: Mapping[AppName, Operation] = field(default_factory=dict)
+    ended: Mapping[AppName, Operation] = field(default_factory=dict)
     pins: Mapping[AppName, Pin] = field(default_factory=dict)
 
 
@@ -319,6 +320,7 @@ class Supervisor(AsyncContextManagerMixin):
                 remembered.statuses.get(name),
                 self._world.clock.monotonic(),
                 operation=remembered.operations.get(name),
+                ended=remembered.ended.get(name),
                 pin=remembered.pins.get(name),
             )
             self._applications[name] = known

@@ -134,7 +134,10 @@ class Daemon(AsyncContextManagerMixin):
                     rooms.repositories.on_change = lambda projects: supervisor.reaccess(projects=projects)
                     journal = rooms.journal
                     remembered = Remembered(
-                        await rooms.store.statuses(), await journal.in_flight(), await journal.pins()
+                        await rooms.store.statuses(),
+                        await journal.in_flight(),
+                        await journal.ended(),
+                        await journal.pins(),
                     )
                     certain = not self.config.errors
                     await supervisor.restore_children(await journal.children())

@@ -33,7 +33,15 @@ class Journal(Protocol):
         ...
 
     async def end(self, app: AppName, operation: Operation, past: Past | None) -> None:
-        """It is over: not in flight any more. `past` is the application's history from now on, None if unchanged."""
+        """It is over: not in flight any more, and the one that `ended` gives. `past` is the application's history from
+        now on, None if unchanged.
+        """
+        ...
+
+    async def ended(self) -> Mapping[AppName, Operation]:
+        """How the last operation of each application ended that was in flight, without plan and results: what a kill
+        kept from being told otherwise.
+        """
         ...
 
     async def in_flight(self) -> Mapping[AppName, Operation]:

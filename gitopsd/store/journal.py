@@ -86,6 +86,10 @@ class SqliteJournal(AsyncContextManagerMixin):
         """The operations that have begun and not ended."""
         return await self._do(lambda ledger: ledger.in_flight())
 
+    async def ended(self) -> Mapping[AppName, Operation]:
+        """How the last operations ended that were in flight."""
+        return await self._do(lambda ledger: ledger.ended())
+
     async def past(self, app: AppName) -> Past:
         """Its history and pin."""
         return await self._do(lambda ledger: ledger.past(app))

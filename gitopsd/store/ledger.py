@@ -96,26 +96,39 @@ class Ledger:
 
     def note(self, app: AppName, operation: Operation) -> None:
         """Keep how far it came. Raises `StoreError` if it never began."""
-        update = "UPDATE operations SET state = ? WHERE app = ? AND id = ?"
+        update = "UPDATE operations SET state = ? WHERE app = ? AND id = ? AND manifests != ''"
         if self.connection.execute(update, (operation_json(operation), app, operation.id)).rowcount != 1:
             raise StoreError("the operation is not in the journal", where=app)
 
     def end(self, app: AppName, operation: Operation, past: Past | None) -> None:
         """It is not in flight any more; `past` is the history from now on."""
         before = self._names("SELECT manifests FROM operations WHERE app = ? AND id = ?", app, operation.id)
-        self.connection.execute("DELETE FROM operations WHERE app = ? AND id = ?", (app, operation.id))
+        told = operation_json(replace(operation, plan=None, results={}, manifests=""))
+        update = "UPDATE operations SET state = ?, plan = NULL, manifests = '' WHERE app = ? AND id = ?"
+        self.connection.execute(update, (told, app, operation.id))
         if past is not None:
             before |= self._write_past(app, past)
         self._drop(before)
 
     def in_flight(self) -> Mapping[AppName, Operation]:
-        """All operations, each with its plan."""
+        """All operations that are not over, each with its plan."""
         found: dict[AppName, Operation] = {}
         for name, state, plan, manifests in self.connection.execute(
-            "SELECT app, state, plan, manifests FROM operations ORDER BY app"
+            "SELECT app, state, plan, manifests FROM operations WHERE manifests != '' ORDER BY app"
         ).fetchall():
             app = AppName(name)
             operation = self._readable(app, partial(self._operation, app, state, plan, manifests))
+            if operation is not None:
+                found[app] = operation
+        return found
+
+    def ended(self) -> Mapping[AppName, Operation]:
+        """The last operation of each application, where it is over."""
+        found: dict[AppName, Operation] = {}
+        rows = self.connection.execute("SELECT app, state FROM operations WHERE manifests = '' ORDER BY app")
+        for name, state in rows.fetchall():
+            app = AppName(name)
+            operation = self._readable(app, partial(decode_operation, state))
             if operation is not None:
                 found[app] = operation
         return found

@@ -23,6 +23,7 @@ class _Kept:
     """What is known of one application; `held` names what nothing else of it names yet."""
 
     operation: Operation | None = None
+    ended: Operation | None = None
     past: Past = NOTHING_PAST
     deletion: Deletion | None = None
     held: str = ""
@@ -122,6 +123,7 @@ class FakeJournal:
         with self._dropping(kept):
             if kept.operation is not None and kept.operation.id == operation.id:
                 kept.operation = None
+                kept.ended = replace(operation, plan=None, results={}, manifests="")
             if past is not None:
                 kept.remember(past)
 
@@ -129,6 +131,11 @@ class FakeJournal:
         """What began and did not end."""
         await self._arrive()
         return {name: kept.operation for name, kept in self._apps.items() if kept.operation is not None}
+
+    async def ended(self) -> Mapping[AppName, Operation]:
+        """How the last operations ended."""
+        await self._arrive()
+        return {app: kept.ended for app, kept in self._apps.items() if kept.ended and not kept.operation}
 
     async def past(self, app: AppName) -> Past:
         """Its history and pin."""

@@ -93,7 +93,7 @@ def test_the_end_of_an_operation_is_not_missed_when_another_one_began_at_once() 
 
 def retried(phase: str, retries: int, version: str, **more: object) -> JsonObject:
     """Return a state with an attempt."""
-    return {"version": version, "operation": {"id": f"op-{retries}", "phase": phase, "retries": retries, **more}}  # type: ignore[dict-item]  # JSON
+    return {"version": version, "operation": {"id": f"op-{retries}", "phase": phase, "retries": retries, **more}}  # type: ignore[dict-item]  # the values are those of a JSON answer
 
 
 @pytest.mark.parametrize(("limit", "end"), [(0, "op-0"), (1, "op-1"), (2, "op-2"), (-1, "op-3")])

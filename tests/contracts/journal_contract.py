@@ -20,7 +20,7 @@ from gitopsd.core.hook import DeletePolicy, HookOutcome, SyncPhase
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey, Position
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Desired, DesiredHook, DesiredObject
-from gitopsd.core.operation import HookId, HookRun, Operation
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PlanReason, PruneStep, Stage, Way
 from gitopsd.ports.journal import Journal
 from gitopsd.testing.builders import a_config_map, a_deployment, an_object
@@ -248,6 +248,16 @@ class JournalContract:
         await journal.end(APP, operation, None)
         assert await journal.in_flight() == {OTHER: other}
         assert await journal.past(APP) == NOTHING_PAST
+
+    async def test_how_the_last_operation_ended_is_known_until_the_next_one_begins(self, journal: Journal) -> None:
+        operation = await journal.begin(APP, begun(1), a_wanted())
+        await journal.begin(OTHER, begun(), a_wanted())
+        assert await journal.ended() == {}
+        over = replace(operation, phase=Phase.FAILED, message="no")
+        await journal.end(APP, over, None)
+        assert await journal.ended() == {APP: replace(over, plan=None, results={}, manifests="")}
+        await journal.begin(APP, begun(2), a_wanted())
+        assert await journal.ended() == {}
 
     async def test_ending_twice_is_no_harm(self, journal: Journal) -> None:
         first = await journal.begin(APP, begun(1), a_wanted())

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gitopsd.core.app import RetryPolicy
 from gitopsd.core.conditions import ConditionType
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName, ObjectKey
@@ -280,3 +281,15 @@ async def test_a_commit_that_changes_only_a_hook_is_what_the_next_sync_runs(worl
         await world.push(a_config_map(data={"a": "1"}), hook("new", "PreSync"))
         await world.push(a_config_map(data={"a": "2"}), hook("new", "PreSync"))
         assert world.writes()[2:] == ["create new"]
+
+
+async def test_a_kill_right_after_a_failed_sync_runs_its_hooks_no_sooner_again(world: GivenWorld) -> None:
+    world.git(a_config_map(), hook("before", "PreSync"))
+    async with world.running(an_app(retry=RetryPolicy(limit=0))):
+        remembered = world.statuses()
+        await finish(world, "before", failed="no")
+        assert world.operations() == ["Failed"]
+    async with world.running(an_app(retry=RetryPolicy(limit=0)), remembered=remembered):
+        await world.settle(60)
+        assert world.writes() == ["create before"]
+        assert operation(world).phase is Phase.FAILED

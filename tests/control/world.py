@@ -92,7 +92,8 @@ class GivenWorld:
         supervisor = Supervisor(world, self.bus, self.settings, lambda app, error: self.bugs.append((app, error)))
         async with supervisor:
             self._supervisor = supervisor
-            known = Remembered(remembered or {}, await self.journal.in_flight(), await self.journal.pins())
+            journal = self.journal
+            known = Remembered(remembered or {}, await journal.in_flight(), await journal.ended(), await journal.pins())
             if self.applications is not None:
                 await supervisor.restore_children(await self.journal.children())
                 await supervisor.resume_deletions(specs, known)
