@@ -24,6 +24,9 @@ CRASH_ARGS ?=
 MINUTES ?= 30
 SEED ?= 1
 
+# How many times as many scenarios as in `make test` `make model` tries.
+TIMES ?= 20
+
 # How many objects of each kind `make truth` makes.
 OBJECTS ?= 100
 
@@ -94,6 +97,10 @@ crash: setup ## Kill the daemon at every request and journal entry of a sync wit
 .PHONY: soak
 soak: setup ## Put 50 applications into a storm of commits, drifts, kills and faults (MINUTES=30 SEED=1)
 	@nice $(PYTHON) -m tests.soak --minutes $(MINUTES) --seed $(SEED)
+
+.PHONY: model
+model: setup ## Try many more syncs, kills and terminations against a small model (TIMES=20 as many as `make test`)
+	@GITOPSD_MODEL_TIMES=$(TIMES) nice $(PYTHON) -m pytest -q --timeout=0 tests/model
 
 .PHONY: bench
 bench: setup originals ## Measure speed and size, each figure beside its floor

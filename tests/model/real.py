@@ -16,7 +16,7 @@ from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.syncrequest import SyncRequest
 from tests.e2e.cluster import Cluster, Object
 from tests.model.driver import called
-from tests.model.expected import DELETE, PARKED, PUT, Expected, Rank, expected
+from tests.model.expected import DELETE, PARKED, PUT, Expected, Written, expected
 from tests.model.scenario import (
     Before,
     Extra,
@@ -134,12 +134,12 @@ class Case:
     def expected(self) -> Expected:
         """What the model says; objects that are pruned go at once, in no order of their kinds."""
         found = expected(self.scenario)
-        found.writes = [replace(item, rank=_side_by_side(item.rank)) for item in found.writes]
+        found.writes = [_side_by_side(item) for item in found.writes]
         return found
 
 
-def _side_by_side(rank: Rank) -> Rank:
-    return rank._replace(kind=max(rank.kind, 0))
+def _side_by_side(written: Written) -> Written:
+    return replace(written, rank=written.rank._replace(kind=0)) if written.verb == DELETE else written
 
 
 def _thing(thing: Thing, *, earlier: bool = False) -> JsonObject:
