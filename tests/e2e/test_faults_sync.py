@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,7 +175,7 @@ async def test_a_definition_that_left_git_stays_until_somebody_confirms_and_its_
 
 
 async def test_very_many_objects_in_one_wave_are_applied_and_keep_no_other_application_waiting(world: World) -> None:
-    count = 600
+    count = int(os.environ.get("GITOPSD_TEST_MANY_OBJECTS", "600"))
     world.good()
     document = "".join(config_map(f"map-{number}") for number in range(count))
     world.commit({"app/many.yaml": document, "app/after.yaml": config_map("after", wave="1")})
