@@ -5,27 +5,25 @@ objects to those that render them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
+from typing import Final, Protocol
 
 import anyio
 import anyio.lowlevel
 
+from gitopsd.control.children_book import Child, ChildBook
 from gitopsd.control.children_news import ChildNews
 from gitopsd.core.annotations import TRACKING_ID, parse_tracking_id
 from gitopsd.core.app import AppSpec
 from gitopsd.core.childapps import (
-    MOST_LEVELS,
     PROJECT,
     ChildRecord,
     Family,
     Shown,
     check_child,
-    key_of,
     live_of,
     lost,
     merged,
-    outside_project,
     refuse_project,
     uid_of,
     with_wish,
@@ -42,6 +40,9 @@ from gitopsd.ports.applications import ReadApplication
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Patch
 from gitopsd.ports.journal import Journal
+
+# Each takes up to a tenth of a millisecond: others get their turn in between.
+_AT_ONCE: Final = 100
 
 
 class Keeper(Protocol):
@@ -66,16 +67,6 @@ class Keeper(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Child:
-    """`spec` is what its manifest says, `live` how it was last shown to its parent."""
-
-    record: ChildRecord
-    spec: AppSpec
-    key: ObjectKey
-    live: LiveObject | None = None
-
-
 class Children:
     """Owns the applications that others brought."""
 
@@ -84,9 +75,7 @@ class Children:
         self._reader = reader
         self._clock = clock
         self._keeper = keeper
-        self._children: dict[AppName, _Child] = {}
-        self._by_parent: dict[AppName, dict[ObjectKey, AppName]] = {}
-        self._configured: Mapping[AppName, AppSpec] = {}
+        self._book = ChildBook()
         self._writing: dict[AppName, AppName] = {}
         self.news = ChildNews()
         """Where those hear of them who watch a cluster."""
@@ -96,49 +85,52 @@ class Children:
     async def restore(self, records: Sequence[ChildRecord]) -> None:
         """Know those that were there before a restart."""
         for record in records:
-            self._enter(record, self._read_again(record))
+            self._book.enter(record, self._read_again(record))
             await anyio.lowlevel.checkpoint()
 
     async def reread(self) -> None:
         """What applications are checked against has changed: some may be right now, and others wrong."""
-        for name in list(self._children):
-            if child := self._children.get(name):
-                child.spec = self._read_again(child.record)
+        for child in self._book.all():
+            child.spec = self._read_again(child.record)
             await anyio.lowlevel.checkpoint()
 
     def specs(self, configured: Mapping[AppName, AppSpec]) -> Sequence[AppSpec]:
         """The children to work for beside the applications that are `configured` from now on; one that has the name of
         such a one is none.
         """
-        before, self._configured = self._configured, configured
-        for name in self._children.keys() & (before.keys() ^ configured.keys()):
-            child = self._children[name]
-            self.news.changed(child.record.parent, child.key, None if name in configured else self._live(child))
+        book = self._book
+        before, book.configured = book.configured, configured
+        for child in book.all():
+            name = child.record.name
+            if (name in before) is not (name in configured):
+                self.news.changed(child.record.parent, child.key, None if name in configured else self._live(child))
         return [
-            self._admitted(child)
-            for name, child in self._children.items()
-            if name not in configured and child.record.deleting is None
+            book.admitted(child) for child in book.all() if child.record.name not in configured and not child.deleting
         ]
 
     def leaving(self) -> Sequence[AppSpec]:
         """Those whose objects are being deleted, or were to be when the daemon was killed."""
-        return [child.spec for child in self._children.values() if child.record.deleting is not None]
+        return [child.spec for child in self._book.all() if child.deleting and self._book.get(child.record.name)]
 
     def parent_of(self, name: AppName) -> AppName | None:
         """Who brought the application; None for one of the configuration."""
-        child = self._children.get(name)
-        return child.record.parent if child is not None and name not in self._configured else None
+        child = self._book.get(name)
+        return child.record.parent if child is not None else None
 
     # What a parent does with its children as objects
 
-    def live(self, parent: AppName) -> Mapping[ObjectKey, LiveObject]:
+    async def live(self, parent: AppName) -> Mapping[ObjectKey, LiveObject]:
         """The children of an application as they are now."""
-        return {key: self._live(self._children[name]) for key, name in self._of(parent)}
+        for number, child in enumerate(self._book.of(parent), 1):
+            self._live(child)
+            if number % _AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+        return {child.key: self._live(child) for child in self._book.of(parent)}
 
     def rehearse(self, desired: DesiredObject, live: LiveObject | None) -> Prediction:
         """What an apply would give."""
         version = live.resource_version if live is not None else ""
-        known = self._children.get(AppName(desired.key.name)) if live is not None else None
+        known = self._book.get(AppName(desired.key.name)) if live is not None else None
         if known is not None and live is not None and (known.key, known.record.digest) == (live.key, desired.digest):
             return Prediction(desired.digest, version, live.document)
         tracked = parse_tracking_id(text(desired.document.body(), "metadata", "annotations", TRACKING_ID))
@@ -158,8 +150,8 @@ class Children:
         """
         manifest = _written(desired)
         spec = self._checked(parent, desired.key, manifest)
-        before = self._children.get(spec.name)
-        if before is not None and before.record.deleting is not None:
+        before = self._book.get(spec.name)
+        if before is not None and before.deleting:
             raise _conflict(spec.name, "it is being deleted: it is made anew when that is over")
         now = self._clock.now()
         record = ChildRecord(
@@ -175,14 +167,14 @@ class Children:
 
     async def create(self, parent: AppName, desired: DesiredObject) -> LiveObject:
         """As `apply`; `ClusterError` with reason `AlreadyExists` if it is there."""
-        if self._named(parent, desired.key) is not None:
+        if self._book.named(parent, desired.key) is not None:
             raise ClusterError("it exists already", where=str(desired.key), status=409, reason="AlreadyExists")
         return await self.apply(parent, desired)
 
     async def patch(self, parent: AppName, live: LiveObject, patch: Patch) -> LiveObject:
         """Change a child by a merge patch."""
-        child = self._find(parent, live)
-        if child is None or child.record.deleting is not None:
+        child = self._book.find(parent, live)
+        if child is None or child.deleting:
             raise _conflict(live.key.name, "it is another one by now")
         if patch.subresource:
             raise ClusterError(f"it has no {patch.subresource}", where=str(live.key), status=404, reason="NotFound")
@@ -195,11 +187,11 @@ class Children:
         """Remove exactly this child: with its objects if it has a finalizer, and then it is there until they are gone.
         One that is gone already is no error.
         """
-        child = self._find(parent, live)
+        child = self._book.find(parent, live)
         if child is None:
             return
-        if child.record.deleting is not None or cascade_of(child.spec.finalizers):
-            if child.record.deleting is None:
+        if child.deleting or cascade_of(child.spec.finalizers):
+            if not child.deleting:
                 record = replace(child.record, deleting=self._clock.now())
                 await self._save(record)
                 child.record = record
@@ -215,8 +207,8 @@ class Children:
 
     def looked(self, name: AppName) -> None:
         """A pass over the application ended, or it stands otherwise: its parent looks again if that shows."""
-        child = self._children.get(name)
-        if child is not None and name not in self._configured:
+        child = self._book.get(name)
+        if child is not None:
             before = child.live
             after = self._shown(child)
             if before is None or before.resource_version != after.resource_version:
@@ -226,26 +218,13 @@ class Children:
         """The objects of a child that was to be deleted with them are gone. Raises `StoreError` if that cannot be kept;
         then it is deleted once more after the next start.
         """
-        child = self._children.get(name)
-        if child is not None and child.record.deleting is not None:
+        child = self._book.get(name)
+        if child is not None and child.deleting:
             self._drop(child)
             with anyio.CancelScope(shield=True):
                 await self._journal.remove_child(name)
 
     # Inside
-
-    def _of(self, parent: AppName) -> Iterator[tuple[ObjectKey, AppName]]:
-        for key, name in self._by_parent.get(parent, {}).items():
-            if name not in self._configured:
-                yield key, name
-
-    def _find(self, parent: AppName, live: LiveObject) -> _Child | None:
-        child = self._named(parent, live.key)
-        return child if child is not None and child.record.uid == live.uid else None
-
-    def _named(self, parent: AppName, key: ObjectKey) -> _Child | None:
-        name = self._by_parent.get(parent, {}).get(key)
-        return self._children[name] if name is not None and name not in self._configured else None
 
     def _rehearsed(self, parent: AppName | None, desired: DesiredObject) -> None:
         """Raises `SpecError`. An object that does not say who wants it is checked as far as that goes."""
@@ -263,33 +242,27 @@ class Children:
             raise refuse_project(renders, manifest.name, manifest.origin)
         spec = self._reader.read(manifest)
         taken = self._taken(spec.name, parent, key)
-        check_child(spec, Family(renders, self._parents(parent), taken, self._waits))
+        check_child(spec, Family(renders, self._book.parents(parent), taken, self._waits))
         return spec
 
     def _taken(self, name: AppName, parent: AppName, key: ObjectKey) -> str:
-        configured = self._configured.get(name)
+        """Who has the name. A child whose parent is not there any more is nobody's."""
+        configured = self._book.configured.get(name)
         if configured is not None:
             return f"the configuration has it, at {configured.position}"
-        child = self._children.get(name)
+        child = self._book.get(name)
         owner = child.record.parent if child is not None else self._writing.get(name, parent)
         if owner != parent:
-            return f"{owner} has it among its manifests"
+            return f"{owner} has it among its manifests" if self._keeper.spec(owner) is not None else ""
         if child is not None and child.key != key:
             return f"{parent} has it also in namespace {child.key.namespace}"
         return ""
 
-    def _parents(self, name: AppName) -> Sequence[AppName]:
-        """The application, who brought it, who brought that one, and so on."""
-        found = [name]
-        while len(found) <= MOST_LEVELS + 1 and (above := self.parent_of(found[-1])) is not None:
-            found.append(above)
-        return found
-
     def _waits(self, name: AppName) -> Iterator[AppName]:
         spec = self._keeper.spec(name)
         yield from waited_for(spec) if spec is not None else ()
-        for _, child in self._of(name):
-            yield child
+        for child in self._book.of(name):
+            yield child.record.name
 
     async def _keep(self, record: ChildRecord, spec: AppSpec) -> LiveObject:
         if record.name in self._writing:
@@ -299,12 +272,11 @@ class Children:
             await self._save(record)
         finally:
             del self._writing[record.name]
-        child = self._enter(record, spec)
-        self._keeper.take(self._admitted(child))
-        for _, below in list(self._of(record.name)):
-            grandchild = self._children[below]
-            if grandchild.record.deleting is None:
-                self._keeper.take(self._admitted(grandchild))
+        child = self._book.enter(record, spec)
+        self._keeper.take(self._book.admitted(child))
+        for below in self._book.of(record.name):
+            if not below.deleting:
+                self._keeper.take(self._book.admitted(below))
         live = self._shown(child)
         self.news.changed(record.parent, child.key, live, wake=False)
         return live
@@ -314,22 +286,9 @@ class Children:
         with anyio.CancelScope(shield=True):
             await self._journal.save_child(record)
 
-    def _enter(self, record: ChildRecord, spec: AppSpec) -> _Child:
-        child = self._children.get(record.name)
-        if child is None:
-            child = self._children[record.name] = _Child(record, spec, key_of(record.written))
-            self._by_parent.setdefault(record.parent, {})[child.key] = record.name
-        child.record, child.spec = record, spec
-        return child
-
-    def _drop(self, child: _Child) -> None:
-        record = child.record
-        del self._children[record.name]
-        siblings = self._by_parent[record.parent]
-        del siblings[child.key]
-        if not siblings:
-            del self._by_parent[record.parent]
-        self.news.changed(record.parent, child.key, None)
+    def _drop(self, child: Child) -> None:
+        self._book.drop(child)
+        self.news.changed(child.record.parent, child.key, None)
 
     def _read_again(self, record: ChildRecord) -> AppSpec:
         try:
@@ -337,20 +296,10 @@ class Children:
         except GitopsdError as error:
             return lost(record, str(error))
 
-    def _admitted(self, child: _Child) -> AppSpec:
-        """The application, never to be synced if its parent's project is another one by now."""
-        parent = self._configured.get(child.record.parent) or self._spec_of_child(child.record.parent)
-        refused = outside_project(child.spec, parent) if parent is not None else None
-        return child.spec if refused is None else replace(child.spec, unsupported=(str(refused),))
-
-    def _spec_of_child(self, name: AppName) -> AppSpec | None:
-        child = self._children.get(name)
-        return child.spec if child is not None else None
-
-    def _live(self, child: _Child) -> LiveObject:
+    def _live(self, child: Child) -> LiveObject:
         return child.live or self._shown(child)
 
-    def _shown(self, child: _Child) -> LiveObject:
+    def _shown(self, child: Child) -> LiveObject:
         """The child as it is now; the same value where it is as it was."""
         fresh = live_of(child.record, child.spec, self._keeper.shown(child.record.name))
         if child.live is None or child.live.resource_version != fresh.resource_version:

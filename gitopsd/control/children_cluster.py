@@ -67,7 +67,7 @@ class ClusterWithChildren:
         kinds = [gvk for gvk in kinds if not is_held(gvk.group_kind)]
         live = await self.cluster.observe(app, keys, kinds)
         self._children.news.place(app, self.name)
-        own = self._children.live(app)
+        own = await self._children.live(app)
         return replace(live, objects={**live.objects, **own}) if own else live
 
     async def strays(self, app: AppName, namespace: str) -> Strays:

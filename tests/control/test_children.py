@@ -347,6 +347,56 @@ async def test_a_name_that_another_parents_child_has_is_refused(world: GivenWorl
         assert world.status("root").sync is SyncCode.SYNCED
 
 
+async def test_a_child_whose_parent_left_can_be_another_ones(world: GivenWorld) -> None:
+    given(world, "shop", finalizer=True)
+    second = replace(root(), name=AppName("second"))
+    async with world.running(root()):
+        world.renderer.give("second", [an_application("shop", finalizer=True, wave=3)])
+        await world.configure(second)
+        await world.settle(5)
+        assert names(world) == {"second", "shop"}
+        assert child(world, "shop", "second").wave == 3
+        assert [item.parent for item in await world.journal.children()] == ["second"]
+        assert world.cluster.has(config_map_key("shop"))
+        await world.configure(root(), second)
+        assert "second has it among its manifests" in failure(world, "shop")
+
+
+async def test_of_two_parents_that_begin_at_once_one_gets_the_child(world: GivenWorld) -> None:
+    given(world, "shop")
+    world.renderer.give("second", [an_application("shop")])
+    async with world.running(root(), replace(root(), name=AppName("second"))):
+        failures = [failure(world, "shop", parent) for parent in ("root", "second")]
+        assert sorted(map(bool, failures)) == [False, True]
+        assert len(await world.journal.children()) == 1
+
+
+async def test_a_kill_right_after_a_child_was_kept_costs_nothing(world: GivenWorld) -> None:
+    """It is there after the restart, and the sync is done again."""
+    given(world, "shop")
+    world.renderer.gate.hold("shop")
+    async with world.running(root()):
+        assert "shop" in names(world)
+    world.renderer.gate.release("shop")
+    async with world.running(root()):
+        assert world.status("shop").sync is SyncCode.SYNCED
+        assert world.status("root").health.status is HealthStatus.HEALTHY
+        assert len(await world.journal.children()) == 1
+
+
+async def test_sixty_children_cost_their_parent_few_looks(world: GivenWorld) -> None:
+    given(world, *(f"a{number}" for number in range(60)))
+    async with world.running(root()):
+        await world.settle(10)
+        assert world.status("root").health.status is HealthStatus.HEALTHY
+        assert world.status("root").sync is SyncCode.SYNCED
+        assert len(names(world)) == 61
+        assert world.passes("root") < 30
+        before = world.passes("root")
+        await world.settle(30)
+        assert world.passes("root") == before
+
+
 async def test_one_name_in_two_namespaces_is_one_too_many(world: GivenWorld) -> None:
     world.renderer.give("shop", [a_config_map("shop")])
     world.git(an_application("shop", wave=0), an_application("shop", wave=1, namespace="second"), app="root")
