@@ -155,8 +155,8 @@ def _extra(extra: Extra) -> JsonObject:
 def _hook(hook: Hook) -> JsonObject:
     body = _faring(hook_body(hook), hook.kind, hook.fate, refused=hook.refused)
     metadata: Any = body["metadata"]
-    if not hook.limited:
-        return body
+    if not hook.limited or hook.fate is not Fate.NEVER:
+        return body  # however busy the machine is, what ends by itself has the time for it
     marks = {**metadata["annotations"], HOOK_TIMEOUT: f"{HOOK_SECONDS}s"}
     return {**body, "metadata": {**metadata, "annotations": marks}}
 
