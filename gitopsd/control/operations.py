@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedPlan, AskedSync
-from gitopsd.control.operating import in_progress
+from gitopsd.control.beginning import in_progress
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import OperationError
 from gitopsd.core.history import Deletion, Past, pinned, unpinned

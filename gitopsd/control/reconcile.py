@@ -16,7 +16,8 @@ from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
 from gitopsd.control.comparing import Comparer, Predict, refusing
-from gitopsd.control.operating import Ground, operate
+from gitopsd.control.ground import Ground
+from gitopsd.control.operating import operate
 from gitopsd.control.orphans import look_for_orphans
 from gitopsd.control.past import go_back, note_health
 from gitopsd.control.queue import Level

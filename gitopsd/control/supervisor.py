@@ -16,13 +16,13 @@ from gitopsd.control.actions import Ground as ActionGround
 from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedSync
+from gitopsd.control.beginning import in_progress
 from gitopsd.control.bus import Bus
 from gitopsd.control.children import Children
 from gitopsd.control.children_cluster import ClustersWithChildren
 from gitopsd.control.deletion import Deletions, Leaving
 from gitopsd.control.deletion_work import DeletionTools
 from gitopsd.control.holds import Holds
-from gitopsd.control.operating import in_progress
 from gitopsd.control.operations import Desk, Operations
 from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.reconcile import reconcile

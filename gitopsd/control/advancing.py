@@ -1,0 +1,179 @@
+"""Takes an operation as far as it goes now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from gitopsd.control.application import Application
+from gitopsd.control.beginning import moved_on
+from gitopsd.control.ground import Ground
+from gitopsd.control.sync import Execution, Tools
+from gitopsd.control.view import View
+from gitopsd.core.errors import StoreError
+from gitopsd.core.health.timing import earliest
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.live import LiveObject
+from gitopsd.core.manifest import DesiredObject
+from gitopsd.core.namespace_rules import check_namespace
+from gitopsd.core.operation import Operation, Phase
+from gitopsd.core.permit import permit_object
+from gitopsd.core.progress import (
+    Clean,
+    Judge,
+    Remove,
+    Run,
+    Sight,
+    Wait,
+    judged,
+    next_move,
+    superseded,
+    terminating,
+)
+from gitopsd.core.tracking import mark
+from gitopsd.ports.cluster import Cluster
+
+_SUPERSEDED: Final = "superseded by newer manifests"
+_STORE_RETRY: Final = 5.0
+
+
+async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Operation, View, datetime | None]:
+    """As far as it goes now: to its end, or to where it has to wait (design decision 6)."""
+    app, adapters = ground.app, ground.adapters
+    if reason := _out_of_time(ground, operation):
+        operation = terminating(operation, reason)
+    tools = Tools(
+        ground.cluster,
+        partial(permit_object, app.spec, projects=adapters.projects(), server=ground.cluster.server),
+        ground.prepare(view),
+        partial(note, ground),
+        lambda: adapters.stopping() or bool(app.terminate),
+        adapters.clock,
+        mark(app.spec.name, app.spec.tracking),
+        partial(_check, ground, view),
+    )
+
+    def on_progress(now: Operation) -> None:
+        app.operation = now
+
+    execution = Execution(operation, tools, on_progress)
+    app.operation = operation
+    try:
+        while True:
+            if app.terminate:
+                by, app.terminate = app.terminate, ""
+                execution.learn(terminating(execution.operation, by))
+                await note(ground, execution.operation)
+            operation, move, view, until = await _moved(ground, execution, view)
+            if move is None:
+                return operation, view, _earlier(ground, until)
+            if moved_on(operation, view) and not operation.running_hooks:
+                return superseded(operation, adapters.clock.now(), _SUPERSEDED), view, None
+            if isinstance(move, Run):
+                view = await _carried_out(ground, execution, move, view)
+            elif isinstance(move, Clean):
+                await execution.clean(move)
+                view = await ground.look(view)
+            elif isinstance(move, Remove):
+                await execution.remove(move)
+                view = await ground.look(view)
+            if adapters.stopping():
+                return execution.operation, view, None
+    except StoreError as error:
+        adapters.on_store_trouble(error)
+        again = adapters.clock.now().timestamp() + _STORE_RETRY
+        waits = replace(execution.operation, message=f"waiting until its progress can be kept: {error}")
+        execution.learn(waits)
+        return waits, view, datetime.fromtimestamp(again, tz=adapters.clock.now().tzinfo)
+
+
+async def _moved(
+    ground: Ground, execution: Execution, view: View
+) -> tuple[Operation, Remove | Run | Clean | None, View, datetime | None]:
+    """The next move that is to be carried out; None where it is over, or waits until then."""
+    adapters = ground.adapters
+    before = execution.operation
+    owner = mark(ground.app.spec.name, ground.app.spec.tracking)
+    while True:
+        now = execution.operation
+        gone = _gone(ground.cluster, now, view)
+        verdicts = await adapters.judge.assess(judged(now, view.live, gone))
+        confirmed = _confirmed(ground.app, now)
+        sight = Sight(
+            view.live, verdicts, adapters.clock.now(), adapters.timing(), gone, confirmed=confirmed, owner=owner
+        )
+        operation, move = next_move(now, sight)
+        execution.learn(operation)
+        if not isinstance(move, Judge):
+            break
+    over = [item for item in before.running_hooks if operation.hooks[item].outcome.done]
+    if over:
+        await execution.keep_logs(over, view.live)
+    if execution.operation.hooks != before.hooks or _at_another_stage(execution.operation, before):
+        await note(ground, execution.operation)
+    operation = execution.operation
+    if move is None:
+        return operation, None, view, None
+    if isinstance(move, Remove) and execution.asked_to_remove(move):
+        return operation, None, view, None  # the watch will tell when it is gone
+    if isinstance(move, Wait):
+        execution.learn(replace(operation, message=move.message))
+        return execution.operation, None, view, move.until
+    return operation, move, view, None
+
+
+async def _carried_out(ground: Ground, execution: Execution, move: Run, view: View) -> View:
+    app = ground.app
+    app.writing = True
+    try:
+        await execution.run(move, view.live, view.comparison)
+    finally:
+        app.writing = False
+    return await ground.look(view)
+
+
+def _earlier(ground: Ground, until: datetime | None) -> datetime | None:
+    """When to look again: then, or when a sync window closes."""
+    again = ground.adapters.hold(ground.app.spec).again
+    closes = ground.adapters.clock.now() + timedelta(seconds=again) if again is not None else None
+    return earliest([until, closes])
+
+
+def _check(ground: Ground, view: View, wanted: DesiredObject, replaces: bool) -> None:
+    there = view.live.objects.get(wanted.key)
+    check_namespace(ground.app.spec, wanted, there, ground.adapters.projects(), replaces=replaces)
+
+
+def _at_another_stage(now: Operation, before: Operation) -> bool:
+    return (now.stage, now.failing, now.applied) != (before.stage, before.failing, before.applied)
+
+
+def _gone(cluster: Cluster, operation: Operation, view: View) -> Mapping[ObjectKey, LiveObject]:
+    """The objects of running hooks that vanished, as they were seen last."""
+    missing = (item.key for item in operation.running_hooks if item.key not in view.live.objects)
+    seen = {key: cluster.last_seen(key) for key in missing}
+    return {key: live for key, live in seen.items() if live is not None}
+
+
+def _confirmed(app: Application, operation: Operation) -> bool:
+    return operation.request.confirmed or app.approved(operation.started_at)
+
+
+def _out_of_time(ground: Ground, operation: Operation) -> str:
+    """Why it has to stop though nobody said so; "" if it goes on."""
+    if operation.phase is Phase.TERMINATING:
+        return ""
+    limit = ground.adapters.sync.timeout
+    if limit is not None and (ground.adapters.clock.now() - operation.started_at).total_seconds() > limit:
+        return f"sync.timeout, {limit:g} s"
+    hold = ground.adapters.hold(ground.app.spec)
+    return hold.stops if operation.request.automated else hold.stops_manual
+
+
+async def note(ground: Ground, operation: Operation) -> None:
+    """Keep how far it came, if it is one that is kept. Raises `StoreError`."""
+    if operation.manifests:
+        await ground.adapters.journal.note(ground.app.spec.name, operation)

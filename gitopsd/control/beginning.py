@@ -1,0 +1,179 @@
+"""How operations begin: because of a decision, or because somebody asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from gitopsd.control.application import Application
+from gitopsd.control.ending import end
+from gitopsd.control.ground import Ground
+from gitopsd.control.planning import id_of, plan_of
+from gitopsd.control.view import View
+from gitopsd.core.autorollback import Unfinished
+from gitopsd.core.conditions import ConditionType
+from gitopsd.core.decide import Act, Decision
+from gitopsd.core.errors import GitopsdError, OperationError
+from gitopsd.core.findings import each_shared
+from gitopsd.core.ids import ObjectKey
+from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.plan import ApplyStep, Plan, PruneStep, Way
+from gitopsd.core.progress import (
+    needs_journal,
+    superseded,
+)
+from gitopsd.core.syncrequest import AUTOMATED, HEALING, SyncRequest
+
+_SUPERSEDED: Final = "superseded by newer manifests"
+_BLOCKING: Final = (ConditionType.COMPARISON_ERROR, ConditionType.INVALID_SPEC_ERROR, ConditionType.UNKNOWN_ERROR)
+
+
+def in_progress(app: Application) -> OperationError:
+    """Why nothing else can be begun."""
+    running = app.operation
+    what = f"{running.phase} since {running.started_at:%H:%M:%S} UTC" if running is not None else "it has just begun"
+    return OperationError(
+        "another operation is under way",
+        reason="InProgress",
+        where=app.spec.name,
+        why=f"{what}: {running.message}" if running is not None and running.message else what,
+        hint=f"wait for it (gitopsd app wait {app.spec.name} --operation), or end it: "
+        f"gitopsd app terminate-op {app.spec.name}",
+    )
+
+
+def refuse_syncs(ground: Ground) -> None:
+    """What was asked for and could not be begun: another one is under way."""
+    app = ground.app
+    refused = [item for item in app.asked_syncs if not item.request.automated]
+    app.asked_syncs = [item for item in app.asked_syncs if item.request.automated]
+    for item in refused:
+        item.answer.fail(in_progress(app))
+
+
+async def running_operation(ground: Ground, view: View) -> tuple[Operation | None, Operation | None]:
+    """(the operation under way, None), or (None, the one that was given up because git moved on, if there was one). One
+    that is over already is given too where a kill came before its end was kept.
+
+    It is given up at a safe point: not while one of its hooks runs (design decision 9).
+    """
+    app = ground.app
+    running = app.operation
+    if running is None or running.phase.done:
+        return running, None
+    if not moved_on(running, view) or running.running_hooks or running.phase is Phase.TERMINATING:
+        return running, None
+    ended = superseded(running, ground.adapters.clock.now(), _SUPERSEDED)
+    await end(ground, ended, view)
+    app.operation = None
+    return None, ended
+
+
+def moved_on(running: Operation, view: View) -> bool:
+    """Whether something else is wanted by now."""
+    return running.digest != view.wanted.digest
+
+
+async def begun(ground: Ground, view: View, decision: Decision) -> Operation | None:
+    """A new operation: one that was asked for first, else what `decision` says."""
+    app = ground.app
+    while app.asked_syncs:
+        asked = app.asked_syncs.pop(0)
+        try:
+            steps = await plan_of(ground, view, asked.request)
+            operation = await _fresh(ground, view, asked.request, steps, retries=asked.retries)
+        except GitopsdError as error:
+            asked.answer.fail(error)
+            continue
+        asked.answer.give(operation)
+        return None if asked.request.dry_run else operation
+    if decision.act not in (Act.SYNC, Act.HEAL):
+        return None
+    same = app.attempt is not None and app.attempt.digest == view.wanted.digest
+    request = HEALING if decision.act is Act.HEAL else AUTOMATED
+    steps = await plan_of(ground, view, request)
+    if steps.empty and decision.act is Act.HEAL:
+        return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
+    prunes = sum(isinstance(step, PruneStep) for step in steps.steps())
+    leave = ground.adapters.leave(app.spec.name, ground.cluster.name, prunes)
+    app.held_back = (leave.reason,) if leave.reason else ()
+    if not leave.granted:
+        app.look_again = ground.adapters.clock.now() + timedelta(seconds=leave.again)
+        return None
+    return await _fresh(ground, view, request, steps, retries=app.attempt.count if same and app.attempt else 0)
+
+
+async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, *, retries: int) -> Operation:
+    """An operation that has not begun. Raises `OperationError` where it must not, `StoreError` if it cannot be kept."""
+    app, adapters = ground.app, ground.adapters
+    now = adapters.clock.now()
+    if not request.automated:
+        _allow(ground, view)
+    operation = Operation(
+        digest=view.wanted.digest,
+        revisions=view.revisions,
+        started_at=now,
+        retries=retries,
+        id=f"{now:%Y%m%d-%H%M%S-%f}",
+        request=request,
+    )
+    if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
+        message = f"{'; '.join(each_shared(app.spec.name, app.shared))} (FailOnSharedResource=true)"
+        return replace(operation, phase=Phase.FAILED, message=message, finished_at=now)
+    if request.plan and request.plan != await id_of(ground, view, steps):
+        raise OperationError(
+            "the plan that was shown is not what would be done now",
+            reason="PlanChanged",
+            where=app.spec.name,
+            why="git or the cluster moved since, in what the plan touches",
+            hint="look at the new plan, and sync with its id",
+        )
+    operation = replace(operation, results=_skipped(steps), plan=steps)
+    if request.dry_run:
+        return await _rehearsed(ground, view, operation)
+    if not request.self_heal and (app.trying is None or app.trying.digest != operation.digest):
+        app.trying = Unfinished(operation.digest, now)
+    if needs_journal(operation):
+        operation = await adapters.journal.begin(app.spec.name, operation, view.wanted)
+    return operation
+
+
+def _allow(ground: Ground, view: View) -> None:
+    """Raises `OperationError` where somebody asks for a sync that must not be."""
+    app = ground.app
+    errors = [item for item in view.conditions if item.type in _BLOCKING]
+    if errors:
+        raise OperationError(
+            "it cannot be synced",
+            reason="Blocked",
+            where=app.spec.name,
+            why=f"{errors[0].type}: {errors[0].message}",
+            hint="mend that first",
+        )
+    hold = ground.adapters.hold(app.spec)
+    if hold.reasons and not hold.manual:
+        raise OperationError(
+            "it must not be synced now", reason="Blocked", where=app.spec.name, why="; ".join(hold.reasons)
+        )
+
+
+async def _rehearsed(ground: Ground, view: View, operation: Operation) -> Operation:
+    """A dry run: what the API server says to each object; nothing is changed."""
+    steps = [step for step in operation.plan.steps() if isinstance(step, ApplyStep)] if operation.plan else []
+    pairs = [(step.desired, view.live.objects.get(step.key)) for step in steps if step.way is not Way.RECREATE]
+    account = ground.adapters.projects().account(ground.app.spec, ground.cluster.server)
+    answers = await ground.cluster.predict(pairs, impersonate=account)
+    results = dict(operation.results)
+    for (wanted, _), answer in zip(pairs, answers, strict=True):
+        code = ResultCode.SYNC_FAILED if answer.error else ResultCode.SYNCED
+        results[wanted.key] = StepResult(code, answer.error or "dry run: it would be applied")
+    operation = replace(operation, results=results, finished_at=ground.adapters.clock.now())
+    failed = operation.failures
+    message = f"dry run: {failed[0][0]}: {failed[0][1].message}" if failed else "dry run: nothing was changed"
+    return replace(operation, phase=Phase.FAILED if failed else Phase.SUCCEEDED, message=message)
+
+
+def _skipped(steps: Plan) -> Mapping[ObjectKey, StepResult]:
+    return {key: StepResult(ResultCode.PRUNE_SKIPPED, reason) for key, reason in steps.skipped.items()}

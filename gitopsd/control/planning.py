@@ -1,0 +1,92 @@
+"""Plans of one application: what a sync would do now, and what somebody asked to be shown."""
+
+from __future__ import annotations
+
+from gitopsd.control.aside import aside
+from gitopsd.control.ground import Ground
+from gitopsd.control.view import View
+from gitopsd.core.compare import ObjectComparison, compare_namespace
+from gitopsd.core.errors import GitopsdError, OperationError
+from gitopsd.core.plan import Plan
+from gitopsd.core.planid import plan_id
+from gitopsd.core.planning import plan
+from gitopsd.core.planoptions import plan_options
+from gitopsd.core.planview import PlanView, plan_view
+from gitopsd.core.syncrequest import SyncRequest
+
+
+async def answer_plans(ground: Ground, view: View) -> None:
+    """Show the plans that somebody asked for."""
+    app = ground.app
+    asked, app.asked_plans = app.asked_plans, []
+    for item in asked:
+        try:
+            item.answer.give(await _shown_plan(ground, view, item.request))
+        except GitopsdError as error:
+            item.answer.fail(error)
+
+
+async def _other(ground: Ground, view: View, request: SyncRequest) -> View:
+    """`view`, or that of what the request wants instead: a history entry, other revisions."""
+    if request.history is not None:
+        journal, name = ground.adapters.journal, ground.app.spec.name
+        entry = (await journal.past(name)).find(request.history)
+        if entry is None:
+            raise OperationError(f"the history has no entry {request.history}", reason="NotFound", where=name)
+        return await ground.glance(await journal.manifests(entry.manifests), entry.revisions)
+    if request.revisions:
+        return await ground.glance(await ground.rendered(request.revisions), request.revisions)
+    return view
+
+
+async def _shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanView:
+    """What such a sync would do now."""
+    app = ground.app
+    hold = ground.adapters.hold(app.spec)
+    view = await _other(ground, view, request)
+    steps = await plan_of(ground, view, request)
+    blocked = "; ".join(hold.reasons) if hold.reasons and not (hold.manual and not request.automated) else ""
+    adapters = ground.adapters
+    masked = adapters.resources().mask_annotations
+
+    def show() -> PlanView:
+        return plan_view(
+            steps,
+            view.comparison,
+            masked=masked,
+            revisions=view.revisions,
+            blocked=blocked,
+            key=adapters.plan_key,
+        )
+
+    return await aside(adapters.threads, len(view.comparison.objects), show)
+
+
+async def plan_of(ground: Ground, view: View, request: SyncRequest) -> Plan:
+    """What such a sync would do now."""
+    app, adapters = ground.app, ground.adapters
+    first = next((commit for commit in view.revisions if commit), "")
+    options = plan_options(
+        app.spec,
+        request,
+        suffix=f"{first[:7]}-{int(adapters.clock.now().timestamp())}",
+        protected=adapters.sync.protected,
+    )
+    namespace = _compare_namespace(view)
+    count = len(view.comparison.objects)
+    return await aside(adapters.threads, count, lambda: plan(view.wanted, view.comparison, options, namespace))
+
+
+async def id_of(ground: Ground, view: View, steps: Plan) -> str:
+    """The name of the plan."""
+    adapters, comparison = ground.adapters, view.comparison
+    return await aside(adapters.threads, len(comparison.objects), lambda: plan_id(steps, comparison, adapters.plan_key))
+
+
+def _compare_namespace(view: View) -> ObjectComparison | None:
+    """Whether the namespace that CreateNamespace asks for has to be made or changed; None where nobody may see it: if
+    it is missing, what goes into it says so.
+    """
+    if view.namespace is None or view.namespace.key.group_kind in view.live.unreadable:
+        return None
+    return compare_namespace(view.namespace, view.live.objects.get(view.namespace.key))
