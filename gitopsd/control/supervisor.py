@@ -558,6 +558,8 @@ class Supervisor(AsyncContextManagerMixin):
             gone = Health(HealthStatus.MISSING, "its objects were deleted")
             status = replace(status, sync=SyncCode.OUT_OF_SYNC, health=gone, resources=())
         self._publish(app, status)
+        if self._family is not None:
+            self._family.looked(app.spec.name)
 
     def _claimed(self, name: AppName, keys: Collection[ObjectKey]) -> Mapping[ObjectKey, str]:
         """Which of an application's objects others want, on the same cluster, and who."""

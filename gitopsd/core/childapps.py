@@ -187,8 +187,8 @@ def health_of(shown: Shown | None, *, deleting: bool = False) -> Health:
         return Health(HealthStatus.PROGRESSING, "its objects are being deleted")
     if shown is None:
         return Health(HealthStatus.PROGRESSING, "nothing is known of it yet")
-    if shown.spec.annotations.get(SKIP_RECONCILE) == "true":
-        return Health(HealthStatus.SUSPENDED, f"its annotation {SKIP_RECONCILE} lets it rest")
+    if resting := _at_rest(shown):
+        return resting
     if not shown.judged:
         return Health(HealthStatus.PROGRESSING, "waiting to be compared with git")
     for condition in shown.status.conditions:
@@ -269,6 +269,18 @@ def lost(record: ChildRecord, why: str) -> AppSpec:
         position=record.origin,
         unsupported=(why,),
     )
+
+
+def _at_rest(shown: Shown) -> Health | None:
+    """Of a child that nobody syncs: by its owner's word, or because somebody deleted it by its name."""
+    deletion = shown.status.deletion
+    if deletion is not None and deletion.done:
+        return Health(HealthStatus.MISSING, "it was deleted; it comes back when its manifest changes")
+    if deletion is not None:
+        return Health(HealthStatus.PROGRESSING, "its objects are being deleted")
+    if shown.spec.annotations.get(SKIP_RECONCILE) == "true":
+        return Health(HealthStatus.SUSPENDED, f"its annotation {SKIP_RECONCILE} lets it rest")
+    return None
 
 
 def _still(shown: Shown) -> str:

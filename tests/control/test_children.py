@@ -220,6 +220,33 @@ async def test_a_child_is_there_until_its_objects_are_gone(world: GivenWorld) ->
         assert [item.key.name for item in world.status("root").resources] == ["other"]
 
 
+async def test_a_child_that_somebody_deletes_comes_back_when_its_manifest_changes(world: GivenWorld) -> None:
+    given(world, "shop")
+    async with world.running(root()):
+        await world.supervisor.operations.delete(AppName("shop"), cascade="foreground", by="ann")
+        await world.settle(5)
+        assert not world.cluster.has(config_map_key("shop"))
+        health = child(world, "shop").health
+        assert health is not None
+        assert health.status is HealthStatus.MISSING
+        await world.push(an_application("shop", prune=True), app="root")
+        await world.settle(5)
+        assert world.cluster.has(config_map_key("shop"))
+        assert world.status("root").health.status is HealthStatus.HEALTHY
+
+
+async def test_an_application_that_moves_from_the_configuration_into_git_keeps_its_objects(world: GivenWorld) -> None:
+    given(world, "shop")
+    async with world.running(root(), an_app("shop")):
+        assert failure(world, "shop")
+        uid = world.cluster.live(config_map_key("shop")).uid
+        await world.configure(root())
+        await world.settle(60)
+        assert world.supervisor.spec(AppName("shop")) is not None
+        assert world.cluster.live(config_map_key("shop")).uid == uid
+        assert world.status("root").sync is SyncCode.SYNCED
+
+
 async def test_a_deletion_of_a_child_goes_on_after_a_restart(world: GivenWorld) -> None:
     world.renderer.give("shop", [a_config_map("held")])
     world.git(an_application("shop", finalizer=True), a_config_map("other"), app="root")

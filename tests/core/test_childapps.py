@@ -28,6 +28,7 @@ from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import SpecError
 from gitopsd.core.health.assess import assess
 from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import AppName, Position
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.operation import Operation, Phase
@@ -188,6 +189,16 @@ def test_a_child_that_rests_is_suspended() -> None:
 
 def test_a_child_that_is_being_deleted_is_progressing() -> None:
     assert health_of(shown(), deleting=True).status is HealthStatus.PROGRESSING
+
+
+@pytest.mark.parametrize(
+    ("phase", "health"),
+    [(DeletionPhase.DELETING, HealthStatus.PROGRESSING), (DeletionPhase.DELETED, HealthStatus.MISSING)],
+)
+def test_a_child_that_somebody_deleted_by_its_name_is_not_healthy(phase: DeletionPhase, health: HealthStatus) -> None:
+    state = shown()
+    deletion = Deletion(SHOP, "foreground", NOW, phase=phase)
+    assert health_of(replace(state, status=replace(state.status, deletion=deletion))).status is health
 
 
 def test_a_child_is_a_live_object_of_its_parent() -> None:
