@@ -23,8 +23,8 @@ GUESTBOOK = AppName("guestbook")
 BY_HAND = SyncRequest(initiated_by="somebody")
 
 
-def depending(name: str, *others: str, **options: object) -> AppSpec:
-    return replace(an_app(name, **options), depends_on=tuple(Dependency(AppName(other)) for other in others))
+def depending(name: str, *others: str) -> AppSpec:
+    return replace(an_app(name), depends_on=tuple(Dependency(AppName(other)) for other in others))
 
 
 def git(world: GivenWorld, **applications: list[JsonObject]) -> None:

@@ -9,7 +9,7 @@ from gitopsd.core.immutable import is_immutable
     "message",
     [
         'Job.batch "j" is invalid: spec.template: Invalid value: {"labels":{}}: field is immutable',
-        "[spec.completions: Invalid value: 3: must be more, spec.completionMode: Invalid value: null: field is immutable]",
+        "[spec.completions: Invalid value: 3: no, spec.completionMode: Invalid value: null: field is immutable]",
         "spec: Forbidden: spec is immutable after creation except resources.requests for bound claims\n@@ -1 +1 @@",
         'ConfigMap "cm" is invalid: data: Forbidden: field is immutable when `immutable` is set',
         'spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set',

@@ -246,7 +246,7 @@ async def test_a_damaged_store_stops_the_daemon_before_it_touches_a_cluster_and_
     world.commit(
         {
             "app/one.yaml": config_map("one"),
-            "app/pre.yaml": job("migrate", text="done", code=0, generated=False, **hook("PreSync")),
+            "app/pre.yaml": job("migrate", hook("PreSync")),
         }
     )
     world.application("app", self_heal=True)

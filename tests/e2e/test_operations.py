@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from gitopsd.core.errors import OperationError
@@ -19,7 +21,14 @@ POLICY = "argocd.argoproj.io/hook-delete-policy"
 BY_HAND = SyncRequest(initiated_by="somebody")
 
 
-def job(name: str, *, text: str = "done", code: int = 0, generated: bool = False, **annotations: str) -> str:
+def job(
+    name: str,
+    annotations: Mapping[str, str] | None = None,
+    *,
+    text: str = "done",
+    code: int = 0,
+    generated: bool = False,
+) -> str:
     """A Job whose pod prints `text` and exits with `code`."""
     told = {
         "kubelet.gitopsd.io/behaviour": "run",
@@ -30,10 +39,6 @@ def job(name: str, *, text: str = "done", code: int = 0, generated: bool = False
     pod = {"metadata": {"annotations": told}, "spec": {"restartPolicy": "Never", "containers": [container]}}
     written = manifest("batch/v1", "Job", name, annotations=annotations, spec={"backoffLimit": 0, "template": pod})
     return written.replace(f"name: {name}\n", f"generateName: {name}-\n", 1) if generated else written
-
-
-def wave(number: int) -> dict[str, str]:
-    return {"wave": str(number)}
 
 
 def hook(phase: str, policy: str = "") -> dict[str, str]:
@@ -54,13 +59,13 @@ async def sync(daemon: Running, name: str, request: SyncRequest = BY_HAND) -> No
 async def test_all_phases_and_three_waves_run_in_order(world: World, kubelet: FakeKubelet) -> None:
     world.commit(
         {
-            "app/pre.yaml": job("migrate", text="all migrated", **hook("PreSync")),
-            "app/one.yaml": deployment("database", **wave(-1)),
+            "app/pre.yaml": job("migrate", hook("PreSync"), text="all migrated"),
+            "app/one.yaml": deployment("database", wave="-1"),
             "app/two.yaml": config_map("settings"),
-            "app/hook.yaml": job("seed", generated=True, **hook("Sync", "HookSucceeded")),
-            "app/three.yaml": deployment("web", **wave(2)),
-            "app/post.yaml": job("smoke", **hook("PostSync", "HookSucceeded")),
-            "app/fail.yaml": job("sorry", **hook("SyncFail")),
+            "app/hook.yaml": job("seed", hook("Sync", "HookSucceeded"), generated=True),
+            "app/three.yaml": deployment("web", wave="2"),
+            "app/post.yaml": job("smoke", hook("PostSync", "HookSucceeded")),
+            "app/fail.yaml": job("sorry", hook("SyncFail")),
         }
     )
     world.application("app")
@@ -83,9 +88,9 @@ async def test_all_phases_and_three_waves_run_in_order(world: World, kubelet: Fa
 async def test_a_failing_hook_stops_the_sync_and_runs_what_is_for_that(world: World, kubelet: FakeKubelet) -> None:
     world.commit(
         {
-            "app/pre.yaml": job("migrate", text="no such table", code=3, **hook("PreSync")),
+            "app/pre.yaml": job("migrate", hook("PreSync"), text="no such table", code=3),
             "app/two.yaml": config_map("settings"),
-            "app/fail.yaml": job("sorry", **hook("SyncFail")),
+            "app/fail.yaml": job("sorry", hook("SyncFail")),
         }
     )
     world.application("app", manual=True)
@@ -151,7 +156,7 @@ async def test_a_rollback_works_with_git_down_and_holds_until_git_changes(world:
 
 
 async def test_an_operation_is_terminated_and_its_hook_deleted(world: World) -> None:
-    world.commit({"app/pre.yaml": job("migrate", **hook("PreSync")), "app/two.yaml": config_map("settings")})
+    world.commit({"app/pre.yaml": job("migrate", hook("PreSync")), "app/two.yaml": config_map("settings")})
     world.application("app", manual=True)
     async with world.daemon() as daemon:
         await daemon.until("app", out_of_sync)
@@ -164,9 +169,7 @@ async def test_an_operation_is_terminated_and_its_hook_deleted(world: World) -> 
         await operations.terminate(name)
         await daemon.until_true(lambda: daemon.operations("app"))
         assert daemon.operations("app")[0].operation.phase is Phase.FAILED
-        await world.cluster.until(
-            world.full("app"), "jobs", lambda jobs: "migrate" not in jobs or not jobs
-        )
+        await world.cluster.until(world.full("app"), "jobs", lambda jobs: "migrate" not in jobs or not jobs)
 
 
 async def test_an_immutable_job_is_made_anew_and_an_immutable_selector_is_not(world: World) -> None:
