@@ -398,6 +398,30 @@ def test_an_event_that_says_nothing_new_is_kept_and_wakes_nobody() -> None:
     assert put(an_event(7, data="b", uid="u2")) == {shop}
 
 
+def test_what_was_written_is_kept_once_whichever_of_answer_and_event_comes_first() -> None:
+    index, kind = Index(), GVK("", "v1", "ConfigMap")
+    key = ObjectKey("", "ConfigMap", "default", "a")
+    index.begin(kind.group_kind)
+    index.end(kind.group_kind)
+    index.want(APPS[0], [key])
+    first, second = an_event(1), an_event(2, "b")
+    index.hold(key)
+    assert index.kept_as(index.look(first, kind), kind) is None
+    index.put(canonical(first), first, kind)
+    kept = index.kept_as(index.look(first, kind), kind)
+    assert kept is not None
+    assert kept is index.get(key)
+    assert index.kept_as(index.look(second, kind), kind) is None
+    assert index.release(key, kept, first, APPS[0]) == frozenset()
+    assert index.get(key) is kept
+    index.hold(key)
+    answer = from_raw(canonical(second), kind)
+    assert index.release(key, answer, second, APPS[0]) == frozenset()
+    assert index.get(key) is answer
+    index.put(canonical(second), second, kind)
+    assert index.get(key) is answer
+
+
 def test_other_rules_for_what_is_news_count_at_once() -> None:
     index, kind = Index(), GVK("", "v1", "ConfigMap")
     index.begin(kind.group_kind)
