@@ -1,4 +1,4 @@
-"""Carries operations out: the only caller of a cluster's writing methods (design decision 13)."""
+"""Carries the steps of operations out, and of deletions."""
 
 from __future__ import annotations
 
