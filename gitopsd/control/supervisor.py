@@ -274,6 +274,8 @@ class Supervisor(AsyncContextManagerMixin):
                 self._departing[name] = app = Application.begin(spec_of(deletion), status, now)
                 self._show_deletion(app, deletion)
         for spec in self._family.leaving() if self._family is not None else ():
+            if spec.name not in self._departing:
+                self._departing[spec.name] = Application.begin(spec, remembered.statuses.get(spec.name), now)
             await self.let_go(spec, cascade=True)
 
     async def restore_children(self, records: Sequence[ChildRecord]) -> None:

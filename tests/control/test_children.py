@@ -263,6 +263,22 @@ async def test_a_deletion_of_a_child_goes_on_after_a_restart(world: GivenWorld) 
         assert list(await world.journal.children()) == []
 
 
+async def test_a_kill_before_a_deletion_of_a_child_could_begin_does_not_lose_it(world: GivenWorld) -> None:
+    given(world, "shop", "blog", finalizer=True)
+    async with world.running(root()):
+        statuses = world.statuses()
+    record = next(item for item in await world.journal.children() if item.name == "shop")
+    await world.journal.forget(record.name)
+    await world.journal.save_child(replace(record, deleting=world.clock.now()))
+    world.git(an_application("blog", finalizer=True), app="root")
+    async with world.running(root(), remembered=statuses):
+        await world.settle(5)
+        assert names(world) == {"root", "blog"}
+        assert not world.cluster.has(config_map_key("shop"))
+        assert world.cluster.has(config_map_key("blog"))
+        assert [item.name for item in await world.journal.children()] == ["blog"]
+
+
 async def test_children_are_known_after_a_restart_before_anything_is_rendered(world: GivenWorld) -> None:
     given(world, "shop")
     async with world.running(root()):
