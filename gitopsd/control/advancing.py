@@ -15,11 +15,12 @@ from gitopsd.control.sync import Execution, Tools
 from gitopsd.control.view import View
 from gitopsd.core.errors import StoreError
 from gitopsd.core.health.timing import earliest
+from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.namespace_rules import check_namespace
-from gitopsd.core.operation import Operation, Phase
+from gitopsd.core.operation import HookId, Operation, Phase
 from gitopsd.core.permit import permit_object
 from gitopsd.core.progress import (
     Clean,
@@ -112,7 +113,7 @@ async def _moved(
     over = [item for item in before.running_hooks if operation.hooks[item].outcome.done]
     if over:
         await execution.keep_logs(over, view.live)
-    if execution.operation.hooks != before.hooks or _at_another_stage(execution.operation, before):
+    if _far(execution.operation) != _far(before) or _at_another_stage(execution.operation, before):
         await note(ground, execution.operation)
     operation = execution.operation
     if move is None:
@@ -145,6 +146,11 @@ def _earlier(ground: Ground, until: datetime | None) -> datetime | None:
 def _check(ground: Ground, view: View, wanted: DesiredObject, replaces: bool) -> None:
     there = view.live.objects.get(wanted.key)
     check_namespace(ground.app.spec, wanted, there, ground.adapters.projects(), replaces=replaces)
+
+
+def _far(operation: Operation) -> Mapping[HookId, tuple[str, HookOutcome, bool]]:
+    """How far its hooks are: what a restart has to know. What they say meanwhile is only shown."""
+    return {item: (run.uid, run.outcome, run.cleaned) for item, run in operation.hooks.items()}
 
 
 def _at_another_stage(now: Operation, before: Operation) -> bool:
