@@ -290,6 +290,7 @@ def _conditions(app: Application, wanted: Desired, comparison: Comparison) -> tu
     found = [Condition(ConditionType.COMPARISON_ERROR, problem) for problem in wanted.problems]
     found += [Condition(ConditionType.COMPARISON_ERROR, reason) for reason in reasons_unknown(comparison)]
     found += [Condition(ConditionType.REPEATED_RESOURCE_WARNING, warning) for warning in wanted.warnings]
+    found += [Condition(ConditionType.MANIFEST_WARNING, doubt) for doubt in wanted.doubts]
     found += [
         Condition(ConditionType.SHARED_RESOURCE_WARNING, message) for message in each_shared(app.spec.name, app.shared)
     ]

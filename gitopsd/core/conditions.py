@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class ConditionType(enum.StrEnum):
     """Argo CD's condition types; the first five are errors, the others warnings.
 
-    Two are our own: SourceWarning, for a repository that does not answer while the last known revision is still kept,
-    and RandomValueWarning, for manifests that are no function of git.
+    Three are our own: SourceWarning, for a repository that does not answer while the last known revision is still kept,
+    RandomValueWarning, for manifests that are no function of git, and ManifestWarning, for annotations of ours that
+    nobody understands.
     """
 
     DELETION_ERROR = "DeletionError"
@@ -24,6 +25,7 @@ class ConditionType(enum.StrEnum):
     ORPHANED_RESOURCE_WARNING = "OrphanedResourceWarning"
     SOURCE_WARNING = "SourceWarning"
     RANDOM_VALUE_WARNING = "RandomValueWarning"
+    MANIFEST_WARNING = "ManifestWarning"
 
     @property
     def is_error(self) -> bool:

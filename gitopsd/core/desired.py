@@ -42,6 +42,7 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
     found: dict[ObjectKey, DesiredObject] = {}
     hooks: list[DesiredHook] = []
     warnings: list[str] = []
+    doubts: list[str] = []
     problems: list[str] = []
     for manifest in flat:
         phases = marks.hook_phases(manifest.annotations)
@@ -51,7 +52,7 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
         if problem:
             problems.append(f"{manifest.origin}: {problem}")
             continue
-        one = _object(spec, manifest, kinds, defined, warnings)
+        one = _object(spec, manifest, kinds, defined, doubts)
         if not one.key.namespace and _namespaced(manifest, kinds, defined):
             problems.append(f"{manifest.origin}: {one.key} names no namespace; set destination.namespace")
             continue
@@ -68,6 +69,7 @@ def desired(spec: AppSpec, manifests: Iterable[Manifest], kinds: Mapping[GVK, Ki
         hooks=tuple(hooks),
         defines=frozenset(defined),
         warnings=tuple(warnings),
+        doubts=tuple(doubts),
         problems=tuple(problems),
     )
 
@@ -160,7 +162,7 @@ def _object(
     manifest: Manifest,
     kinds: Mapping[GVK, KindInfo],
     defined: Mapping[GroupKind, bool],
-    warnings: list[str],
+    doubts: list[str],
 ) -> DesiredObject:
     gvk = manifest.gvk
     scope = (manifest.namespace or spec.destination.namespace) if _namespaced(manifest, kinds, defined) else ""
@@ -168,8 +170,8 @@ def _object(
     key = ObjectKey(gvk.group, gvk.kind, scope, name)
     wave = marks.wave(manifest.annotations)
     if wave is None:
-        warnings.append(f"{manifest.origin}: {key} has a sync wave that is not a whole number; wave 0 is used")
-    warnings += (f"{manifest.origin}: {key} has {what}" for what in not_understood(manifest.annotations))
+        doubts.append(f"{manifest.origin}: {key} has a sync wave that is not a whole number; wave 0 is used")
+    doubts += (f"{manifest.origin}: {key} has {what}" for what in not_understood(manifest.annotations))
     document = Document(canonical(_tracked(spec, manifest.body, key)))
     return DesiredObject(
         key=key,

@@ -156,8 +156,9 @@ class Desired:
     """All objects that one application wants. `digest` is equal if and only if the objects and their cluster are.
 
     `defines` are the kinds that CustomResourceDefinitions among the objects will bring; `problems` are manifests that
-    cannot be applied at all (no name, no kind), each as a sentence: with one of them nothing is synced. `excluded` are
-    objects that are left out because the configuration excludes their kinds.
+    cannot be applied at all (no name, no kind), each as a sentence: with one of them nothing is synced. `warnings` are
+    objects that come more than once, `doubts` annotations that nobody understands. `excluded` are objects that are left
+    out because the configuration excludes their kinds.
     """
 
     objects: tuple[DesiredObject, ...]
@@ -165,5 +166,6 @@ class Desired:
     hooks: tuple[DesiredHook, ...] = ()
     defines: frozenset[GroupKind] = frozenset()
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     excluded: tuple[ObjectKey, ...] = ()

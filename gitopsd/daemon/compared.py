@@ -107,7 +107,7 @@ async def _compared(place: Place, spec: AppSpec, manifests: Sequence[Manifest], 
         wanted = desired(spec, manifests, await cluster.kinds(wanted_kinds(manifests)))
         if wanted.problems:
             raise SpecError("these manifests cannot be applied", why="; ".join(wanted.problems), hint="correct them")
-        warnings = [*wanted.warnings, *_left_out(wanted, cluster)]
+        warnings = [*wanted.warnings, *wanted.doubts, *_left_out(wanted, cluster)]
         wanted = replace(
             wanted, objects=tuple(one for one in wanted.objects if not cluster.excluded(one.key.group_kind))
         )

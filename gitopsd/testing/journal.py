@@ -60,7 +60,7 @@ class _Sets:
 
     def add(self, wanted: Desired) -> str:
         """Its name, the same for equal ones."""
-        bare = replace(wanted, warnings=(), problems=(), excluded=())
+        bare = replace(wanted, warnings=(), doubts=(), problems=(), excluded=())
         for name, known in self.by_name.items():
             if known.digest == bare.digest and known == bare:
                 return name

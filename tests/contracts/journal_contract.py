@@ -219,7 +219,7 @@ class JournalContract:
 
     async def test_what_was_only_said_of_manifests_is_left_out(self, journal: Journal) -> None:
         wanted = a_wanted()
-        said = replace(wanted, warnings=("w",), problems=("p",), excluded=(a_hook().key,))
+        said = replace(wanted, warnings=("w",), doubts=("d",), problems=("p",), excluded=(a_hook().key,))
         operation = await journal.begin(APP, begun(), said)
         assert await journal.manifests(operation.manifests) == wanted
 

@@ -42,7 +42,7 @@ def a_step() -> ApplyStep:
     [
         an_object_of(),
         a_hook(),
-        replace(a_wanted(), warnings=("w",), problems=("p",), excluded=(a_hook().key,)),
+        replace(a_wanted(), warnings=("w",), doubts=("d",), problems=("p",), excluded=(a_hook().key,)),
         a_live(""),
         replace(begun(), manifests="m"),
         begun().request,

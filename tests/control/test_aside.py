@@ -6,9 +6,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
-from gitopsd.control.adapters import Adapters
 from gitopsd.control.target import want
 from gitopsd.control.view import Request
 from gitopsd.testing.builders import a_config_map, an_app

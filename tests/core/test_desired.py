@@ -152,7 +152,7 @@ def test_what_only_a_server_sets_is_left_out() -> None:
 def test_a_wave_that_is_no_number_is_a_warning_and_wave_0() -> None:
     wanted = want(a_config_map(annotations={"argocd.argoproj.io/sync-wave": "first"}))
     assert wanted.objects[0].wave == 0
-    assert "not a whole number" in wanted.warnings[0]
+    assert "not a whole number" in wanted.doubts[0]
     assert want(a_config_map(wave=-3)).objects[0].wave == -3
 
 
@@ -175,7 +175,7 @@ def test_options_of_an_object_are_read() -> None:
 )
 def test_an_unknown_sync_option_is_a_warning_with_its_place(written: str, said: str) -> None:
     marked = a_config_map(annotations={"argocd.argoproj.io/sync-options": f"Validate=false, {written}"})
-    (warning,) = want(marked).warnings
+    (warning,) = want(marked).doubts
     assert warning.startswith("app/0.yaml:1: ConfigMap shop/settings has the sync option ")
     assert said in warning
 
@@ -184,12 +184,12 @@ def test_an_unknown_sync_option_is_a_warning_with_its_place(written: str, said: 
     "written", ["", "Prune=false", "Prune=confirm,Delete=confirm", "Force=true,Replace=true", "PruneLast=true, ,"]
 )
 def test_known_sync_options_are_no_warning(written: str) -> None:
-    assert want(a_config_map(annotations={"argocd.argoproj.io/sync-options": written})).warnings == ()
+    assert want(a_config_map(annotations={"argocd.argoproj.io/sync-options": written})).doubts == ()
 
 
 @pytest.mark.parametrize(("written", "warnings"), [("fail", 0), ("recreate", 0), ("anew", 1)])
 def test_an_unknown_word_for_immutable_fields_is_a_warning(written: str, warnings: int) -> None:
-    assert len(want(a_config_map(annotations={"gitopsd.io/on-immutable": written})).warnings) == warnings
+    assert len(want(a_config_map(annotations={"gitopsd.io/on-immutable": written})).doubts) == warnings
 
 
 def test_tracking_by_annotation_alone() -> None:

@@ -36,6 +36,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
         "OrphanedResourceWarning",
         "SourceWarning",
         "RandomValueWarning",
+        "ManifestWarning",
     ],
     IgnoredStatus: ["all", "crd", "none"],
     HealthStatus: ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"],
