@@ -93,7 +93,7 @@ func TestProgramsAreKeptWithinBounds(t *testing.T) {
 
 func TestTheRoleRulesIsSealedAndServes(t *testing.T) {
 	p := start(t, "rules", "--memory-limit", fmt.Sprint(256<<20))
-	if got := fmt.Sprint(p.hello["methods"]); got != "[check health jq_paths]" {
+	if got := fmt.Sprint(p.hello["methods"]); got != "[act actions check health jq_paths]" {
 		t.Errorf("methods %s", got)
 	}
 	if p.hello["sandbox"] == "none" {
