@@ -42,9 +42,9 @@ class Application:
     `operation` is the one under way, as far as it came; `asked_plans` and `asked_syncs` wait for the next pass;
     `terminate` is who wants the operation to end, `confirmed_at` when somebody let it delete what waits for that.
     `past` is its history once it was read, `pin` what it is held at, `held` the objects of the pin or of an
-    operation that applies something else than git has now, once they were read. `healthy_with` is the digest that
-    it was known to be Healthy with. `readiness` is that of the live objects that it depends on. `causes` are
-    objects whose change may cure the last failure, `cause_versions` how they were then.
+    operation that applies something else than git has now, once they were read, after the name they are kept by.
+    `healthy_with` is the digest that it was known to be Healthy with. `readiness` is that of the live objects that
+    it depends on. `causes` are objects whose change may cure the last failure, `cause_versions` how they were then.
 
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started;
     `judged`: one ended with this `spec`, or its status is known from before the start.
@@ -81,7 +81,7 @@ class Application:
     confirmed_at: datetime | None = None
     past: Past | None = None
     pin: Pin | None = None
-    held: Desired | None = None
+    held: tuple[str, Desired] | None = None
     healthy_with: str = ""
     counted: tuple[str, int] = ("", 0)
     trying: Unfinished | None = None

@@ -78,17 +78,26 @@ def moved_on(running: Operation, view: View) -> bool:
 
 async def begun(ground: Ground, view: View, decision: Decision) -> Operation | None:
     """A new operation: one that was asked for first, else what `decision` says."""
-    app = ground.app
-    while app.asked_syncs:
-        asked = app.asked_syncs.pop(0)
+    asked = ground.app.asked_syncs
+    has_own_target = bool(asked) and asked[0].request.has_own_target
+    while asked:
+        item = asked.pop(0)
         try:
-            steps = await plan_of(ground, view, asked.request)
-            operation = await _fresh(ground, view, asked.request, steps, retries=asked.retries)
+            steps = await plan_of(ground, view, item.request)
+            operation = await _fresh(ground, view, item.request, steps, retries=item.retries)
         except GitopsdError as error:
-            asked.answer.fail(error)
+            item.answer.fail(error)
+            if has_own_target or (asked and asked[0].request.has_own_target):
+                return None  # `view` is of what the first one asked for: nothing else is to be done with it
             continue
-        asked.answer.give(operation)
-        return None if asked.request.dry_run else operation
+        item.answer.give(operation)
+        return None if item.request.dry_run else operation
+    return await _automated(ground, view, decision)
+
+
+async def _automated(ground: Ground, view: View, decision: Decision) -> Operation | None:
+    """What `decision` says."""
+    app = ground.app
     if decision.act not in (Act.SYNC, Act.HEAL):
         return None
     same = app.attempt is not None and app.attempt.digest == view.wanted.digest

@@ -14,12 +14,15 @@ from gitopsd.core.decide import Decision
 async def operate(ground: Ground, view: View, decision: Decision) -> Operated:
     """Answer what was asked, begin what shall be begun, and take the operation under way as far as it goes now."""
     await answer_plans(ground, view)
+    asked = ground.app.asked_syncs
+    has_own_target = bool(asked) and asked[0].request.has_own_target
     running, given_up = await running_operation(ground, view)
     if running is None:
         running = await begun(ground, view, decision)
     refuse_syncs(ground)
     if running is None:
-        return Operated(view, given_up=given_up)
+        # What was tried or refused is not what the application is compared with: look at that again.
+        return Operated(view, given_up=given_up, again=ground.adapters.clock.now() if has_own_target else None)
     if not running.phase.done:
         running, view, again = await advance(ground, running, view)
     else:

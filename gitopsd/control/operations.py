@@ -11,7 +11,7 @@ from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.control.beginning import in_progress
 from gitopsd.core.app import AppSpec
 from gitopsd.core.errors import OperationError
-from gitopsd.core.history import Deletion, Past, pinned, unpinned
+from gitopsd.core.history import Deletion, Past, Pin, pinned, unpinned
 from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
 from gitopsd.core.operation import Operation
@@ -122,23 +122,37 @@ class Desk:
         if found is None:
             raise _no_entry(name, entry, past)
         await self.journal.manifests(found.manifests)  # it fails here, before anything changes
+        asked = AskedSync(replace(request, history=entry))
+        if request.dry_run:
+            app.asked_syncs.append(asked)
+            self.wake(name, fresh=False)
+            return await asked.answer.wait()
+        before = app.pin
         held_against = app.desired.digest if app.desired is not None and app.pin is None else ""
         if app.pin is not None:
             held_against = app.pin.held_against
         past = pinned(
             past, found, held_against=held_against, since=self.clock.now(), by=request.initiated_by, reason="rollback"
         )
-        if not request.dry_run:
-            await self.journal.save_past(name, past)
-        app.past, app.pin, app.held = past, past.pin, None
+        await self.journal.save_past(name, past)
+        app.past, app.pin = past, past.pin
+        app.asked_syncs.append(asked)
+        self.wake(name, fresh=False)
         try:
-            asked = AskedSync(replace(request, history=entry))
-            app.asked_syncs.append(asked)
-            self.wake(name, fresh=False)
             return await asked.answer.wait()
-        finally:
-            if request.dry_run:
-                app.past, app.pin, app.held = None, None, None
+        except OperationError:
+            await self._pin_again(name, before, past.pin)
+            raise
+
+    async def _pin_again(self, name: AppName, before: Pin | None, refused: Pin | None) -> None:
+        """The rollback was refused: the application is held as it was before, unless somebody pinned it anew."""
+        past = await self.journal.past(name)
+        if past.pin != refused:
+            return
+        await self.journal.save_past(name, replace(past, pin=before))
+        app = self._found(name)
+        app.past, app.pin = None, before
+        self.wake(name, fresh=True)
 
     async def unpin(self, name: AppName) -> None:
         """Follow git again."""
@@ -147,7 +161,7 @@ class Desk:
             raise OperationError("it is not pinned", reason="Invalid", where=name)
         past = unpinned(await self.journal.past(name))
         await self.journal.save_past(name, past)
-        app.past, app.pin, app.held = past, None, None
+        app.past, app.pin = past, None
         self.wake(name, fresh=True)
 
     async def confirm(self, name: AppName) -> None:

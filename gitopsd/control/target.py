@@ -10,7 +10,7 @@ from gitopsd.control.aside import aside
 from gitopsd.control.queue import Level
 from gitopsd.control.view import Request
 from gitopsd.core.desired import desired, wanted_kinds
-from gitopsd.core.errors import GitopsdError
+from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.history import Pin, unpinned
 from gitopsd.core.manifest import Desired
 from gitopsd.ports.cluster import Cluster
@@ -33,8 +33,9 @@ async def aim(app: Application, cluster: Cluster, request: Request, adapters: Ad
         return Target(await _kept(app, running.manifests, adapters), running.revisions)
     asked = app.asked_syncs[0].request if app.asked_syncs and running is None else None
     if asked is not None and asked.revisions:
-        app.held = await rendered_at(app, cluster, asked.revisions, adapters)
-        return Target(app.held, asked.revisions)
+        return Target(await rendered_at(app, cluster, asked.revisions, adapters), asked.revisions)
+    if asked is not None and asked.history is not None and asked.dry_run:
+        return await _rehearsed(app, asked.history, adapters)
     pin = app.pin
     if pin is not None:
         pin = await _checked(app, pin, cluster, request, adapters)
@@ -68,10 +69,18 @@ async def _checked(app: Application, pin: Pin, cluster: Cluster, request: Reques
     return app.pin
 
 
+async def _rehearsed(app: Application, history: int, adapters: Adapters) -> Target:
+    """What a dry run of a rollback tries: the application is not pinned for it."""
+    entry = (await adapters.journal.past(app.spec.name)).find(history)
+    if entry is None:
+        raise OperationError(f"the history has no entry {history}", reason="NotFound", where=app.spec.name)
+    return Target(await adapters.journal.manifests(entry.manifests), entry.revisions)
+
+
 async def _kept(app: Application, manifests: str, adapters: Adapters) -> Desired:
-    if app.held is None:
-        app.held = await adapters.journal.manifests(manifests)
-    return app.held
+    if app.held is None or app.held[0] != manifests:
+        app.held = manifests, await adapters.journal.manifests(manifests)
+    return app.held[1]
 
 
 async def rendered_at(app: Application, cluster: Cluster, commits: tuple[str, ...], adapters: Adapters) -> Desired:

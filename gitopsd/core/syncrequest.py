@@ -66,6 +66,11 @@ class SyncRequest:
         """Whether it is for some of the objects only."""
         return bool(self.resources or self.labels)
 
+    @property
+    def has_own_target(self) -> bool:
+        """Whether it is for something else than what the application is compared with."""
+        return bool(self.revisions) or self.history is not None
+
     def selects(self, key: ObjectKey, labels: Mapping[str, str]) -> bool:
         """Whether it is for this object, with these labels."""
         if any(labels.get(name) != text for name, text in self.labels.items()):

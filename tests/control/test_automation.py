@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import anyio
 import pytest
 
 from gitopsd.core.app import AppSpec, AutoRollback, Dependency
@@ -10,7 +11,7 @@ from gitopsd.core.breaker import BreakerSettings
 from gitopsd.core.errors import ClusterError, OperationError
 from gitopsd.core.hold import SyncSettings
 from gitopsd.core.ids import AppName, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.jsonvalue import JsonObject, mapping, string_map
 from gitopsd.core.operation import Phase
 from gitopsd.core.project import Project, Projects
 from gitopsd.core.syncrequest import ObjectFilter, SyncRequest
@@ -261,3 +262,105 @@ async def test_an_application_with_a_finalizer_takes_its_objects_with_it(world: 
         await world.configure()
         assert world.writes() == ["apply settings", "delete settings"]
         assert world.supervisor.applications() == {}
+
+
+def deployed_value(world: GivenWorld) -> str:
+    """Return what the ConfigMap settings holds in the cluster."""
+    body = world.cluster.body(ObjectKey("", "ConfigMap", "default", "settings"))
+    return string_map(mapping(body or {}, "data"))["v"]
+
+
+async def test_a_dry_run_of_a_rollback_leaves_the_application_pinned_or_not_as_it_was(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        await world.push(a_config_map(data={"v": "2"}))
+        await world.push(a_config_map(data={"v": "3"}))
+        dry_run = replace(BY_HAND, dry_run=True)
+        assert (await world.supervisor.operations.rollback(GUESTBOOK, 0, dry_run)).phase is Phase.SUCCEEDED
+        await world.settle()
+        assert world.status().pin is None
+        assert deployed_value(world) == "3"
+        await world.supervisor.operations.rollback(GUESTBOOK, 0, BY_HAND)
+        await world.settle()
+        await world.supervisor.operations.rollback(GUESTBOOK, 1, dry_run)
+        await world.settle(60)
+        pin = world.status().pin
+        assert pin is not None
+        assert pin.entry == 0
+        assert deployed_value(world) == "1"
+
+
+async def test_a_rollback_that_is_refused_pins_nothing(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        await world.push(a_config_map(data={"v": "2"}))
+        with pytest.raises(OperationError, match="the plan that was shown is not what would be done now"):
+            await world.supervisor.operations.rollback(GUESTBOOK, 0, replace(BY_HAND, plan="p1"))
+        await world.settle(60)
+        assert world.status().pin is None
+        assert (await world.supervisor.operations.history(GUESTBOOK)).pin is None
+        assert deployed_value(world) == "2"
+
+
+async def test_a_refused_rollback_of_a_pinned_application_leaves_it_where_it_is_pinned(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        await world.push(a_config_map(data={"v": "2"}))
+        await world.push(a_config_map(data={"v": "3"}))
+        await world.supervisor.operations.rollback(GUESTBOOK, 1, BY_HAND)
+        await world.settle()
+        with pytest.raises(OperationError, match="the plan that was shown"):
+            await world.supervisor.operations.rollback(GUESTBOOK, 0, replace(BY_HAND, plan="p1"))
+        await world.settle(60)
+        pin = world.status().pin
+        assert pin is not None
+        assert pin.entry == 1
+        assert deployed_value(world) == "2"
+
+
+async def test_what_another_revision_has_is_not_taken_for_what_an_application_is_pinned_to(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        first = world.status().revisions
+        await world.push(a_config_map(data={"v": "2"}))
+        await world.push(a_config_map(data={"v": "3"}))
+        await world.supervisor.operations.rollback(GUESTBOOK, 1, BY_HAND)
+        await world.settle()
+        await world.supervisor.operations.sync(GUESTBOOK, replace(BY_HAND, revisions=first, dry_run=True))
+        await world.settle(60)
+        assert world.status().sync is SyncCode.SYNCED
+        assert deployed_value(world) == "2"
+
+
+async def test_a_refused_sync_to_an_old_revision_does_not_bring_it_by_automation(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app()):
+        first = world.status().revisions
+        await world.push(a_config_map(data={"v": "2"}))
+        with pytest.raises(OperationError, match="the plan that was shown"):
+            await world.supervisor.operations.sync(GUESTBOOK, replace(BY_HAND, revisions=first, plan="p1"))
+        await world.settle(60)
+        assert world.writes() == ["apply settings", "apply settings"]
+        assert world.status().sync is SyncCode.SYNCED
+
+
+async def test_a_plain_sync_beside_a_refused_one_to_an_old_revision_never_brings_the_old_one(world: GivenWorld) -> None:
+    world.git(a_config_map(data={"v": "1"}))
+    async with world.running(an_app(automated=False)):
+        await sync(world)
+        first = world.status().revisions
+        await world.push(a_config_map(data={"v": "2"}))
+        operations, refused = world.supervisor.operations, list[str]()
+
+        async def ask(request: SyncRequest) -> None:
+            try:
+                await operations.sync(GUESTBOOK, request)
+            except OperationError as error:
+                refused.append(error.reason)
+
+        async with anyio.create_task_group() as both:
+            both.start_soon(ask, replace(BY_HAND, revisions=first, plan="p1"))
+            both.start_soon(ask, BY_HAND)
+        await world.settle(60)
+        assert "PlanChanged" in refused
+        assert deployed_value(world) == "2" or len(refused) == 2
