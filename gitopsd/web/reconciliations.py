@@ -39,6 +39,7 @@ class Reconciliations:
         self._waiters: dict[AppName, set[Waiter]] = {}
         self._lookers: dict[AppName, set[anyio.Event]] = {}
         self._ended: dict[AppName, Operation] = {}
+        self._begun: dict[AppName, Operation] = {}
 
     def on_event(self, event: Event) -> None:
         """Wake those whose reconciliation ended, or whose application is gone or has another status.
@@ -52,6 +53,7 @@ class Reconciliations:
                 self._ended[event.spec.name] = event.operation
                 self._look_again(event.spec.name)
             case Reconciled():
+                self._begun.pop(event.spec.name, None)
                 waiters = self._waiters.get(event.spec.name)
                 if waiters and event.fresh:
                     for waiter in waiters:
@@ -59,6 +61,7 @@ class Reconciliations:
                             waiter.finish()
             case AppRemoved():
                 self._ended.pop(event.name, None)
+                self._begun.pop(event.name, None)
                 self._look_again(event.name)
                 for waiter in self._waiters.get(event.name, ()):
                     waiter.finish()
@@ -94,6 +97,19 @@ class Reconciliations:
     def ended(self, name: AppName) -> Operation | None:
         """The operation of `name` that ended last, of those since the start."""
         return self._ended.get(name)
+
+    def begin(self, name: AppName, operation: Operation) -> None:
+        """Whoever asked was told that this began: so is whoever looks, before the pass that began it shows a status."""
+        if not operation.phase.done:
+            self._begun[name] = operation
+
+    def under_way(self, name: AppName, shown: Operation | None) -> Operation | None:
+        """What `name` does: the operation that its status shows, or one that began since."""
+        begun = self._begun.get(name)
+        if begun is None or (shown is not None and shown.started_at >= begun.started_at):
+            return shown
+        ended = self._ended.get(name)
+        return ended if ended is not None and ended.id == begun.id else begun
 
     @property
     def lookers(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from gitopsd.core.appstatus import unknown_status
 from gitopsd.core.errors import OperationError, StoreError
-from gitopsd.core.events import OperationEnded
+from gitopsd.core.events import OperationEnded, Reconciled
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import Pin
 from gitopsd.core.hook import HookOutcome
@@ -509,3 +509,21 @@ async def test_a_deletion_begins(
 async def test_a_deletion_of_another_kind_is_refused(daemon: Daemon, local: httpx.AsyncClient) -> None:
     assert (await local.delete(f"{URL}?cascade=everything")).status_code == 422
     assert daemon.operator.asked == []
+
+
+async def test_who_looks_at_once_sees_the_operation_that_it_was_told_of(
+    daemon: Daemon, local: httpx.AsyncClient
+) -> None:
+    """The status shows an operation at the earliest when the pass that began it looks again, or ends."""
+    spec, status = daemon.apps[SHOP]
+    begun = (await local.post(f"{URL}/sync", json={})).json()
+    daemon.change(spec, status)  # as it was before: the status of the pass is still to come
+    told = (await local.get(f"{URL}/operation")).json()
+    assert (told["operation"]["id"], told["operation"]["phase"]) == (begun["id"], "Running")
+    ended = daemon.operator.finish("shop")
+    daemon.change(spec, status)
+    daemon.reconciliations.on_event(OperationEnded(spec, "", ended, 1.0))
+    told = (await local.get(f"{URL}/operation")).json()
+    assert (told["operation"]["id"], told["operation"]["phase"]) == (begun["id"], "Succeeded")
+    daemon.reconciliations.on_event(Reconciled(spec, "", 0.0, 0.1, failed=False))
+    assert (await local.get(f"{URL}/operation")).json()["operation"] is None, "what was lost is not told of for ever"

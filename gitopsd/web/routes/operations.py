@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 import anyio
@@ -56,6 +57,7 @@ def add_operation_routes(app: FastAPI, services: Services) -> None:
     async def present(name: str) -> OperationState:
         spec, status = found(services, name)
         ended = services.reconciliations.ended(spec.name)
+        status = replace(status, operation=services.reconciliations.under_way(spec.name, status.operation))
         return await anyio.to_thread.run_sync(lambda: OperationState.of(spec, status, ended), limiter=encoders)
 
     @routes.get("/{name}/operation", Permission.LOCAL, model=OperationState, others={404: ErrorAnswer})

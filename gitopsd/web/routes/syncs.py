@@ -41,7 +41,8 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
     async def planned(name: AppName, view: PlanView) -> bytes:
         return await anyio.to_thread.run_sync(lambda: encoded(PlanAnswer.of(name, view)), limiter=encoders)
 
-    async def begun(operation: Operation) -> Response:
+    async def begun(name: AppName, operation: Operation) -> Response:
+        services.reconciliations.begin(name, operation)
         body = await anyio.to_thread.run_sync(lambda: encoded(OperationAnswer.of(operation)), limiter=encoders)
         return answer(body, 200 if operation.phase.done else 202)
 
@@ -75,7 +76,7 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
         operations, app_name = operable(services, name)
         asked = body.request(caller_of(request))
         try:
-            return await begun(await operations.sync(app_name, asked))
+            return await begun(app_name, await operations.sync(app_name, asked))
         except OperationError as error:
             return await refused(operations, app_name, asked, error)
 
@@ -88,7 +89,7 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
         entry = body.id if body.id is not None else await _before(operations, app_name)
         asked = replace(body.request(caller_of(request)), history=entry)
         try:
-            return await begun(await operations.rollback(app_name, entry, asked))
+            return await begun(app_name, await operations.rollback(app_name, entry, asked))
         except OperationError as error:
             return await refused(operations, app_name, asked, error)
 
