@@ -38,7 +38,7 @@ from gitopsd.core.appstatus import (
 from gitopsd.core.causes import versions
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.decide import Decision, decide, wipes_out
+from gitopsd.core.decide import IN_SYNC, Decision, decide, wipes_out
 from gitopsd.core.dependency import Readiness, object_of
 from gitopsd.core.desired import managed_namespace, without_kinds
 from gitopsd.core.errors import SpecError
@@ -78,6 +78,8 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
         )
         operated = await operate(_ground(app, cluster, adapters), view, decision)
         view, operation = operated.view, operated.operation
+        if operation is not None and operation.phase is Phase.SUCCEEDED and view.comparison.synced:
+            decision = IN_SYNC
     previous = {item.key: item for item in app.status.resources}
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
     await _look_for_orphans(app, cluster, adapters)

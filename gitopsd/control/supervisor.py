@@ -835,7 +835,8 @@ class Supervisor(AsyncContextManagerMixin):
             app.attempt = next_attempt(app.attempt, operation.digest, now, succeeded=succeeded, unfinished=unfinished)
             if operation.phase is Phase.FAILED:
                 self._ask_again(app, operation)
-            self._queue.add(app.spec.name, Level.LIVE)
+            if not succeeded or not outcome.comparison.synced or operation.request.revisions:
+                self._queue.add(app.spec.name, Level.LIVE)  # else this pass has looked again already
         if outcome.status.sync is SyncCode.SYNCED:
             self._holds.settled(app.spec.name, cluster.name)
         if outcome.decision.act is Act.WAIT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from gitopsd.core.app import AppSpec, RetryPolicy
 from gitopsd.core.compare import Comparison, Verdict
@@ -58,6 +59,10 @@ class Decision:
     seconds: float = 0.0
 
 
+IN_SYNC: Final = Decision(Act.NOTHING, "in sync")
+"""There is nothing to do."""
+
+
 def decide(
     spec: AppSpec,
     desired: Desired,
@@ -101,7 +106,7 @@ def _obstacle(
     if any(condition.type.is_error for condition in conditions):
         return "blocked by an error condition"
     if comparison.synced and not unfinished:
-        return "in sync"
+        return IN_SYNC.reason
     if automated is None:
         return "out of sync; automated sync is off"
     left_over_only = all(item.verdict in (Verdict.SYNCED, Verdict.EXTRA) for item in comparison.objects.values())
