@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from gitopsd.control.revision_infos import Describe, describe_nothing
+from gitopsd.control.turns import Turns
 from gitopsd.core.app import AppSpec
 from gitopsd.core.breaker import GRANTED, Leave
 from gitopsd.core.customization import ResourceSettings
@@ -43,7 +44,7 @@ class Adapters:
     clock: Clock
     stopping: Callable[[], bool]
     rendering: anyio.CapacityLimiter
-    turns: Callable[[str], anyio.CapacityLimiter]
+    turns: Callable[[str], Turns]
     judge: HealthJudge
     journal: Journal
     self_heal: Callable[[], Backoff] = lambda: SELF_HEAL

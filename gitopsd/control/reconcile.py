@@ -62,7 +62,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     """One pass over one application. Raises `GitopsdError` where it cannot even be compared."""
     target = await aim(app, cluster, request, adapters)
     wanted = _included(app, cluster, target.wanted)
-    async with adapters.turns(cluster.name):
+    async with adapters.turns(cluster.name).of(app.spec.name):
         app.comparison = _reconsidered(app.comparison, request.level)
         view = await look(app, cluster, replace(target, wanted=wanted), request.warnings, adapters)
         now = adapters.clock.monotonic()

@@ -29,6 +29,7 @@ from gitopsd.control.reconcile import reconcile
 from gitopsd.control.revisions import Refusal, Resolution, Revisions, nobody_refused
 from gitopsd.control.timers import Timers
 from gitopsd.control.trees import Ground, Trees
+from gitopsd.control.turns import Turns
 from gitopsd.control.view import Outcome, Request
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec, Dependency, TrackingMethod
@@ -161,7 +162,7 @@ class Supervisor(AsyncContextManagerMixin):
         )
         self._hard: set[AppName] = set()
         self._dependants: Edges = {}
-        self._turns: dict[str, anyio.CapacityLimiter] = {}
+        self._turns: dict[str, Turns] = {}
         self._concurrency = settings.concurrency
         self._self_heal = settings.self_heal
         self._timing = settings.timing
@@ -435,7 +436,7 @@ class Supervisor(AsyncContextManagerMixin):
         self._holds.tune(settings.sync.breaker)
         self._adapters = replace(self._adapters, sync=settings.sync)
         for turns in self._turns.values():
-            turns.total_tokens = settings.concurrency
+            turns.allow(settings.concurrency)
 
     def rewire(self) -> None:
         """The clusters of the configuration changed, or how kinds are compared: every application looks anew."""
@@ -482,8 +483,13 @@ class Supervisor(AsyncContextManagerMixin):
         app = self._applications.get(name) or self._departing.get(name)
         if app is None:
             return None
-        running = app.operation
-        return app.spec, app.status if running is None else replace(app.status, operation=running)
+        status, running = app.status, app.operation
+        turns = self._turns.get(app.cluster.name) if app.cluster is not None else None
+        waiting = turns.before(name) if turns is not None else None
+        if waiting is not None and app.cluster is not None:
+            what = f"waits for its turn on the cluster {app.cluster.name}, {waiting} before it"
+            status = replace(status, decision=what)
+        return app.spec, status if running is None else replace(status, operation=running)
 
     def resting(self, name: AppName) -> bool:
         """Whether nothing will happen to the application, because its owner says so (`skip-reconcile`)."""
@@ -921,13 +927,10 @@ class Supervisor(AsyncContextManagerMixin):
             app.move(cluster)
         return cluster
 
-    def _turn(self, cluster: str) -> anyio.CapacityLimiter:
-        """The passes that work on one cluster side by side: a cluster that is slow makes no other one's applications
-        wait.
-        """
+    def _turn(self, cluster: str) -> Turns:
         turns = self._turns.get(cluster)
         if turns is None:
-            turns = self._turns[cluster] = anyio.CapacityLimiter(self._concurrency)
+            turns = self._turns[cluster] = Turns(self._concurrency)
         return turns
 
     async def _stop(self) -> None:

@@ -10,6 +10,7 @@ from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
 from gitopsd.control.target import want
+from gitopsd.control.turns import Turns
 from gitopsd.control.view import Request
 from gitopsd.testing.builders import a_config_map, an_app
 from gitopsd.testing.clock import FakeClock
@@ -52,7 +53,7 @@ async def test_the_objects_of_a_large_application_are_made_while_others_have_the
         clock=FakeClock(),
         stopping=lambda: False,
         rendering=anyio.CapacityLimiter(1),
-        turns=lambda _: anyio.CapacityLimiter(1),
+        turns=lambda _: Turns(1),
         judge=FakeJudge(),
         journal=FakeJournal(),
     )

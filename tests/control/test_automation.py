@@ -364,3 +364,22 @@ async def test_a_plain_sync_beside_a_refused_one_to_an_old_revision_never_brings
         await world.settle(60)
         assert "PlanChanged" in refused
         assert deployed_value(world) == "2" or len(refused) == 2
+
+
+async def test_an_application_that_waits_for_its_turn_says_how_many_are_before_it(world: GivenWorld) -> None:
+    world.settings = replace(world.settings, concurrency=1)
+    names = ["a", "b", "c"]
+    git(world, **{name: [a_config_map(name)] for name in names})
+    keys = [ObjectKey("", "ConfigMap", "default", name) for name in names]
+    for key in keys:
+        world.cluster.gate.hold(key)
+    async with world.running(*(an_app(name) for name in names)):
+        said = sorted(text for name in names if (text := world.status(name).decision))
+        assert said == [
+            "waits for its turn on the cluster local, 0 before it",
+            "waits for its turn on the cluster local, 1 before it",
+        ]
+        for key in keys:
+            world.cluster.gate.release(key)
+        await world.settle()
+        assert [world.status(name).sync for name in names] == [SyncCode.SYNCED] * 3
