@@ -17,7 +17,7 @@ from gitopsd.core.conditions import ConditionType
 from gitopsd.core.decide import Act, Decision
 from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.findings import each_shared
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import ApplyStep, Plan, PruneStep, Way
 from gitopsd.core.progress import (
@@ -27,6 +27,7 @@ from gitopsd.core.progress import (
 from gitopsd.core.syncrequest import AUTOMATED, HEALING, SyncRequest
 
 _SUPERSEDED: Final = "superseded by newer manifests"
+_NAMESPACE: Final = GroupKind("", "Namespace")
 _BLOCKING: Final = (ConditionType.COMPARISON_ERROR, ConditionType.INVALID_SPEC_ERROR, ConditionType.UNKNOWN_ERROR)
 
 
@@ -169,12 +170,23 @@ def _allow(ground: Ground, view: View) -> None:
 
 
 async def _rehearsed(ground: Ground, view: View, operation: Operation) -> Operation:
-    """A dry run: what the API server says to each object; nothing is changed."""
+    """A dry run: what the API server says to each object; nothing is changed. It can say nothing of what belongs into a
+    namespace that only this sync makes.
+    """
     steps = [step for step in operation.plan.steps() if isinstance(step, ApplyStep)] if operation.plan else []
-    pairs = [(step.desired, view.live.objects.get(step.key)) for step in steps if step.way is not Way.RECREATE]
+    results = dict(operation.results)
+    brought = {step.key.name for step in steps if step.key.group_kind == _NAMESPACE} - {
+        key.name for key in view.live.objects if key.group_kind == _NAMESPACE
+    }
+    pairs = []
+    for step in steps:
+        if step.key.namespace in brought:
+            message = f"dry run: it would be applied; not asked, for Namespace {step.key.namespace} comes with it"
+            results[step.key] = StepResult(ResultCode.SYNCED, message)
+        elif step.way is not Way.RECREATE:
+            pairs.append((step.desired, view.live.objects.get(step.key)))
     account = ground.adapters.projects().account(ground.app.spec, ground.cluster.server)
     answers = await ground.cluster.predict(pairs, impersonate=account)
-    results = dict(operation.results)
     for (wanted, _), answer in zip(pairs, answers, strict=True):
         code = ResultCode.SYNC_FAILED if answer.error else ResultCode.SYNCED
         results[wanted.key] = StepResult(code, answer.error or "dry run: it would be applied")

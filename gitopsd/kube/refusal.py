@@ -219,7 +219,10 @@ def _judge_code(request: Asked, status: JsonObject, code: int, did: str) -> _Ver
 def _not_found(request: Asked, status: JsonObject, did: str) -> _Verdict:
     details = mapping(status, "details")
     if details.get("kind") == "namespaces" and request.key is not None and request.key.kind != "Namespace":
-        hint = "add CreateNamespace=true to the application's syncOptions, or create it"
+        hint = (
+            "add CreateNamespace=true to the syncOptions, if it is the application's own; else add the Namespace "
+            "to git, or create it"
+        )
         return _Verdict(f"namespace {text(details, 'name')} does not exist", hint, True, "NamespaceMissing")
     hint = f"check that the cluster serves {request.kind}"
     missing = not status or _NO_SUCH_KIND in text(status, "message")

@@ -7,9 +7,10 @@ from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.conditions import ConditionType
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.health.status import HealthStatus
-from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.ids import AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import mapping
 from gitopsd.core.operation import Phase, ResultCode
+from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.builders import (
     a_config_map,
     a_definition,
@@ -469,3 +470,24 @@ async def test_a_wave_waits_for_the_ones_before_it_though_nothing_is_to_be_done_
         world.cluster.settle(deployment_key("first"))
         await world.settle()
         assert world.writes() == ["apply first", "apply second"]
+
+
+async def test_a_dry_run_does_not_fail_for_a_namespace_that_the_sync_makes(world: GivenWorld) -> None:
+    world.git(a_config_map(namespace="shop"), a_namespace("beside"), a_config_map("other", namespace="beside"))
+    async with world.running(an_app(automated=False, namespace="shop", options={"CreateNamespace": "true"})):
+        request = SyncRequest(initiated_by="somebody", dry_run=True)
+        done = await world.supervisor.operations.sync(AppName("guestbook"), request)
+        assert done.phase is Phase.SUCCEEDED
+        assert done.results[ObjectKey("", "ConfigMap", "shop", "settings")].message == (
+            "dry run: it would be applied; not asked, for Namespace shop comes with it"
+        )
+        assert world.writes() == []
+
+
+async def test_a_dry_run_names_a_namespace_that_nobody_makes(world: GivenWorld) -> None:
+    world.git(a_config_map(namespace="shop"))
+    async with world.running(an_app(automated=False, namespace="shop")):
+        request = SyncRequest(initiated_by="somebody", dry_run=True)
+        done = await world.supervisor.operations.sync(AppName("guestbook"), request)
+        assert done.phase is Phase.FAILED
+        assert "namespace shop does not exist" in done.message
