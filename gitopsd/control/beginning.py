@@ -10,10 +10,9 @@ from typing import Final
 from gitopsd.control.application import Application
 from gitopsd.control.ending import end
 from gitopsd.control.ground import Ground
-from gitopsd.control.planning import id_of, plan_of
+from gitopsd.control.planning import id_of, obstacle, plan_of
 from gitopsd.control.view import View
 from gitopsd.core.autorollback import Unfinished
-from gitopsd.core.conditions import ConditionType
 from gitopsd.core.decide import Act, Decision
 from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.findings import each_shared
@@ -28,7 +27,6 @@ from gitopsd.core.syncrequest import AUTOMATED, HEALING, SyncRequest
 
 _SUPERSEDED: Final = "superseded by newer manifests"
 _NAMESPACE: Final = GroupKind("", "Namespace")
-_BLOCKING: Final = (ConditionType.COMPARISON_ERROR, ConditionType.INVALID_SPEC_ERROR, ConditionType.UNKNOWN_ERROR)
 
 
 def in_progress(app: Application) -> OperationError:
@@ -153,13 +151,12 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
 def _allow(ground: Ground, view: View) -> None:
     """Raises `OperationError` where somebody asks for a sync that must not be."""
     app = ground.app
-    errors = [item for item in view.conditions if item.type in _BLOCKING]
-    if errors:
+    if why := obstacle(view):
         raise OperationError(
             "it cannot be synced",
             reason="Blocked",
             where=app.spec.name,
-            why=f"{errors[0].type}: {errors[0].message}",
+            why=why,
             hint="mend that first",
         )
     hold = ground.adapters.hold(app.spec)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gitopsd.control.aside import aside
 from gitopsd.control.ground import Ground
 from gitopsd.control.view import View
 from gitopsd.core.compare import ObjectComparison, compare_namespace
+from gitopsd.core.conditions import ConditionType
 from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.plan import Plan
 from gitopsd.core.planid import plan_id
@@ -13,6 +16,8 @@ from gitopsd.core.planning import plan
 from gitopsd.core.planoptions import plan_options
 from gitopsd.core.planview import PlanView, plan_view
 from gitopsd.core.syncrequest import SyncRequest
+
+_BLOCKING: Final = (ConditionType.COMPARISON_ERROR, ConditionType.INVALID_SPEC_ERROR, ConditionType.UNKNOWN_ERROR)
 
 
 async def answer_plans(ground: Ground, view: View) -> None:
@@ -45,7 +50,8 @@ async def _shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanV
     hold = ground.adapters.hold(app.spec)
     view = await _other(ground, view, request)
     steps = await plan_of(ground, view, request)
-    blocked = "; ".join(hold.reasons) if hold.reasons and not (hold.manual and not request.automated) else ""
+    held = hold.reasons if not (hold.manual and not request.automated) else ()
+    blocked = "; ".join([item for item in (obstacle(view), *held) if item])
     adapters = ground.adapters
     masked = adapters.resources().mask_annotations
 
@@ -60,6 +66,11 @@ async def _shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanV
         )
 
     return await aside(adapters.threads, len(view.comparison.objects), show)
+
+
+def obstacle(view: View) -> str:
+    """The condition that lets nobody sync what was looked at; "" if there is none."""
+    return next((f"{item.type}: {item.message}" for item in view.conditions if item.type in _BLOCKING), "")
 
 
 async def plan_of(ground: Ground, view: View, request: SyncRequest) -> Plan:

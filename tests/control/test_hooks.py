@@ -6,10 +6,12 @@ import pytest
 
 from gitopsd.core.app import RetryPolicy
 from gitopsd.core.conditions import ConditionType
+from gitopsd.core.errors import OperationError
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.operation import HookRun, Operation, Phase
+from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.builders import a_config_map, a_deployment, an_app, an_object
 from tests.control.world import GivenWorld
 
@@ -293,3 +295,14 @@ async def test_a_kill_right_after_a_failed_sync_runs_its_hooks_no_sooner_again(w
         await world.settle(60)
         assert world.writes() == ["create before"]
         assert operation(world).phase is Phase.FAILED
+
+
+async def test_a_plan_says_that_an_error_condition_would_not_let_it_be_carried_out(world: GivenWorld) -> None:
+    world.git(a_config_map(), a_config_map("early", annotations={"argocd.argoproj.io/hook": "Presync"}))
+    async with world.running(an_app(automated=False)):
+        request = SyncRequest(initiated_by="somebody")
+        shown = await world.supervisor.operations.plan(AppName("guestbook"), request)
+        assert "ComparisonError: " in shown.blocked
+        assert "there is no such phase" in shown.blocked
+        with pytest.raises(OperationError, match="it cannot be synced"):
+            await world.supervisor.operations.sync(AppName("guestbook"), request)
