@@ -170,15 +170,17 @@ class Deletions(AsyncContextManagerMixin):
         objects of one were when they were last looked at.
 
         Applications that left while nobody looked are deleted now, if they had a finalizer; but not while it is not
-        `certain` that they left, since entries could not be read. Raises `StoreError`.
+        `certain` that they left, since entries could not be read. Nor is one that another brought and that nobody can
+        read now (a lost key): it did not leave. Raises `StoreError`.
         """
+        brought = await self._tools.journal.child_names()
         for deletion in await self._tools.journal.deletions():
             name = AppName(deletion.app)
             if deletion.phase not in (DeletionPhase.ARMED, DeletionPhase.NONE):
                 self._enter(DeletionWork(deletion, saved=deletion, kept=True))
             elif name in specs:
                 self._arms.know(deletion)
-            elif deletion.phase is DeletionPhase.ARMED:
+            elif deletion.phase is DeletionPhase.ARMED and name not in brought:
                 self._missing[name] = with_kinds(deletion, kinds(name))
         if not certain:
             for arm in self._missing.values():  # what was seen of it is known only now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from gitopsd.core.childapps import ChildRecord
@@ -80,6 +80,10 @@ class Journal(Protocol):
 
     async def children(self) -> Sequence[ChildRecord]:
         """The applications that others brought (app of apps). One that cannot be read is left out."""
+        ...
+
+    async def child_names(self) -> Collection[AppName]:
+        """The names of all applications that others brought, also of those that cannot be read."""
         ...
 
     async def save_child(self, child: ChildRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -121,6 +121,10 @@ class SqliteJournal(AsyncContextManagerMixin):
     async def children(self) -> Sequence[ChildRecord]:
         """The applications that others brought."""
         return await self._do(lambda ledger: ledger.children())
+
+    async def child_names(self) -> Collection[AppName]:
+        """The names of all applications that others brought, also of those that cannot be read."""
+        return await self._do(lambda ledger: ledger.child_names())
 
     async def save_child(self, child: ChildRecord) -> None:
         """Keep it in the place of the one of its name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -184,6 +184,11 @@ class FakeJournal:
         """The applications that others brought."""
         await self._arrive()
         return [self._children[name] for name in sorted(self._children)]
+
+    async def child_names(self) -> Collection[AppName]:
+        """The names of all applications that others brought."""
+        await self._arrive()
+        return frozenset(self._children)
 
     async def save_child(self, child: ChildRecord) -> None:
         """Keep it in the place of the one of its name."""

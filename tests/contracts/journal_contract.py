@@ -374,6 +374,7 @@ class JournalContract:
         await journal.save_child(a_child())
         await journal.save_child(second)
         assert list(await journal.children()) == [a_child(), second]
+        assert set(await journal.child_names()) == {a_child().name, second.name}
         changed = replace(a_child(colour="blue"), parent=AppName("third"))
         await journal.save_child(changed)
         await journal.forget(APP)
@@ -382,6 +383,7 @@ class JournalContract:
         await journal.remove_child(APP)
         await journal.remove_child(APP)
         assert list(await journal.children()) == [second]
+        assert set(await journal.child_names()) == {second.name}
 
     @pytest.mark.parametrize("name", ["a.b-c", "Ünï", "a'b\"; DROP TABLE operations; --", "%", "\x1b[0m"])
     async def test_odd_names_are_names(self, journal: Journal, name: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 from gitopsd.control.deletion import Leaving
 from gitopsd.core.annotations import DELETION_APPROVED, HOOK, HOOK_DELETE_POLICY, OPERATION, SYNC_OPTIONS
 from gitopsd.core.app import Dependency
+from gitopsd.core.childapps import ChildRecord
+from gitopsd.core.document import Document
 from gitopsd.core.errors import ClusterError, OperationError, StoreError
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.hook import HookOutcome
@@ -131,6 +133,21 @@ async def test_the_finalizer_counts_even_if_the_entry_went_while_nobody_looked(w
 
         assert world.writes() == ["delete one"]
         assert await deletions_of(world) == {}
+
+
+async def test_an_application_that_another_one_brought_and_nobody_can_read_did_not_leave(world: DeletionWorld) -> None:
+    """The key of the state was lost: what its parent said of it comes back with the parent's next sync."""
+    there = world.deployed(APP, a_config_map("one"))
+    async with world.running(APP):
+        await world.settle()
+    manifest = Document(b'{"metadata":{"name":"guestbook"}}')
+    await world.journal.save_child(ChildRecord(NAME, AppName("root"), manifest, "u", world.clock.now()))
+    async with world.running(kinds=there.kinds):
+        await world.settle()
+        await world.leaves()
+
+        assert world.writes() == []
+        assert world.deletions.of(NAME) is None
 
 
 async def test_an_entry_that_goes_while_nobody_looks_runs_the_hooks_that_were_deployed_last(

@@ -197,6 +197,7 @@ async def test_a_lost_key_costs_what_was_encrypted_and_nothing_else(folder: Path
     async with opened(folder) as journal:
         past = await synced(journal)
         await journal.begin(OTHER, begun(), a_wanted())
+        await journal.save_child(a_child(AppName("child")))
     (folder / "state.key").unlink()
     unreadable: list[tuple[AppName, str]] = []
     lost: list[StoreError] = []
@@ -206,6 +207,8 @@ async def test_a_lost_key_costs_what_was_encrypted_and_nothing_else(folder: Path
             await journal.manifests(past.entries[0].manifests)
         assert await journal.in_flight() == {}
         assert [name for name, _ in unreadable] == [OTHER]
+        assert list(await journal.children()) == []
+        assert set(await journal.child_names()) == {"child"}
         assert await journal.past(APP) == replace(past, entries=(replace(past.entries[0], sources=()),))
         again = await synced(journal)
         assert await journal.manifests(again.entries[-1].manifests) == a_wanted()
