@@ -42,7 +42,9 @@ def terminate(name: Name, *, output: Output = None, socket: Socket = "", config:
     if output is not None:
         data(found, output)
     else:
-        lines([f"{name}: {standing(mapping(found, 'operation'))}"])
+        running = mapping(found, "operation")
+        told = "" if text(running, "phase") == "Terminating" else "told to end; it was "
+        lines([f"{name}: {told}{standing(running)}"])
 
 
 def confirm_deletion(name: Name, *, output: Output = None, socket: Socket = "", config: SocketOf = "") -> None:

@@ -33,13 +33,17 @@ def in_progress(app: Application) -> OperationError:
     """Why nothing else can be begun."""
     running = app.operation
     what = f"{running.phase} since {running.started_at:%H:%M:%S} UTC" if running is not None else "it has just begun"
+    wait = f"wait for it (gitopsd app wait {app.spec.name} --operation)"
+    if app.terminate or (running is not None and running.phase is Phase.TERMINATING):
+        what, instead = f"{what}, and told to end", ""
+    else:
+        instead = f", or end it: gitopsd app terminate-op {app.spec.name}"
     return OperationError(
         "another operation is under way",
         reason="InProgress",
         where=app.spec.name,
         why=f"{what}: {running.message}" if running is not None and running.message else what,
-        hint=f"wait for it (gitopsd app wait {app.spec.name} --operation), or end it: "
-        f"gitopsd app terminate-op {app.spec.name}",
+        hint=wait + instead,
     )
 
 

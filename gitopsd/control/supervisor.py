@@ -790,10 +790,10 @@ class Supervisor(AsyncContextManagerMixin):
             return True
         if app.spec.unsupported:
             raise SpecError(
-                f"uses {', '.join(app.spec.unsupported)}",
+                "it is left as it is",
                 where=str(app.spec.position),
-                why="this version of gitopsd does not support it, and leaving it out would change what is deployed",
-                hint="remove it from the application, or wait for a version that has it",
+                why="; ".join(app.spec.unsupported),
+                hint="correct the application",
             )
         resolutions = self._revisions.of(app.spec)
         if resolutions is None and app.pin is None:

@@ -306,3 +306,11 @@ async def test_a_plan_says_that_an_error_condition_would_not_let_it_be_carried_o
         assert "there is no such phase" in shown.blocked
         with pytest.raises(OperationError, match="it cannot be synced"):
             await world.supervisor.operations.sync(AppName("guestbook"), request)
+
+
+async def test_who_asks_while_an_operation_is_told_to_end_is_not_told_to_end_it_again(world: GivenWorld) -> None:
+    world.git(a_config_map(), hook("before", "PreSync"))
+    async with world.running(an_app()):
+        await world.supervisor.operations.terminate(AppName("guestbook"))
+        with pytest.raises(OperationError, match=r"and told to end: .*\. Try: wait for it \(.*--operation\)$"):
+            await world.supervisor.operations.sync(AppName("guestbook"), SyncRequest(initiated_by="somebody"))

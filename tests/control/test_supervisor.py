@@ -501,3 +501,12 @@ async def test_an_object_that_did_not_change_is_not_judged_again(world: GivenWor
         world.supervisor.refresh(AppName("guestbook"))
         await world.settle()
         assert world.judge.asked == asked
+
+
+async def test_an_application_that_cannot_be_used_says_why_and_nothing_else(world: GivenWorld) -> None:
+    world.git(a_config_map())
+    async with world.running(an_app(unsupported=("project 'web' is not defined (known: default)",))):
+        assert world.condition(ConditionType.INVALID_SPEC_ERROR) == (
+            "gitopsd.yaml:7:5: it is left as it is: project 'web' is not defined (known: default). "
+            "Try: correct the application"
+        )
