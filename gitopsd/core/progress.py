@@ -153,8 +153,10 @@ def recreated(operation: Operation, step: ApplyStep, live: LiveObject, why: str)
 
 
 def terminating(operation: Operation, by: str) -> Operation:
-    """Somebody wants it to end."""
-    return replace(operation, phase=Phase.TERMINATING, message=f"terminated by {by}" if by else "terminated")
+    """Somebody wants it to end. What had failed before stays the first thing that it says."""
+    told = f"terminated by {by}" if by else "terminated"
+    message = f"{operation.failing}; {told}" if operation.failing else told
+    return replace(operation, phase=Phase.TERMINATING, message=message)
 
 
 def superseded(operation: Operation, now: datetime, why: str) -> Operation:

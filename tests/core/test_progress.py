@@ -457,6 +457,13 @@ def test_a_termination_deletes_the_hooks_that_run_and_then_it_is_over() -> None:
         assert ended.running_hooks == ()
 
 
+def test_what_failed_is_still_told_when_its_sync_fail_hooks_are_terminated() -> None:
+    operation = replace(begun(a_config_map()), failing="hook batch/Job default/migrate (PreSync): exit code 1")
+    assert terminating(operation, "somebody").message == (
+        "hook batch/Job default/migrate (PreSync): exit code 1; terminated by somebody"
+    )
+
+
 def test_a_termination_runs_no_sync_fail_hooks() -> None:
     operation = running(begun(a_hook(), a_hook("sorry", "SyncFail")), pre())
     ended, move = next_move(terminating(operation, ""), at())
