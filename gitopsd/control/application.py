@@ -158,8 +158,15 @@ class Application:
         for plan in self.asked_plans:
             plan.answer.fail(error)
         for sync in self.asked_syncs:
-            sync.answer.fail(error)
+            self.turn_down(sync, error)
         self.asked_plans, self.asked_syncs = [], []
+
+    def turn_down(self, asked: AskedSync, error: Exception) -> None:
+        """It is not begun: what it would have pinned the application to is aimed at no more, from this moment on."""
+        if asked.pin is not None and self.pin == asked.pin:
+            self.pin = asked.before
+            self.past = replace(self.past, pin=asked.before) if self.past is not None else None
+        asked.answer.fail(error)
 
     def approved(self, since: datetime) -> bool:
         """Whether somebody confirmed deletions after this moment: through the API, or by Argo CD's annotation."""

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import anyio
 
+from gitopsd.core.history import Pin
 from gitopsd.core.operation import Operation
 from gitopsd.core.planview import PlanView
 from gitopsd.core.syncrequest import SyncRequest
@@ -58,8 +59,12 @@ class AskedPlan:
 
 @dataclass(frozen=True, slots=True)
 class AskedSync:
-    """Sync like this; `retries` of it failed before."""
+    """Sync like this; `retries` of it failed before. A rollback has pinned the application to `pin` already, which was
+    pinned to what `before` says.
+    """
 
     request: SyncRequest
     retries: int = 0
     answer: Answer[Operation] = field(default_factory=Answer)
+    pin: Pin | None = None
+    before: Pin | None = None

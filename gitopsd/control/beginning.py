@@ -53,7 +53,7 @@ def refuse_syncs(ground: Ground) -> None:
     refused = [item for item in app.asked_syncs if not item.request.automated]
     app.asked_syncs = [item for item in app.asked_syncs if item.request.automated]
     for item in refused:
-        item.answer.fail(in_progress(app))
+        app.turn_down(item, in_progress(app))
 
 
 async def running_operation(ground: Ground, view: View) -> tuple[Operation | None, Operation | None]:
@@ -89,7 +89,7 @@ async def begun(ground: Ground, view: View, decision: Decision) -> Operation | N
             steps = await plan_of(ground, view, item.request)
             operation = await _fresh(ground, view, item.request, steps, retries=item.retries)
         except GitopsdError as error:
-            item.answer.fail(error)
+            ground.app.turn_down(item, error)
             if has_own_target or (asked and asked[0].request.has_own_target):
                 return None  # `view` is of what the first one asked for: nothing else is to be done with it
             continue

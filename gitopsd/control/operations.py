@@ -136,6 +136,7 @@ class Desk:
         )
         await self.journal.save_past(name, past)
         app.past, app.pin = past, past.pin
+        asked = replace(asked, pin=past.pin, before=before)
         app.asked_syncs.append(asked)
         self.wake(name, fresh=False)
         try:

@@ -300,6 +300,7 @@ async def test_a_rollback_that_is_refused_pins_nothing(world: GivenWorld) -> Non
         assert world.status().pin is None
         assert (await world.supervisor.operations.history(GUESTBOOK)).pin is None
         assert deployed_value(world) == "2"
+        assert world.writes() == ["apply settings", "apply settings"], "not even for a moment"
 
 
 async def test_a_refused_rollback_of_a_pinned_application_leaves_it_where_it_is_pinned(world: GivenWorld) -> None:
