@@ -17,6 +17,7 @@ from gitopsd.core.decide import Act, Decision
 from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.findings import each_shared
 from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.jsonvalue import string_map
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import ApplyStep, Plan, PruneStep, Way
 from gitopsd.core.progress import (
@@ -123,6 +124,13 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
     now = adapters.clock.now()
     if not request.automated:
         _allow(ground, view)
+    if request.selective and not _selects_something(view, request):
+        raise OperationError(
+            "none of its objects fits what is to be synced",
+            reason="Invalid",
+            where=app.spec.name,
+            hint=f"see what it has: gitopsd app get {app.spec.name}; a filter is [!]GROUP:KIND:[NAMESPACE/]NAME",
+        )
     operation = Operation(
         digest=view.wanted.digest,
         revisions=view.revisions,
@@ -150,6 +158,12 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
     if needs_journal(operation):
         operation = await adapters.journal.begin(app.spec.name, operation, view.wanted)
     return operation
+
+
+def _selects_something(view: View, request: SyncRequest) -> bool:
+    documents = [(item.key, item.document) for item in view.wanted.objects]
+    documents += [(key, item.live.document) for key, item in view.comparison.objects.items() if item.live]
+    return any(request.selects(key, string_map(body.body(), "metadata", "labels")) for key, body in documents)
 
 
 def _allow(ground: Ground, view: View) -> None:

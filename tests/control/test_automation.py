@@ -166,6 +166,15 @@ async def test_a_selective_sync_touches_what_it_names_and_writes_no_history(worl
         assert len((await world.supervisor.operations.history(GUESTBOOK)).entries) == 1
 
 
+async def test_a_selective_sync_of_nothing_is_refused(world: GivenWorld) -> None:
+    world.git(a_config_map("one"))
+    async with world.running(an_app(automated=False)):
+        for request in (replace(BY_HAND, resources=(ObjectFilter(name="tow"),)), replace(BY_HAND, labels={"a": "b"})):
+            with pytest.raises(OperationError) as refused:
+                await sync(world, request=request)
+            assert refused.value.reason == "Invalid"
+
+
 async def test_a_sync_to_a_revision_of_its_own_leaves_the_application_out_of_sync(world: GivenWorld) -> None:
     old = world.git(a_config_map(data={"v": "1"}))
     async with world.running(an_app(automated=False)):
