@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import anyio.lowlevel
 
@@ -35,7 +36,7 @@ from gitopsd.core.appstatus import (
     resource_statuses,
     unjudged,
 )
-from gitopsd.core.causes import versions
+from gitopsd.core.causes import is_cured, versions
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import IN_SYNC, Decision, decide, wipes_out
@@ -56,6 +57,8 @@ from gitopsd.core.progress import runs_hooks
 from gitopsd.core.project import OrphanedResources
 from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.readiness import ReadinessJudge
+
+_CURED_AT_ONCE: Final = 3
 
 
 async def reconcile(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Outcome:
@@ -150,13 +153,25 @@ async def _set_apart(
 ) -> Live:
     """`live` without what is only beside. If what made the last sync fail changed since, its back-off is over."""
     now = versions(app.causes, live)
-    if app.cause_versions and now != app.cause_versions and app.attempt is not None:
+    if app.attempt is not None and _cured(app, live, now):
         app.attempt = replace(app.attempt, ended=-math.inf)
     app.cause_versions = now
     if adapters.readiness is not None:
         app.readiness = await _readiness(app.spec.depends_on, live, adapters.readiness)
     others = beside.keys() - set(own)
     return replace(live, objects={key: item for key, item in live.objects.items() if key not in others})
+
+
+def _cured(app: Application, live: Live, now: Mapping[ObjectKey, str]) -> bool:
+    """Whether a new try may work. What was cured before anybody looked counts for a few tries only: should it be
+    something else, they become rarer again.
+    """
+    if app.cause_versions:
+        return now != app.cause_versions
+    last, attempt = app.status.operation, app.attempt
+    if last is None or attempt is None or attempt.count > _CURED_AT_ONCE:
+        return False
+    return any(is_cured(key, last, live) for key in app.causes)
 
 
 async def _readiness(

@@ -32,6 +32,19 @@ def causes_of(operation: Operation) -> Causes:
     return found
 
 
+def is_cured(key: ObjectKey, operation: Operation, live: Live) -> bool:
+    """Whether the cause is gone when it is looked at for the first time after the failure: it may have been cured
+    before somebody kept an eye on it. Of a quota that cannot be told.
+    """
+    if key.kind != "Namespace":
+        return False
+    there = live.objects.get(key)
+    reasons = {result.reason for item, result in operation.failures if item.namespace == key.name}
+    if "NamespaceMissing" in reasons:
+        return there is not None and not there.deleting
+    return there is None or not there.deleting
+
+
 def versions(causes: Iterable[ObjectKey], live: Live) -> Mapping[ObjectKey, str]:
     """Their resourceVersions now; "" for what is not there."""
     return {key: there.resource_version if (there := live.objects.get(key)) else "" for key in causes}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from gitopsd.core.app import AppSpec, AutoRollback, Dependency
+from gitopsd.core.app import AppSpec, AutoRollback, Dependency, RetryPolicy
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.breaker import BreakerSettings
 from gitopsd.core.errors import ClusterError, OperationError
@@ -393,3 +393,21 @@ async def test_an_application_that_waits_for_its_turn_says_how_many_are_before_i
             world.cluster.gate.release(key)
         await world.settle()
         assert [world.status(name).sync for name in names] == [SyncCode.SYNCED] * 3
+
+
+async def test_a_namespace_that_went_before_anybody_looked_at_it_is_no_reason_to_wait(world: GivenWorld) -> None:
+    error = ClusterError("it is being terminated", reason="NamespaceTerminating")
+    world.cluster.fail_next("apply", error)
+    world.git(a_config_map())
+    async with world.running(an_app(retry=RetryPolicy(-1, 3600.0, 2.0, 7200.0))):
+        await world.settle(5)
+        assert world.operations() == ["Failed", "Succeeded"]
+
+
+async def test_what_seems_cured_and_is_not_is_tried_a_few_times_at_once_and_then_seldom(world: GivenWorld) -> None:
+    error = ClusterError("it is being terminated", reason="NamespaceTerminating")
+    world.cluster.fail_next("apply", error, times=100)
+    world.git(a_config_map())
+    async with world.running(an_app(retry=RetryPolicy(-1, 3600.0, 2.0, 7200.0))):
+        await world.settle(60)
+        assert len(world.operations()) == 4
