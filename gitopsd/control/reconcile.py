@@ -171,7 +171,9 @@ def _cured(app: Application, live: Live, now: Mapping[ObjectKey, str]) -> bool:
     last, attempt = app.status.operation, app.attempt
     if last is None or attempt is None or attempt.count > _CURED_AT_ONCE:
         return False
-    return any(is_cured(key, last, live) for key in app.causes)
+    creates = app.spec.sync_policy.enabled("CreateNamespace")
+    place = app.spec.destination.namespace
+    return any(is_cured(key, last, live, makes=creates and key.name == place) for key in app.causes)
 
 
 async def _readiness(

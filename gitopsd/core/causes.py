@@ -32,16 +32,17 @@ def causes_of(operation: Operation) -> Causes:
     return found
 
 
-def is_cured(key: ObjectKey, operation: Operation, live: Live) -> bool:
+def is_cured(key: ObjectKey, operation: Operation, live: Live, *, makes: bool) -> bool:
     """Whether the cause is gone when it is looked at for the first time after the failure: it may have been cured
-    before somebody kept an eye on it. Of a quota that cannot be told.
+    before somebody kept an eye on it. Of a quota that cannot be told. `makes`: a
+    sync makes that namespace itself where it is missing.
     """
     if key.kind != "Namespace":
         return False
     there = live.objects.get(key)
     reasons = {result.reason for item, result in operation.failures if item.namespace == key.name}
-    if "NamespaceMissing" in reasons:
-        return there is not None and not there.deleting
+    if "NamespaceMissing" in reasons and there is None:
+        return makes
     return there is None or not there.deleting
 
 

@@ -411,3 +411,12 @@ async def test_what_seems_cured_and_is_not_is_tried_a_few_times_at_once_and_then
     async with world.running(an_app(retry=RetryPolicy(-1, 3600.0, 2.0, 7200.0))):
         await world.settle(60)
         assert len(world.operations()) == 4
+
+
+async def test_a_namespace_that_the_sync_makes_itself_is_no_reason_to_wait(world: GivenWorld) -> None:
+    world.cluster.fail_next("apply", ClusterError("it does not exist", reason="NamespaceMissing"))
+    world.git(a_config_map())
+    spec = an_app(retry=RetryPolicy(-1, 3600.0, 2.0, 7200.0), options={"CreateNamespace": "true"})
+    async with world.running(spec):
+        await world.settle(5)
+        assert world.operations() == ["Failed", "Succeeded"]
