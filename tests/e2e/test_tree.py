@@ -67,7 +67,13 @@ async def test_the_tree_shows_what_controllers_made_and_where_traffic_goes(world
     world.application("app")
     async with world.daemon() as daemon:
         await daemon.until("app", synced)
-        tree = await until(daemon, "app", lambda tree: ("Pod", "ReplicaSet", "-", "Healthy") in lines(tree))
+
+        def counted(tree: Tree) -> bool:
+            """The pod is ready, and its ReplicaSet says so."""
+            ready = ("Pod", "ReplicaSet", "-", "Healthy") in lines(tree)
+            return ready and "1/1" in {item["value"] for item in node(tree, "ReplicaSet")["info"]}
+
+        tree = await until(daemon, "app", counted)
         assert [line[:2] for line in lines(tree)] == [
             ("Deployment", ""),
             ("ReplicaSet", "Deployment"),
