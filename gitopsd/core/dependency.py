@@ -91,15 +91,6 @@ def dependants(specs: Iterable[AppSpec]) -> Edges:
     return {name: tuple(waiting) for name, waiting in found.items()}
 
 
-def deletion_waits_for(
-    name: AppName, waiting: Edges, goes: Callable[[AppName], bool], stands: Callable[[AppName], bool]
-) -> tuple[AppName, ...]:
-    """Which applications have to be gone before `name` is deleted: those that depend on it (`waiting`: `dependants`),
-    are to be deleted too (`goes`) and are not yet (`stands`). One that stays never keeps another from going.
-    """
-    return tuple(other for other in waiting.get(name, ()) if other != name and goes(other) and stands(other))
-
-
 def cycles(graph: Edges) -> Iterator[tuple[AppName, ...]]:
     """Applications that wait for one another: circles that share none, each from the first of its names in `graph` on,
     which waits for the next. A hundred at most. Names that `graph` does not have lead nowhere.

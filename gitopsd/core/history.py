@@ -122,18 +122,6 @@ def unpinned(past: Past) -> Past:
     return replace(past, pin=None) if past.pin is not None else past
 
 
-def last_good(past: Past) -> HistoryEntry | None:
-    """Where to go back to from the newest entry: the newest one before it that was Healthy and deployed something else.
-
-    None if there is none.
-    """
-    if not past.entries:
-        return None
-    bad = past.entries[-1]
-    before = reversed(past.entries[:-1])
-    return next((item for item in before if item.healthy_at is not None and item.digest != bad.digest), None)
-
-
 class DeletionPhase(enum.StrEnum):
     """How far a deletion came; the phases follow one another in this order, `Held` left out in most."""
 

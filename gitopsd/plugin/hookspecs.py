@@ -35,5 +35,5 @@ def gitopsd_health_checks() -> Sequence[HealthCheck]:  # type: ignore[empty-body
 
 
 @hookspec
-def gitopsd_actions() -> Sequence[ActionProvider]:  # type: ignore[empty-body]  # no body here
+def gitopsd_actions() -> Sequence[ActionProvider]:  # type: ignore[empty-body]  # a specification: plugins have the body
     """The actions on live objects that the plugin brings."""

@@ -55,7 +55,7 @@ class WebFile:
             raise artifact_error(Failure(FailureKind.GONE, "the URL gives another content now"), self._address.shown)
         return found
 
-    async def describe(self, commit: str) -> RevisionInfo:  # noqa: ARG002 - see the others
+    async def describe(self, commit: str) -> RevisionInfo:  # noqa: ARG002  # a file has no revisions to tell apart; the port names one
         """Empty: a file says nothing of itself."""
         return RevisionInfo()
 

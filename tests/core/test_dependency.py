@@ -17,7 +17,6 @@ from gitopsd.core.dependency import (
     Readiness,
     blocked_by,
     cycles,
-    deletion_waits_for,
     dependants,
     edges,
 )
@@ -84,22 +83,6 @@ def test_who_waits_for_whom_is_indexed_both_ways() -> None:
     specs = [app("shop", "database", "cache", Dependency(AppName("database"), "v1"), SECRET), app("cache", "database")]
     assert edges(specs) == {"shop": ("database", "cache"), "cache": ("database",)}
     assert dependants(specs) == {"database": ("shop", "cache"), "cache": ("shop",)}
-
-
-@pytest.mark.parametrize(
-    ("goes", "stands", "first"),
-    [
-        ({"shop", "cache", "database"}, {"shop", "cache", "database"}, ("shop", "cache")),
-        ({"shop", "cache", "database"}, {"cache", "database"}, ("cache",)),
-        ({"shop", "cache", "database"}, {"database"}, ()),
-        ({"database"}, {"shop", "cache", "database"}, ()),
-    ],
-)
-def test_an_application_is_deleted_after_those_that_wait_for_it(
-    goes: set[str], stands: set[str], first: tuple[str, ...]
-) -> None:
-    waiting = dependants([app("shop", "database"), app("cache", "database", "cache")])
-    assert deletion_waits_for(AppName("database"), waiting, goes.__contains__, stands.__contains__) == first
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitopsd.core.history import NOTHING_PAST, HistoryEntry, Past, deployed, healthy, last_good, pinned, unpinned
+from gitopsd.core.history import NOTHING_PAST, HistoryEntry, Past, deployed, healthy, pinned, unpinned
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -69,21 +69,3 @@ def test_the_newest_entry_is_healthy_once() -> None:
 @pytest.mark.parametrize("past", [NOTHING_PAST, a_past("a", "b")])
 def test_health_of_what_was_not_deployed_last_says_nothing_of_the_past(past: Past) -> None:
     assert healthy(past, "a", NOON) is past
-
-
-@pytest.mark.parametrize(
-    ("deployments", "healthy_ones", "id_"),
-    [
-        ("", "", None),
-        ("a", "a", None),
-        ("ab", "a", 0),
-        ("abc", "ab", 1),
-        ("abc", "a", 0),
-        ("abc", "", None),
-        ("abb", "ab", 0),
-        ("ab", "b", None),
-    ],
-)
-def test_the_last_good_one_was_healthy_and_is_another(deployments: str, healthy_ones: str, id_: int | None) -> None:
-    found = last_good(a_past(*deployments, healthy_ones=healthy_ones))
-    assert (found.id if found else None) == id_
