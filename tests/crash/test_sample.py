@@ -29,7 +29,9 @@ async def test_killed_at_any_point_of_a_sync_it_goes_on_and_repeats_no_hook(
 
 
 def _some(tried: Tried, count: int) -> list[Kill]:
-    """So many points, evenly spread over all, without those that only read."""
+    """So many points, evenly spread over all, without those that only read; and the last of the journal: it is over
+    then, and nothing but the journal says so.
+    """
     points = [kill for kill in every_point(tried.calm) if kill.where != "read"]
     step = len(points) // count
-    return points[step // 2 :: step][:count]
+    return [*points[step // 2 :: step][:count], Kill("journal", tried.calm.points["journal"], after=True)]
