@@ -29,6 +29,7 @@ Examples:
   gitopsd cluster list                         do its clusters answer?
   gitopsd render ./guestbook                   what would be applied?
   gitopsd diff guestbook                       what differs, and who changed it?
+  gitopsd admin doctor --config gitopsd.yaml   is everything there that it needs?
 
 \b
 Exit codes: 0 good, 1 the answer is bad or refused, 2 wrong usage, configuration or input, 3 timed out."""
@@ -114,6 +115,12 @@ def _cluster(tree: typer.Typer) -> None:
     tree.add_typer(cluster, name="cluster")
 
 
+def _admin(tree: typer.Typer) -> None:
+    from gitopsd.cli.admin import admin
+
+    tree.add_typer(admin, name="admin")
+
+
 _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "run": _run,
     "render": _render,
@@ -123,6 +130,7 @@ _COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = {
     "app": _app,
     "repo": _repo,
     "cluster": _cluster,
+    "admin": _admin,
     "tree": _tree,
     "version": _version,
 }
