@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from gitopsd.cli.operation_text import stage_of, took_of, waits_of
+from gitopsd.cli.operation_text import took_of, waits_of
 from gitopsd.cli.output import is_terminal, note
 from gitopsd.cli.summary import object_of
 from gitopsd.cli.visible import visible
-from gitopsd.core.jsonvalue import JsonObject, boolean, integer, objects, text
+from gitopsd.core.jsonvalue import JsonObject, boolean, integer, mapping, objects, text
+
+_FAILING: Final = "SyncFail"
+_SKIPPED: Final = "PruneSkipped"
+
+
+class _Stage(NamedTuple):
+    """In the order in which they are gone through."""
+
+    failing: bool
+    number: int
+    phase: str
+    wave: int
+
+
+_NO_STAGE: Final = _Stage(failing=False, number=0, phase="", wave=0)
 
 
 class _Told(NamedTuple):
     key: tuple[str, ...]
     line: str
+    stage: _Stage = _NO_STAGE
 
 
 class SyncProgress:
@@ -29,6 +45,7 @@ class SyncProgress:
         self._quiet = quiet
         self._live = is_terminal(sys.stderr)
         self._told: set[tuple[str, ...]] = set()
+        self._stages: dict[bool, int] = {}
         self._waits = ""
 
     def show(self, operation: JsonObject) -> None:
@@ -53,16 +70,42 @@ class SyncProgress:
             self._clear()
 
     def _news(self, operation: JsonObject) -> list[str]:
-        """What was not told before, as lines: what is over first, then the stage that is gone through now."""
-        hooks = [_hook(each) for each in objects(operation, "hooks")]
+        """What was not told before, as lines: each stage, and below it what came of it."""
+        present = _present(operation)
+        hooks = [_hook(each, present) for each in objects(operation, "hooks")]
         found = [told for told in hooks if told.key[-1] != "Running"]
-        found += [_result(each) for each in objects(operation, "results")]
-        found += _stage(operation)
+        found += [_result(each, present) for each in objects(operation, "results")]
         found += [told for told in hooks if told.key[-1] == "Running"]
-        found += [self._confirmation(each) for each in objects(operation, "waitsFor") if boolean(each, "confirm")]
-        news = [told.line for told in found if told.key not in self._told]
-        self._told.update(told.key for told in found)
-        return news
+        found.sort(key=lambda told: told.stage)
+        lines: list[str] = []
+        for told in found:
+            if told.key not in self._told:
+                lines += self._stage(operation, told.stage)
+                lines += self._new(told)
+        lines += self._stage(operation, present)
+        for each in objects(operation, "waitsFor"):
+            lines += self._new(self._confirmation(each)) if boolean(each, "confirm") else []
+        return lines
+
+    def _stage(self, operation: JsonObject, stage: _Stage) -> list[str]:
+        """That what comes now is of this stage, if that is news."""
+        lines, failing = list[str](), text(operation, "failing")
+        if failing and (stage.failing or stage == _present(operation)):
+            lines += self._new(_Told(("failing", failing), f"failed: {failing}"))
+        if stage.number:
+            stages = integer(operation, "stages") if stage.failing == bool(failing) else 0
+            if stages:
+                self._stages[stage.failing] = stages
+            of = self._stages.get(stage.failing, 0)
+            said = f"stage {stage.number}{f' of {of}' if of else ''}: {stage.phase}, wave {stage.wave}"
+            lines += self._new(_Told(("stage", str(stage.failing), str(stage.number)), said))
+        return lines
+
+    def _new(self, told: _Told) -> list[str]:
+        if told.key in self._told:
+            return []
+        self._told.add(told.key)
+        return [told.line]
 
     def _confirmation(self, item: JsonObject) -> _Told:
         said = f"  {object_of(item)} is deleted once somebody says `gitopsd app confirm-deletion {self._name}`"
@@ -79,25 +122,31 @@ class SyncProgress:
         sys.stderr.flush()
 
 
-def _stage(operation: JsonObject) -> list[_Told]:
-    found = []
-    failing, stages = text(operation, "failing"), integer(operation, "stages")
-    if failing:
-        found.append(_Told(("failing", failing), f"failed: {failing}"))
-    if stages:
-        stage = f"stage {integer(operation, 'stage')} of {stages}: {stage_of(operation)}"
-        found.append(_Told(("stage", stage, failing), stage))
-    return found
+def _present(operation: JsonObject) -> _Stage:
+    """The stage that is gone through now."""
+    if not integer(operation, "stages"):
+        return _NO_STAGE
+    failing = bool(text(operation, "failing"))
+    number, wave = integer(operation, "stage"), integer(operation, "stageWave")
+    return _Stage(failing, number, text(operation, "stagePhase"), wave)
 
 
-def _result(item: JsonObject) -> _Told:
+def _stage_of(item: JsonObject, present: _Stage) -> _Stage:
+    """The stage that it is of; after a restart of the daemon that is not known, and taken to be the present one."""
+    place = mapping(item, "place")
+    phase, wave = text(place, "phase"), integer(place, "wave")
+    return _Stage(phase == _FAILING, integer(place, "number"), phase, wave) if place else present
+
+
+def _result(item: JsonObject, present: _Stage) -> _Told:
     code, message = text(item, "code"), text(item, "message")
     line = f"  {code:<10} {object_of(item)}" + (f"   {message}" if message else "")
-    return _Told(("result", object_of(item), code, message), line)
+    stage = _NO_STAGE if code == _SKIPPED else _stage_of(item, present)
+    return _Told(("result", object_of(item), code, message), line, stage)
 
 
-def _hook(item: JsonObject) -> _Told:
+def _hook(item: JsonObject, present: _Stage) -> _Told:
     outcome, message, took = text(item, "outcome"), text(item, "message"), took_of(item)
     after = f" after {took}" if took else ""
     line = f"  {outcome:<10} hook {object_of(item)}{after}" + (f"   {message}" if message else "")
-    return _Told(("hook", text(item, "phase"), object_of(item), outcome), line)
+    return _Told(("hook", text(item, "phase"), object_of(item), outcome), line, _stage_of(item, present))

@@ -25,7 +25,7 @@ class ConfigErrors(GitopsdError):  # noqa: N818  # the plural of ConfigError
 
     def __str__(self) -> str:
         """The errors, one to a line."""
-        return self.why
+        return "\n".join(str(error) for error in self.errors)
 
 
 class Problems:

@@ -21,6 +21,8 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_TRY: Final = ". Try: "
+_CLUSTER: Final = r"(?:cluster [^:,]{1,253}, )?"
 
 
 class GitopsdError(Exception):
@@ -28,15 +30,15 @@ class GitopsdError(Exception):
 
     `what` happened in one sentence; `where` (file:line:column, application, object, repository), `why` (the cause in
     the words of whoever refused), `hint` (the next thing to try). `retryable`: the same call may succeed later without
-    anyone's doing.
+    anyone's doing. A `why` that is the line of another error brings the hint of that one, which is nearer to the cause:
+    nobody is told two things to try.
     """
 
     def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", retryable: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.why = why
-        self.hint = hint
+        self.why, self.hint = _nearest(why, hint)
         self.retryable = retryable
 
     def __str__(self) -> str:
@@ -45,7 +47,29 @@ class GitopsdError(Exception):
         body = f"{head}: {self.why}" if self.why else head
         if not self.hint:
             return body
-        return f"{body.rstrip('.')}. Try: {self.hint}"
+        return f"{body.rstrip('.')}{_TRY}{self.hint}"
+
+
+def without_hint(said: str) -> tuple[str, str]:
+    """The line of an error without what to try next, and that (with what leads to it; "" if there is none)."""
+    told, lead, hint = said.partition(_TRY)
+    return told, f"{lead}{hint}"
+
+
+def beside(subject: str, said: str) -> str:
+    """The line of an error as it stands beside the name of the object that it is about: it does not begin with it."""
+    return re.sub(rf"\A{_CLUSTER}{re.escape(subject)}: ", "", said)
+
+
+def _nearest(why: str, hint: str) -> tuple[str, str]:
+    """`why` without the hint in it, and that hint; of several each stays with what it belongs to."""
+    told = why.count(_TRY)
+    if not told or "\n" in why:
+        return why, hint
+    if told > 1:
+        return why, ""
+    cause, _, nearer = why.partition(_TRY)
+    return cause, nearer
 
 
 class ConfigError(GitopsdError):

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gitopsd.core.errors import without_hint
+
 IMMUTABLE: Final = "a field cannot be changed"
-"""How our own errors say it."""
+"""How our own errors say it; which field it is comes after a colon."""
 
 # Each stands at the end of what is said of one field, so that no name and no value of a manifest is taken for it.
 _WORDS: Final = re.compile(
@@ -35,3 +37,9 @@ def is_immutable(message: str) -> bool:
     if any(other in message for other in _OTHERS):
         return False
     return IMMUTABLE in message or _WORDS.search(message) is not None
+
+
+def named_fields(message: str) -> str:
+    """What one of our errors about such a refusal says of the fields, and no more."""
+    told, _ = without_hint(message)
+    return told.rpartition(f"{IMMUTABLE}: ")[2]

@@ -38,16 +38,27 @@ class ResultCode(enum.StrEnum):
     PRUNE_SKIPPED = "PruneSkipped"
 
 
+class StagePlace(NamedTuple):
+    """A stage of a plan: its `number`, counted from 1 (those that run if the sync fails for themselves), and what it is
+    called.
+    """
+
+    number: int
+    phase: SyncPhase
+    wave: int
+
+
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What came of one object in a sync; `seconds` is how long its requests took, `reason` a word for why it failed
-    (that of a `ClusterError`; not kept over a restart).
+    (that of a `ClusterError`), `place` the stage that it came of. The last two are not kept over a restart.
     """
 
     code: ResultCode
     message: str = ""
     seconds: float = 0.0
     reason: str = ""
+    place: StagePlace | None = field(default=None, compare=False)
 
 
 class HookId(NamedTuple):
@@ -62,7 +73,7 @@ class HookRun:
     """A hook that an operation began. It is journalled before its object is made, so none runs twice.
 
     `uid` is the object's ("" until it is known to exist). `log` is the end of its output, kept before it is deleted;
-    `cleaned`: its object was deleted as its policy says, or shall stay.
+    `cleaned`: its object was deleted as its policy says, or shall stay. `place` is not kept over a restart.
     """
 
     started_at: datetime
@@ -72,6 +83,7 @@ class HookRun:
     finished_at: datetime | None = None
     log: str = ""
     cleaned: bool = False
+    place: StagePlace | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.difference import ObjectDifferences, object_differences
+from gitopsd.core.errors import beside
 from gitopsd.core.hook import SyncPhase
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PlanReason, PruneStep, Stage, Step, Way
@@ -124,7 +125,11 @@ def _why_written(step: ApplyStep, comparison: Comparison) -> str:
         return "it is a Job that runs at each sync"
     item = comparison.objects.get(step.key)
     if item is not None and item.verdict is Verdict.REFUSED and step.way is not Way.RECREATE:
-        return "it differs" if step.why_anew else f"the API server refused its dry-run: {item.error}"
+        return (
+            "it differs"
+            if step.why_anew
+            else f"the API server refused its dry-run: {beside(str(step.key), item.error)}"
+        )
     if not step.changes:
         return "git and the cluster differ"
     more = f" and {len(step.changes) - _NAMED} more" if len(step.changes) > _NAMED else ""

@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from gitopsd.core.annotations import OPERATION, is_hook
+from gitopsd.core.errors import beside, without_hint
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing, timed
 from gitopsd.core.hook import DeletePolicy, HookOutcome
 from gitopsd.core.ids import GroupKind, ObjectKey
+from gitopsd.core.immutable import named_fields
 from gitopsd.core.jsonvalue import sequence, string_map
 from gitopsd.core.live import Live, LiveObject
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PruneStep, Stage, Step, Way
 
 RUNS_TO_COMPLETION: Final = frozenset(
@@ -123,21 +125,28 @@ def next_move(operation: Operation, sight: Sight) -> tuple[Operation, Move | Non
 
 
 def with_result(operation: Operation, key: ObjectKey, result: StepResult) -> Operation:
-    """After one object's step."""
-    return replace(operation, results={**operation.results, key: result})
+    """After one object's step. Its message stands beside the object's name, and does not repeat it."""
+    told = replace(result, message=beside(str(key), result.message), place=_place(operation))
+    return replace(operation, results={**operation.results, key: told})
 
 
 def with_hook(operation: Operation, item: HookId, run: HookRun) -> Operation:
-    """After something happened to one hook."""
-    return replace(operation, hooks={**operation.hooks, item: run})
+    """After something happened to one hook; its message is as that of a result."""
+    told = replace(run, message=beside(str(item.key), run.message), place=run.place or _place(operation))
+    return replace(operation, hooks={**operation.hooks, item: told})
+
+
+def _place(operation: Operation) -> StagePlace | None:
+    stage = stage_of(operation)
+    return StagePlace(operation.stage + 1, stage.phase, stage.wave) if stage is not None else None
 
 
 def recreated(operation: Operation, step: ApplyStep, live: LiveObject, why: str) -> Operation:
-    """The API server does not let the object be changed in place: it is deleted and made anew instead."""
+    """The API server does not let the object be changed in place (`why`): it is deleted and made anew instead."""
     plan = operation.plan
     if plan is None:
         return operation
-    anew = replace(step, way=Way.RECREATE, replaces=live.uid, why_anew=why)
+    anew = replace(step, way=Way.RECREATE, replaces=live.uid, why_anew=named_fields(beside(str(step.key), why)))
 
     def exchanged(stages: Sequence[Stage]) -> tuple[Stage, ...]:
         return tuple(
@@ -362,7 +371,8 @@ def _failure(operation: Operation, hooks: Iterable[HookId]) -> str:
         return ""
     name, message = failed[0]
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return f"{name}: {message}{more}"
+    told, hint = without_hint(message)
+    return f"{name}: {told}{more}{hint}"
 
 
 def _cleaned(

@@ -11,9 +11,10 @@ from typing import Final
 from gitopsd.core import annotations as marks
 from gitopsd.core.app import OnImmutable
 from gitopsd.core.compare import ObjectComparison, Verdict
+from gitopsd.core.errors import beside
 from gitopsd.core.guards import protection
 from gitopsd.core.ids import GroupKind
-from gitopsd.core.immutable import is_immutable
+from gitopsd.core.immutable import is_immutable, named_fields
 from gitopsd.core.jsonvalue import text
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.plan import DEFINITION, NAMESPACE, ApplyStep, PlanOptions, PlanReason, Way
@@ -84,7 +85,7 @@ def _why_anew(item: ObjectComparison, options: PlanOptions, *, always: bool, for
         return ""
     if not forces and on_immutable(item.desired, options.on_immutable) is OnImmutable.FAIL:
         return ""
-    return f"it cannot be changed in place: {item.error}"
+    return f"it cannot be changed in place: {named_fields(beside(str(item.desired.key), item.error))}"
 
 
 def on_immutable(wanted: DesiredObject, everywhere: OnImmutable | None) -> OnImmutable:

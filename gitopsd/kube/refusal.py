@@ -143,7 +143,7 @@ def from_status(request: Asked, status: JsonObject, *, code: int, retry_after: f
 
 
 def _judge(request: Asked, status: JsonObject, code: int, *, invalid: bool) -> _Verdict:
-    did = f"the API server refused to {request.verb} {request.subject}"
+    did = f"the API server refused to {request.verb} {'it' if request.key is not None else request.kind}"
     return (
         _judge_admission(status, did)
         or (_judge_conflict(status, did) if code in (409, 422) else None)

@@ -11,9 +11,10 @@ import pytest
 from gitopsd.cli.duration import shown_seconds, shown_time
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.health.status import Health, HealthStatus
-from gitopsd.core.hook import HookOutcome
-from gitopsd.core.ids import AppName
-from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
+from gitopsd.core.hook import HookOutcome, SyncPhase
+from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
+from gitopsd.core.syncrequest import SyncRequest
 from tests.cli.conftest import Cli, Served, at_a_terminal
 from tests.web.operating import (
     APPLIED,
@@ -62,6 +63,12 @@ def ends(served: Served, phase: Phase = Phase.SUCCEEDED, message: str = "all is 
     served.script.append(end)
 
 
+def a_hook_run(name: str, place: StagePlace) -> dict[HookId, HookRun]:
+    """Return the run of another hook."""
+    (run,) = hooked(place=place).values()
+    return {HookId(place.phase, ObjectKey("batch", "Job", "default", name)): run}
+
+
 def runs_well(served: Served) -> None:
     """A hook runs, two objects are applied, one of them becomes healthy, an old one is deleted."""
     spec, status = served.daemon.apps[SHOP]
@@ -81,9 +88,9 @@ def test_a_sync_is_followed_to_its_end(cli: Cli, served: Served) -> None:
         "  Running    hook batch/Job default/migrate",
         "  waits for hook batch/Job default/migrate",
         "  Succeeded  hook batch/Job default/migrate after 2.0 s",
+        "stage 2 of 3: Sync, wave 0",
         "  Synced     ConfigMap default/settings   created",
         "  Synced     apps/Deployment default/web",
-        "stage 2 of 3: Sync, wave 0",
         "  waits for ConfigMap default/settings (not there) and 1 more",
         "stage 3 of 3: Sync, wave 1",
         "  ConfigMap default/old is deleted once somebody says `gitopsd app confirm-deletion shop`",
@@ -98,6 +105,36 @@ def test_a_sync_is_followed_to_its_end(cli: Cli, served: Served) -> None:
         "apps/Deployment  default    web       Synced  30 ms",
         "",
         "shop: Succeeded in 4.2 s at 1a2b3c4: all is applied",
+    ]
+
+
+def test_what_happened_between_two_looks_is_told_below_the_stage_that_it_is_of(cli: Cli, served: Served) -> None:
+    becomes(served, hooks=hooked(), stage=2, results=APPLIED, request=SyncRequest(initiated_by="local", confirmed=True))
+    ends(served)
+    assert cli("app", "sync", "shop").err.splitlines() == [
+        "stage 1 of 3: PreSync, wave 0",
+        "  Succeeded  hook batch/Job default/migrate after 2.0 s",
+        "stage 2 of 3: Sync, wave 0",
+        "  Synced     ConfigMap default/settings   created",
+        "  Synced     apps/Deployment default/web",
+        "stage 3 of 3: Sync, wave 1",
+    ]
+
+
+def test_that_it_failed_is_told_before_what_runs_then(cli: Cli, served: Served) -> None:
+    failed = StepResult(ResultCode.SYNC_FAILED, "no room", place=StagePlace(2, SyncPhase.SYNC, 0))
+    tells = a_hook_run("tell", StagePlace(1, SyncPhase.SYNC_FAIL, 0))
+    becomes(served, stage=1, hooks=hooked())
+    becomes(served, failing="no room", plan=None, hooks={**hooked(), **tells}, results={WEB: failed})
+    ends(served, Phase.FAILED, "no room")
+    assert cli("app", "sync", "shop").err.splitlines() == [
+        "stage 1 of 3: PreSync, wave 0",
+        "  Succeeded  hook batch/Job default/migrate after 2.0 s",
+        "stage 2 of 3: Sync, wave 0",
+        "  SyncFailed apps/Deployment default/web   no room",
+        "failed: no room",
+        "stage 1: SyncFail, wave 0",
+        "  Succeeded  hook batch/Job default/tell after 2.0 s",
     ]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.core import errors
-from gitopsd.core.errors import ClusterDown, ClusterError, GitopsdError, shown_url
+from gitopsd.core.errors import ClusterDown, ClusterError, GitopsdError, beside, shown_url, without_hint
 
 
 def family(root: type[GitopsdError] = GitopsdError) -> list[type[GitopsdError]]:
@@ -31,10 +31,39 @@ def test_every_error_has_its_line_in_the_tree_and_a_docstring(error: type[Gitops
         (GitopsdError("it broke", hint="wait"), "it broke. Try: wait"),
         (GitopsdError("it broke.", hint="wait"), "it broke. Try: wait"),
         (GitopsdError("it broke", where="a:1", why="too old.", hint="wait"), "a:1: it broke: too old. Try: wait"),
+        (
+            GitopsdError("it broke", why="b:2: too old. Try: a new one", hint="wait"),
+            "it broke: b:2: too old. Try: a new one",
+        ),
+        (GitopsdError("it broke", why="b. Try: c; d. Try: e", hint="wait"), "it broke: b. Try: c; d. Try: e"),
     ],
 )
 def test_an_error_is_one_line(error: GitopsdError, text: str) -> None:
     assert str(error) == text
+
+
+def test_the_hint_of_the_cause_takes_the_place_of_the_other() -> None:
+    error = GitopsdError("it broke", why=str(GitopsdError("too old", hint="a new one")), hint="wait")
+    assert (error.why, error.hint) == ("too old", "a new one")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("cluster local, apps/Deployment shop/web: it is refused", "it is refused"),
+        ("apps/Deployment shop/web: it is refused", "it is refused"),
+        ("cluster local: it does not answer", "cluster local: it does not answer"),
+        ("apps/Deployment shop/web2: it is refused", "apps/Deployment shop/web2: it is refused"),
+        ("Service shop/web: apps/Deployment shop/web: no", "Service shop/web: apps/Deployment shop/web: no"),
+    ],
+)
+def test_beside_the_name_of_the_object_an_error_does_not_repeat_it(said: str, shown: str) -> None:
+    assert beside("apps/Deployment shop/web", said) == shown
+
+
+def test_a_line_is_told_apart_from_what_to_try() -> None:
+    assert without_hint("it broke: too old. Try: wait") == ("it broke: too old", ". Try: wait")
+    assert without_hint("it broke") == ("it broke", "")
 
 
 def test_a_cluster_error_carries_what_the_api_server_said() -> None:

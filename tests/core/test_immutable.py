@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitopsd.core.immutable import is_immutable
+from gitopsd.core.immutable import is_immutable, named_fields
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,17 @@ def test_words_for_a_field_that_cannot_be_changed_are_known(message: str) -> Non
 )
 def test_other_refusals_are_not_taken_for_it(message: str) -> None:
     assert not is_immutable(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (
+            "shop: it is refused: a field cannot be changed: spec.a: field is immutable. Try: this",
+            "spec.a: field is immutable",
+        ),
+        ("spec.a: field is immutable. Try: this", "spec.a: field is immutable"),
+    ],
+)
+def test_of_such_a_refusal_the_fields_can_be_told_alone(message: str, fields: str) -> None:
+    assert named_fields(message) == fields

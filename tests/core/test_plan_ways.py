@@ -15,7 +15,11 @@ from gitopsd.testing.builders import a_config_map, a_definition, a_deployment, a
 from tests.core.making import live_body, want
 from tests.core.planning import a_job, planned
 
-IMMUTABLE = "shop: it is not valid: spec.template: Invalid value: {}: field is immutable. Try: correct it"
+IMMUTABLE = (
+    "cluster local, apps/Deployment default/web: the API server refused to apply it: a field cannot be changed: "
+    "spec.template: field is immutable. Try: correct it"
+)
+REASON = "spec.template: field is immutable"
 INVALID = "shop: it is not valid: spec.replicas: Invalid value: -1: must be positive"
 NOBODY = PlanOptions()
 ANEW = ("batch/Job default/load", Way.RECREATE)
@@ -98,7 +102,7 @@ def test_a_field_that_cannot_be_changed_is_met_as_the_object_or_the_application_
     body = a_deployment(annotations={ON_IMMUTABLE: own} if own else {})
     step = the_step(body, Verdict.REFUSED, error, PlanOptions(on_immutable=everywhere))
     assert step.way is way
-    assert step.why_anew == (f"it cannot be changed in place: {error}" if way is Way.RECREATE else "")
+    assert step.why_anew == (f"it cannot be changed in place: {REASON}" if way is Way.RECREATE else "")
     assert step.replaces == ("uid-web" if way is Way.RECREATE else "")
 
 

@@ -17,7 +17,7 @@ from gitopsd.core.hooknames import for_operation
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping
 from gitopsd.core.live import Live, LiveObject
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PlanReason, PruneStep, Stage, Step, Way
 from gitopsd.core.progress import (
     Clean,
@@ -394,6 +394,33 @@ def test_a_step_that_failed_ends_it_and_is_named() -> None:
     assert operation.message.endswith("default/settings: it is not wanted")
 
 
+def test_what_failed_is_named_once_and_what_to_try_stands_last() -> None:
+    said = "cluster local, ConfigMap default/settings: the API server refused to apply it: no room. Try: make some"
+    other = a_config_map("other")
+    operation = applied(begun(a_config_map(), other), SETTINGS, result=StepResult(ResultCode.SYNC_FAILED, said))
+    operation = applied(operation, SETTINGS._replace(name="other"), result=REFUSED)
+    assert operation.results[SETTINGS].message == "the API server refused to apply it: no room. Try: make some"
+    operation, _ = next_move(operation, at())
+    assert operation.message == (
+        "ConfigMap default/settings: the API server refused to apply it: no room (and 1 more). Try: make some"
+    )
+
+
+def test_what_a_hook_was_refused_for_names_it_once() -> None:
+    operation = begun(a_hook())
+    refused = HookRun(NOW, outcome=HookOutcome.ERROR, message="cluster local, batch/Job default/migrate: no room")
+    operation, _ = next_move(with_hook(operation, pre(), refused), at())
+    assert operation.message == "hook batch/Job default/migrate (PreSync): no room"
+
+
+def test_each_result_knows_its_stage() -> None:
+    operation = begun(a_hook(), a_config_map())
+    operation = replace(running(operation, pre()), stage=1)
+    operation = with_hook(operation, pre(), replace(operation.hooks[pre()], message="it comes"))
+    assert operation.hooks[pre()].place == StagePlace(1, SyncPhase.PRE_SYNC, 0)
+    assert applied(operation, SETTINGS).results[SETTINGS].place == StagePlace(2, SyncPhase.SYNC, 0)
+
+
 def test_a_step_that_failed_waits_for_the_hooks_beside_it() -> None:
     item = HookId(SyncPhase.SYNC, job())
     operation = begun(a_config_map(), a_hook(phases="Sync"))
@@ -481,7 +508,8 @@ def test_an_object_that_the_api_server_does_not_let_change_is_made_anew() -> Non
     step = step_of(operation, WEB)
     assert isinstance(step, ApplyStep)
     there = live_of(step.desired)
-    operation = recreated(applied(operation, WEB, result=REFUSED), step, there, "immutable")
+    why = f"cluster local, {WEB}: the API server refused to apply it: a field cannot be changed: spec.x. Try: wait"
+    operation = recreated(applied(operation, WEB, result=REFUSED), step, there, why)
     assert operation.results == {}
     _, move = next_move(operation, at(there))
     assert move == Remove((there,))
@@ -489,7 +517,7 @@ def test_an_object_that_the_api_server_does_not_let_change_is_made_anew() -> Non
     assert isinstance(move, Run)
     anew = move.groups[0][0]
     assert isinstance(anew, ApplyStep)
-    assert (anew.way, anew.replaces, anew.why_anew) == (Way.RECREATE, there.uid, "immutable")
+    assert (anew.way, anew.replaces, anew.why_anew) == (Way.RECREATE, there.uid, "spec.x")
 
 
 # What is journalled

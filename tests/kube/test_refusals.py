@@ -145,3 +145,12 @@ def test_a_path_that_is_not_served_is_a_kind_that_is_missing() -> None:
     message = "the server could not find the requested resource"
     assert status(message, 404, reason="NotFound").reason == "KindMissing"
     assert status('configmaps "one" not found', 404, reason="NotFound").reason == "NotFound"
+
+
+def test_the_object_is_named_once() -> None:
+    error = status("no room", 422, reason="Invalid")
+    assert str(error).startswith(
+        "cluster local, ConfigMap shop/one: the API server refused to apply it: it is not valid"
+    )
+    listed = from_status(Asked("local", "list", "ConfigMap"), {}, code=500)
+    assert str(listed).startswith("cluster local, ConfigMap: the API server refused to list ConfigMap: status 500")

@@ -15,7 +15,7 @@ from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import DesiredHook
-from gitopsd.core.operation import HookId, HookRun, Operation, ResultCode, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, ResultCode, StagePlace, StepResult
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PlanReason, PruneStep, Stage
 from gitopsd.core.planview import PlanView, StageView, StepView
 from gitopsd.core.syncrequest import SyncRequest
@@ -117,11 +117,15 @@ def an_operation(**changes: object) -> Operation:
 def hooked(outcome: HookOutcome = HookOutcome.SUCCEEDED, **changes: object) -> dict[HookId, HookRun]:
     """Return the run of its hook."""
     ended = BEGAN + timedelta(seconds=2) if outcome.done else None
-    run = HookRun(BEGAN, "u1", outcome, "", ended)
+    run = HookRun(BEGAN, "u1", outcome, "", ended, place=StagePlace(1, SyncPhase.PRE_SYNC, 0))
     return {HookId(SyncPhase.PRE_SYNC, JOB): replace(run, **changes)}  # type: ignore[arg-type]  # fields by name
 
 
-APPLIED = {SETTINGS: StepResult(ResultCode.SYNCED, "created", 0.02), WEB: StepResult(ResultCode.SYNCED, "", 0.03)}
+_FIRST_WAVE = StagePlace(2, SyncPhase.SYNC, 0)
+APPLIED = {
+    SETTINGS: StepResult(ResultCode.SYNCED, "created", 0.02, place=_FIRST_WAVE),
+    WEB: StepResult(ResultCode.SYNCED, "", 0.03, place=_FIRST_WAVE),
+}
 
 
 def a_resource(key: ObjectKey, status: HealthStatus, message: str = "") -> ResourceStatus:

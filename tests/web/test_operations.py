@@ -309,8 +309,10 @@ async def test_what_an_operation_does_and_waits_for_is_told(daemon: Daemon, loca
             "startedAt": "2026-03-01T12:00:00Z",
             "finishedAt": "2026-03-01T12:00:02Z",
             "log": "migrated\n",
+            "place": {"number": 1, "phase": "PreSync", "wave": 0},
         }
     ]
+    assert [each["place"]["number"] for each in shown["results"]] == [2, 2]
     assert [(each["name"], each["code"], each["seconds"]) for each in shown["results"]] == [
         ("settings", "Synced", 0.02),
         ("web", "Synced", 0.03),

@@ -11,13 +11,28 @@ from gitopsd.core.appstatus import AppStatus, ResourceStatus
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.hook import HookOutcome, SyncPhase
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
 from gitopsd.core.plan import Stage
 from gitopsd.web.models.model import Model
 
 
+class Place(Model):
+    """The stage of something: its number, counted from 1, and what it is called."""
+
+    number: int
+    phase: SyncPhase
+    wave: int
+
+    @classmethod
+    def of(cls, place: StagePlace | None) -> Place | None:
+        """From the core's value."""
+        return cls(number=place.number, phase=place.phase, wave=place.wave) if place else None
+
+
 class Result(Model):
-    """What came of one object; `seconds` is how long its requests took."""
+    """What came of one object; `seconds` is how long its requests took. `place` is its stage, None if it was not
+    touched, or if the daemon was restarted since.
+    """
 
     group: str
     kind: str
@@ -26,6 +41,7 @@ class Result(Model):
     code: ResultCode
     message: str
     seconds: float
+    place: Place | None
 
     @classmethod
     def of(cls, key: ObjectKey, item: StepResult) -> Result:
@@ -38,11 +54,12 @@ class Result(Model):
             code=item.code,
             message=item.message,
             seconds=item.seconds,
+            place=Place.of(item.place),
         )
 
 
 class HookResult(Model):
-    """A hook that the operation began; `log` is the end of its output."""
+    """A hook that the operation began; `log` is the end of its output, `place` as in `Result`."""
 
     phase: SyncPhase
     group: str
@@ -54,6 +71,7 @@ class HookResult(Model):
     started_at: datetime
     finished_at: datetime | None
     log: str
+    place: Place | None
 
     @classmethod
     def of(cls, item: HookId, run: HookRun) -> HookResult:
@@ -70,6 +88,7 @@ class HookResult(Model):
             started_at=run.started_at,
             finished_at=run.finished_at,
             log=run.log,
+            place=Place.of(run.place),
         )
 
 
