@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gitopsd.cli.duration import shown_time
 from gitopsd.cli.history import pinned_to
-from gitopsd.cli.operation_text import under_way
+from gitopsd.cli.operation_text import after_retries, under_way
 from gitopsd.cli.output import lines, write
 from gitopsd.cli.summary import destination_of, policy_of, revisions_of, source_of, worst_first
 from gitopsd.cli.table import table
@@ -63,9 +63,8 @@ def _operation(application: JsonObject) -> str:
         return under_way(operation)
     began, ended = text(operation, "startedAt"), text(operation, "finishedAt")
     shown = f"{text(operation, 'phase')} at {ended}" if ended else f"{text(operation, 'phase')} since {began}"
-    message, retries = text(operation, "message"), value(operation, "retries")
-    again = f", after {retries} retries" if retries else ""
-    return f"{shown}{again}" + (f": {message}" if message else "")
+    message, again = text(operation, "message"), after_retries(operation)
+    return f"{shown}{f', {again}' if again else ''}" + (f": {message}" if message else "")
 
 
 def _deletion(deletion: JsonObject) -> str:

@@ -77,6 +77,12 @@ def waits_of(operation: JsonObject) -> str:
     return f"waits for {told[0]}" + (f" and {more} more" if more else "")
 
 
+def after_retries(item: JsonObject) -> str:
+    """`after 2 retries`; "" if it was the first try."""
+    retries = integer(item, "retries")
+    return f"after {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
+
+
 def took_of(item: JsonObject) -> str:
     """How long it took; "" if that is not known."""
     try:

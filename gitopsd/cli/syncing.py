@@ -36,7 +36,7 @@ from gitopsd.cli.syncoptions import (
     Wishes,
     waiting_time,
 )
-from gitopsd.core.jsonvalue import JsonObject, integer, mapping, text
+from gitopsd.core.jsonvalue import JsonObject, mapping, text
 
 
 class _Order(NamedTuple):
@@ -209,7 +209,7 @@ def _told_begun(order: _Order, operation: JsonObject, manner: _Manner) -> None:
 
 def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> int:
     from gitopsd.cli.following import Following, followed, is_over
-    from gitopsd.cli.operation_text import show_result
+    from gitopsd.cli.operation_text import after_retries, show_result
     from gitopsd.cli.sync_progress import SyncProgress
 
     progress = SyncProgress(name, quiet=manner.output is not None or is_over(operation))
@@ -235,8 +235,8 @@ def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> in
         show_result(name, over)
     if text(over, "phase") == "Succeeded":
         return ExitCode.OK
-    if integer(over, "retries"):
-        note(f"after {integer(over, 'retries')} retries")
+    if again := after_retries(over):
+        note(again)
     return ExitCode.FAILED
 
 

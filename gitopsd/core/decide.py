@@ -124,7 +124,14 @@ def wipes_out(desired: Desired, comparison: Comparison) -> bool:
 
 def _retry(policy: RetryPolicy, attempt: Attempt, now: float) -> Decision:
     if 0 <= policy.limit < attempt.count:
-        return Decision(Act.NOTHING, f"the sync failed and was retried {policy.limit} times (syncPolicy.retry.limit)")
+        tried = (
+            "not retried"
+            if not policy.limit
+            else "retried once"
+            if policy.limit == 1
+            else f"retried {policy.limit} times"
+        )
+        return Decision(Act.NOTHING, f"the sync failed and was {tried} (syncPolicy.retry.limit)")
     return _after(
         Backoff(policy.seconds, policy.factor, policy.max_seconds), attempt, now, Act.SYNC, "the last sync failed"
     )

@@ -16,7 +16,7 @@ from gitopsd.core.app import Source
 from gitopsd.core.appstatus import ResourceStatus, SyncCode, unknown_status
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import Health, HealthStatus, degraded, healthy
-from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.operation import Operation, Phase, ResultCode, StepResult
 from tests.cli.conftest import GITOPSD, Cli, Served
 
@@ -153,6 +153,14 @@ def test_get_shows_why(cli: Cli, served: Served) -> None:
         "apps/Deployment shop web it is immutable",
     ):
         assert said in text
+
+
+def test_one_retry_is_told_in_the_singular(cli: Cli, served: Served) -> None:
+    broken(served, "api")
+    spec, status = served.daemon.apps[AppName("api")]
+    assert status.operation is not None
+    served.daemon.put(spec, replace(status, operation=replace(status.operation, retries=1)))
+    assert ", after 1 retry: 1 object was refused" in cli("app", "get", "api").out
 
 
 def test_what_comparison_and_health_both_say_is_shown_once(cli: Cli, served: Served) -> None:

@@ -117,6 +117,14 @@ def test_a_retry_limit_ends_the_tries(limit: int, count: int, act: Act) -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "told"), [(0, "was not retried"), (1, "was retried once"), (2, "was retried 2 times")]
+)
+def test_how_often_a_failed_sync_was_tried_again_is_told(limit: int, told: str) -> None:
+    decision = decided(attempt=tried(succeeded=False, count=9), retry=RetryPolicy(limit=limit))
+    assert decision.reason == f"the sync failed and {told} (syncPolicy.retry.limit)"
+
+
+@pytest.mark.parametrize(
     ("before", "succeeded", "count"),
     [
         (None, True, 0),
