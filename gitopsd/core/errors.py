@@ -22,7 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _TRY: Final = ". Try: "
-_CLUSTER: Final = r"(?:cluster [^:,]{1,253}, )?"
+_CLUSTER: Final = re.compile(r"cluster [^:,]{1,253}, ")
 
 
 class GitopsdError(Exception):
@@ -58,7 +58,12 @@ def without_hint(said: str) -> tuple[str, str]:
 
 def beside(subject: str, said: str) -> str:
     """The line of an error as it stands beside the name of the object that it is about: it does not begin with it."""
-    return re.sub(rf"\A{_CLUSTER}{re.escape(subject)}: ", "", said)
+    if not said:  # most have nothing to say, and there are thousands
+        return said
+    cluster = _CLUSTER.match(said)
+    head = f"{subject}: "
+    begin = cluster.end() if cluster else 0
+    return said[begin + len(head) :] if said.startswith(head, begin) else said
 
 
 def _nearest(why: str, hint: str) -> tuple[str, str]:
