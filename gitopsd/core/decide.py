@@ -63,6 +63,9 @@ IN_SYNC: Final = Decision(Act.NOTHING, "in sync")
 """There is nothing to do."""
 
 
+_MISSED_HOOKS: Final = "in sync, but hooks of the last sync failed or did not run; automated sync is off"
+
+
 def decide(
     spec: AppSpec,
     desired: Desired,
@@ -108,7 +111,7 @@ def _obstacle(
     if comparison.synced and not unfinished:
         return IN_SYNC.reason
     if automated is None:
-        return "out of sync; automated sync is off"
+        return _MISSED_HOOKS if comparison.synced else "out of sync; automated sync is off"
     left_over_only = all(item.verdict in (Verdict.SYNCED, Verdict.EXTRA) for item in comparison.objects.values())
     if left_over_only and not automated.prune and not unfinished:
         return "only pruning is needed; automated.prune is off"

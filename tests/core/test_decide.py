@@ -116,6 +116,13 @@ def test_a_retry_limit_ends_the_tries(limit: int, count: int, act: Act) -> None:
     assert decided(attempt=attempt, now=9999, retry=RetryPolicy(limit=limit)).act is act
 
 
+def test_where_all_is_in_sync_and_hooks_are_missing_nobody_says_out_of_sync() -> None:
+    attempt = replace(tried(succeeded=False, count=1), unfinished=True)
+    decision = decide(an_app(automated=False), WANTED, SYNCED, conditions=(), attempt=attempt, now=1000.0)
+    assert decision.act is Act.NOTHING
+    assert decision.reason.startswith("in sync, but hooks of the last sync failed or did not run")
+
+
 @pytest.mark.parametrize(
     ("limit", "told"), [(0, "was not retried"), (1, "was retried once"), (2, "was retried 2 times")]
 )
