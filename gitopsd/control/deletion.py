@@ -17,6 +17,7 @@ from gitopsd.control.deletion_work import DeletionTools, DeletionWork
 from gitopsd.control.queue import Level, WorkQueue
 from gitopsd.control.timers import Timers
 from gitopsd.core.app import AppSpec
+from gitopsd.core.deletion import waits_for_word
 from gitopsd.core.deletion_guard import too_many
 from gitopsd.core.deletion_record import (
     CASCADES,
@@ -138,10 +139,16 @@ class Deletions(AsyncContextManagerMixin):
         return work.deletion
 
     async def confirm(self, name: AppName) -> None:
-        """Let the deletion under way delete what waits for somebody's word. `OperationError` if there is none."""
+        """Let the deletion under way delete what waits for somebody's word. `OperationError` if there is none, or if
+        nothing of it waits.
+        """
         work = self._works.get(name)
         if work is None or work.deletion.done:
-            raise OperationError(f"application {name} is not being deleted", reason="NothingInProgress")
+            raise OperationError("it is not being deleted", reason="NothingInProgress", where=name)
+        if not waits_for_word(work.deletion, asks=work.asks):
+            raise OperationError(
+                "nothing of its deletion waits for a confirmation", reason="NothingInProgress", where=name
+            )
         work.deletion = replace(work.deletion, confirmed=True)
         await self._passes.save(work)
         self.wake(name)

@@ -73,7 +73,7 @@ class DeletionPass:
                 work.deletion = abandoned(work.deletion, f"cluster {spec_of(work.deletion).destination} is not known")
                 await self.save(work)
                 return None
-            before = work.deletion
+            before, work.asks = work.deletion, bool(scene.plan.asks)
             work.deletion, move = next_move(before, scene)
             await self._hooks.keep_logs(work, before, scene)
             await self.save(work)

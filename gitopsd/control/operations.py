@@ -45,7 +45,9 @@ class Operations(Protocol):
         ...
 
     async def confirm(self, name: AppName) -> None:
-        """Let the operation under way delete what waits for confirmation (`Prune=confirm`, `Delete=confirm`)."""
+        """Let the operation under way delete what waits for confirmation (`Prune=confirm`, `Delete=confirm`), or the
+        automated sync that the circuit breaker holds back. `NothingInProgress` if nothing waits.
+        """
         ...
 
     async def terminate(self, name: AppName) -> None:
@@ -79,7 +81,7 @@ class Wake(Protocol):
 class Desk:
     """`Operations` on the supervisor's applications. `find` gives one, `wake` has it reconciled (with `fresh` from what
     its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion,
-    `confirmed` lets what waits for somebody's word go on.
+    `confirmed` lets what waits for somebody's word go on (`KeyError` if there is no such application).
     """
 
     find: Callable[[AppName], Application | None]
@@ -167,8 +169,13 @@ class Desk:
 
     async def confirm(self, name: AppName) -> None:
         """Let the operation under way delete what waits for confirmation."""
-        self._found(name)
-        await self.confirmed(name)
+        app = self.find(name)
+        if app is not None and not _waits_for_word(app):
+            raise OperationError("nothing of it waits for a confirmation", reason="NothingInProgress", where=name)
+        try:
+            await self.confirmed(name)  # also for one that left, whose deletion waits
+        except KeyError:
+            raise _no_application(name) from None
 
     async def terminate(self, name: AppName) -> None:
         """End the operation under way, and the hooks that it runs."""
@@ -198,7 +205,7 @@ class Desk:
     def _found(self, name: AppName) -> Application:
         app = self.find(name)
         if app is None:
-            raise OperationError("there is no such application", reason="NotFound", where=name)
+            raise _no_application(name)
         return app
 
     async def _commits(self, app: Application, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -211,6 +218,16 @@ class Desk:
                 hint="give one for each source, in their order",
             )
         return tuple([await self.commit(app.spec, number, text) for number, text in enumerate(wanted)])
+
+
+def _waits_for_word(app: Application) -> bool:
+    """Whether somebody's word is needed. Its deletion, if there is one, knows that by itself."""
+    asks = app.operation is not None and app.operation.asks
+    return asks or bool(app.held_back) or app.status.deletion is not None
+
+
+def _no_application(name: AppName) -> OperationError:
+    return OperationError("there is no such application", reason="NotFound", where=name)
 
 
 def _no_entry(name: AppName, entry: int, past: Past) -> OperationError:

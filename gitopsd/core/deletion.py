@@ -82,6 +82,13 @@ def looks(deletion: Deletion, dependants: Sequence[AppName] = ()) -> bool:
     return not (dependants and deletion.phase in (DeletionPhase.HELD, DeletionPhase.WAITING))
 
 
+def waits_for_word(deletion: Deletion, *, asks: bool) -> bool:
+    """Whether somebody's word may be needed. `asks`: there are objects to confirm (`Delete=confirm`). Before it begins
+    that need not be known yet: then a word may be given beforehand.
+    """
+    return deletion.phase in (DeletionPhase.HELD, DeletionPhase.WAITING) or (asks and not deletion.confirmed)
+
+
 def retried(deletion: Deletion) -> Deletion:
     """The same deletion, with the hooks that failed to be run once more.
 

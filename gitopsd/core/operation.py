@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gitopsd.core.hook import HookOutcome, SyncPhase
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.plan import Plan
+from gitopsd.core.plan import Plan, PruneStep
 from gitopsd.core.syncrequest import AUTOMATED, SyncRequest
 
 
@@ -126,3 +126,11 @@ class Operation:
     def running_hooks(self) -> tuple[HookId, ...]:
         """The hooks that were begun and are not over."""
         return tuple(item for item, run in self.hooks.items() if not run.outcome.done)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it has still to delete what somebody has to confirm."""
+        if self.plan is None or self.phase.done or self.request.confirmed:
+            return False
+        prunes = (step for step in self.plan.steps() if isinstance(step, PruneStep))
+        return any(step.confirm and step.key not in self.results for step in prunes)

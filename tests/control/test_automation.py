@@ -5,6 +5,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from gitopsd.core.annotations import SYNC_OPTIONS
 from gitopsd.core.app import AppSpec, AutoRollback, Dependency, RetryPolicy
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.breaker import BreakerSettings
@@ -18,6 +19,7 @@ from gitopsd.core.syncrequest import ObjectFilter, SyncRequest
 from gitopsd.core.window import SyncWindow, WindowKind
 from gitopsd.cron.schedules import CronSchedules
 from gitopsd.testing.builders import A_REPOSITORY, a_config_map, a_deployment, an_app, an_object
+from tests.control.deletion_world import FINALIZER
 from tests.control.world import GivenWorld, deployment_key
 
 GUESTBOOK = AppName("guestbook")
@@ -142,6 +144,55 @@ async def test_many_prunes_at_once_wait_for_somebody(world: GivenWorld) -> None:
         assert "sync.circuitBreaker" in world.status(waiting[0]).blocked_by[0]
         await sync(world, waiting[0], SyncRequest(initiated_by="somebody", prune=True))
         assert world.status(waiting[0]).sync is SyncCode.SYNCED
+
+
+async def test_where_nothing_waits_nothing_is_confirmed_and_the_breaker_stays_as_it_is(world: GivenWorld) -> None:
+    breaker = BreakerSettings(prune_share=0.2, prune_objects=4)
+    world.settings = replace(world.settings, sync=SyncSettings(breaker=breaker))
+    apps = ["a", "b", "c", "d"]
+    objects = {app: [a_config_map(f"{app}{number}") for number in range(4)] for app in apps}
+    git(world, **objects)
+    async with world.running(an_app("idle"), *(an_app(app, prune=True) for app in apps)):
+        git(world, **{app: objects[app][2:] for app in apps})
+        world.supervisor.refresh(AppName("a"))
+        await world.settle(30)
+        waiting = [app for app in apps if world.status(app).blocked_by]
+        before = world.writes()
+        with pytest.raises(OperationError, match="idle: nothing of it waits for a confirmation") as caught:
+            await world.supervisor.operations.confirm(AppName("idle"))
+        await world.settle()
+        assert caught.value.reason == "NothingInProgress"
+        assert world.writes() == before
+        await world.supervisor.operations.confirm(AppName(waiting[0]))
+        await world.settle()
+        assert world.status(waiting[0]).sync is SyncCode.SYNCED
+
+
+async def test_a_prune_that_asks_is_confirmed_once(world: GivenWorld) -> None:
+    old = a_config_map("old", annotations={SYNC_OPTIONS: "Prune=confirm"})
+    git(world, guestbook=[a_config_map("kept"), old])
+    async with world.running(an_app(prune=True)):
+        git(world, guestbook=[a_config_map("kept")])
+        world.supervisor.refresh(GUESTBOOK)
+        await world.settle()
+        assert "delete old" not in world.writes()
+        await world.supervisor.operations.confirm(GUESTBOOK)
+        await world.settle()
+        assert "delete old" in world.writes()
+        with pytest.raises(OperationError, match="nothing of it waits"):
+            await world.supervisor.operations.confirm(GUESTBOOK)
+
+
+async def test_applications_that_left_all_at_once_are_confirmed_by_their_names(world: GivenWorld) -> None:
+    specs = [replace(an_app(f"app-{number}"), finalizers=(FINALIZER,)) for number in range(5)]
+    git(world, **{spec.name: [a_config_map(f"of-{spec.name}")] for spec in specs})
+    async with world.running(*specs):
+        world.supervisor.configure({})
+        await world.settle()
+        assert not any(write.startswith("delete") for write in world.writes())
+        await world.supervisor.operations.confirm(AppName("app-3"))
+        await world.settle()
+        assert [write for write in world.writes() if write.startswith("delete")] == ["delete of-app-3"]
 
 
 async def test_a_dry_run_changes_nothing_and_names_what_would_be_refused(world: GivenWorld) -> None:

@@ -301,6 +301,17 @@ async def test_there_is_nothing_to_confirm_where_nothing_is_deleted(world: Delet
         assert caught.value.reason == "NothingInProgress"
 
 
+async def test_there_is_nothing_to_confirm_where_nothing_asks(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("one"))
+    world.hold(cm("one"))
+    async with world.running(APP):
+        await world.leaves(there)
+        before = world.of()
+        with pytest.raises(OperationError, match="nothing of its deletion waits") as caught:
+            await world.deletions.confirm(NAME)
+        assert (caught.value.reason, world.of()) == ("NothingInProgress", before)
+
+
 async def test_an_object_that_another_application_wants_stays_and_is_named(world: DeletionWorld) -> None:
     there = world.deployed(APP, a_config_map("shared"), a_config_map("own"))
     world.claimed = lambda _, keys: {key: "other" for key in keys if key.name == "shared"}
