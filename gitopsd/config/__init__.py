@@ -5,6 +5,7 @@ from __future__ import annotations
 from gitopsd.config.childapps import child_application
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.load import load
+from gitopsd.config.secretfiles import exposed
 from gitopsd.config.values import (
     ArtifactSettings,
     BackoffSettings,
@@ -33,5 +34,6 @@ __all__ = [
     "ServerSettings",
     "changes",
     "child_application",
+    "exposed",
     "load",
 ]

@@ -151,6 +151,7 @@ class ClusterReader:
                 "and awsAuthConfig",
             )
         if model.token_file:
+            self._references.files.hold_secret(model.token_file)
             try:
                 # Without O_NONBLOCK a named pipe would hold the reader for ever.
                 os.close(os.open(model.token_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))

@@ -32,6 +32,7 @@ class Files:
 
     _contents: dict[str, bytes] = field(default_factory=dict)
     _stamps: dict[str, Stamp] = field(default_factory=dict)
+    _secrets: dict[str, None] = field(default_factory=dict)
 
     def read(self, path: str, limit: int) -> bytes:
         """The file's bytes. Raises `OSError`, also for what is no regular file or holds more than `limit` bytes."""
@@ -50,6 +51,15 @@ class Files:
         self._contents[path] = data
         self._stamps[path] = _stamp(found)
         return data
+
+    def hold_secret(self, path: str) -> None:
+        """Note that the file holds a secret."""
+        self._secrets[os.path.abspath(path)] = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The absolute paths of all files that hold secrets, also of those that were not read here."""
+        return tuple(self._secrets)
 
     @property
     def stamps(self) -> Mapping[str, Stamp]:

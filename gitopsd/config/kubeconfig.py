@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.files import Files
+from gitopsd.config.secretfiles import secrets_of_kubeconfig
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.jsonvalue import JsonValue, objects, text
 
@@ -22,6 +23,8 @@ def kubeconfig_server(path: str, context: str, files: Files) -> str:
     Raises `KubeconfigError`, whose text names the file and never its contents.
     """
     root = _read(path, files)
+    for secret in secrets_of_kubeconfig(path, root):
+        files.hold_secret(secret)
     wanted = context or text(root, "current-context")
     contexts = {text(entry, "name"): text(entry, "context", "cluster") for entry in objects(root, "contexts")}
     if not wanted:

@@ -29,6 +29,7 @@ from gitopsd.config.projects import WrittenProject, projects_of
 from gitopsd.config.references import References
 from gitopsd.config.repositories import check_duplicates, repository_access, repository_secrets, template_access
 from gitopsd.config.resources import resource_settings
+from gitopsd.config.secretfiles import holds_secrets, warn_of_open_files
 from gitopsd.config.sops import sops_access, warn_of_plain_http
 from gitopsd.config.syncing import sync_settings
 from gitopsd.config.validation import shown_path, validate
@@ -124,9 +125,17 @@ class _Loading:
         syncing = sync_settings(settings.sync, document, self._problems)
         if not self._keep_going:
             self._problems.raise_if_any()
+        self._warn_of_open_files(settings, document)
         globs = (*includes.globs, *reader.globs)
         config = self._assembled(settings, found, plugins, applications, globs)
         return replace(config, resources=resources, projects=projects, sync=syncing, surroundings=around)
+
+    def _warn_of_open_files(self, settings: Main, document: Document) -> None:
+        if holds_secrets(document):
+            self._files.hold_secret(self._path)
+        if settings.state.key_file:
+            self._files.hold_secret(settings.state.key_file)
+        warn_of_open_files(self._files, self._problems)
 
     def _own_projects(self, document: Document) -> list[WrittenProject]:
         return [
@@ -323,6 +332,7 @@ class _Loading:
             plugins=plugins,
             applications=applications,
             globs=tuple(globs),
+            secret_files=self._files.secrets,
             warnings=self._problems.warnings,
             errors=self._problems.errors,
             digest=self._files.digest,

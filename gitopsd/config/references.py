@@ -56,9 +56,11 @@ class References:
             expanded = home + text[1:]
         return os.path.abspath(os.path.join(self.folder, expanded))
 
-    def value(self, reference: str) -> str:
-        """What the file holds, without its last newline. Raises `BadReferenceError`."""
+    def value(self, reference: str, *, secret: bool = False) -> str:
+        """What the file holds, without its last newline; `secret` is noted of it. Raises `BadReferenceError`."""
         path = self.path(reference)
+        if secret:
+            self.files.hold_secret(path)
         try:
             data = self.files.read(path, MAX_SECRET_BYTES)
         except OSError as error:

@@ -133,6 +133,7 @@ class Config:
     include patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
     ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`).
     `digest` is equal if and only if all files' names and contents are. `state_key` is the file of the state's key.
+    `secret_files` are all files that hold secrets, as far as they are known here (`exposed` judges them).
     `surroundings` are what applications that come from elsewhere are checked against.
     """
 
@@ -162,6 +163,7 @@ class Config:
     projects: Projects = ONLY_DEFAULT
     sync: SyncSettings = field(default_factory=SyncSettings)
     state_key: str = ""
+    secret_files: tuple[str, ...] = ()
     surroundings: Surroundings = field(default=NO_SURROUNDINGS, repr=False)
 
     @property

@@ -559,6 +559,8 @@ def example(folder: Path) -> Config:
     (folder / "secrets" / "known_hosts").write_text("git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==\n")
     for name in ("age.txt", "team-age.txt", "aws-id", "aws-key", "vault", "pgp.asc"):
         (folder / "secrets" / name).write_text("-----BEGIN PGP PRIVATE KEY BLOCK-----\n")
+    for path in (folder / "secrets").iterdir():
+        path.chmod(0o600)
     (folder / "home" / ".kube").mkdir(parents=True)
     (folder / "home" / ".kube" / "config").write_text(KUBECONFIG)
     environ = {"HOME": f"{folder}/home", "STAGING_HOST": "10.0.0.9"}

@@ -16,7 +16,9 @@ def loaded(folder: Path, main: str, environ: dict[str, str] | None = None, /, **
         path = folder / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        path.chmod(0o600)
     (folder / "gitopsd.yaml").write_text(main)
+    (folder / "gitopsd.yaml").chmod(0o600)
     return load(str(folder / "gitopsd.yaml"), environ=environ or {})
 
 

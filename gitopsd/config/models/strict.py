@@ -94,11 +94,11 @@ def _text(references: References, value: object) -> str:
     return references.expand(value)
 
 
-def _text_or_file(references: References, value: object) -> str:
+def _text_or_file(references: References, value: object, *, secret: bool = False) -> str:
     if isinstance(value, str):
         return references.expand(value)
     if isinstance(value, dict) and set(value) == {"file"} and isinstance(value["file"], str):
-        return references.value(value["file"])
+        return references.value(value["file"], secret=secret)
     if isinstance(value, dict) and set(value) == {"credential"} and isinstance(value["credential"], str):
         return references.credential(value["credential"])
     if isinstance(value, (list, dict)):
@@ -107,21 +107,21 @@ def _text_or_file(references: References, value: object) -> str:
 
 
 def _secret(references: References, value: object) -> Secret:
-    text = _text_or_file(references, value)
+    text = _text_or_file(references, value, secret=True)
     if not text:
         raise BadReferenceError("expected a value: it is empty")
     return Secret(text)
 
 
-def _pem(references: References, value: object) -> str:
-    text = _text_or_file(references, value)
+def _pem(references: References, value: object, *, secret: bool = False) -> str:
+    text = _text_or_file(references, value, secret=secret)
     if "-----BEGIN " not in text:
         raise BadReferenceError("expected PEM: -----BEGIN …", "{file: PATH}, if it is a path")
     return text
 
 
 def _pem_secret(references: References, value: object) -> Secret:
-    return Secret(_pem(references, value))
+    return Secret(_pem(references, value, secret=True))
 
 
 def _path(references: References, value: object) -> str:
