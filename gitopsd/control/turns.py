@@ -39,3 +39,29 @@ class Turns:
             yield
         finally:
             self._limiter.release_on_behalf_of(app)
+
+
+class ClusterTurns:
+    """The turns of each cluster, of which `most` passes at once may work on each."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._turns: dict[str, Turns] = {}
+
+    def allow(self, most: int) -> None:
+        """So many at once on each cluster from now on."""
+        self._most = most
+        for turns in self._turns.values():
+            turns.allow(most)
+
+    def on(self, cluster: str) -> Turns:
+        """The turns of the cluster of this name."""
+        turns = self._turns.get(cluster)
+        if turns is None:
+            turns = self._turns[cluster] = Turns(self._most)
+        return turns
+
+    def before(self, cluster: str, app: AppName) -> int | None:
+        """How many wait on the cluster before this application; None if it does not wait."""
+        turns = self._turns.get(cluster)
+        return turns.before(app) if turns is not None else None

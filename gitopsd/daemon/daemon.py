@@ -16,7 +16,9 @@ from gitopsd import __version__
 from gitopsd.config import Config, changes, load
 from gitopsd.control.actions import Done
 from gitopsd.control.bus import Bus, Subscriber
-from gitopsd.control.supervisor import Remembered, Supervisor, SupervisorSettings, World
+from gitopsd.control.settings import SupervisorSettings
+from gitopsd.control.supervisor import Supervisor
+from gitopsd.control.world import Remembered, World
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError, StoreError
 from gitopsd.core.events import ConfigReloaded

@@ -558,7 +558,7 @@ async def test_a_journal_that_fails_keeps_the_child_out_until_it_works(world: Gi
 async def test_a_permit_for_another_object_is_none_for_a_child(world: GivenWorld) -> None:
     given(world, "shop")
     async with world.running(root()):
-        cluster = world.supervisor._clusters.find(name="local")
+        cluster = world.supervisor._parts.clusters.find(name="local")
         with pytest.raises(PermissionError):
             await cluster.delete(permit_object(an_app("root"), config_map_key()), live_children(world)[0])
         assert names(world) == {"root", "shop"}
@@ -569,7 +569,7 @@ async def test_two_at_once_are_not_mixed_up(world: GivenWorld) -> None:
     async with world.running(root()):
         live = live_children(world)[0]
         assert live.key.name == "shop"
-        cluster = world.supervisor._clusters.find(name="local")
+        cluster = world.supervisor._parts.clusters.find(name="local")
         gone = replace(live, uid="another")
         permit = permit_object(an_app("root"), live.key)
         await cluster.delete(permit, gone)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gitopsd.control.supervisor import SupervisorSettings
+from gitopsd.control.settings import SupervisorSettings
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.conditions import ConditionType

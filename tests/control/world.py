@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from gitopsd.control.bus import Bus
-from gitopsd.control.supervisor import Remembered, Supervisor, SupervisorSettings, World
+from gitopsd.control.settings import SupervisorSettings
+from gitopsd.control.supervisor import Supervisor
+from gitopsd.control.world import Remembered, World
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.conditions import ConditionType

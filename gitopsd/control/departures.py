@@ -1,0 +1,142 @@
+"""Applications that leave: their clusters are left first, then their deletions look at what they left there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import anyio
+
+from gitopsd.control.application import Application
+from gitopsd.control.applications import Applications
+from gitopsd.control.beginning import in_progress
+from gitopsd.control.deletion import Deletions, Leaving
+from gitopsd.control.deletion_news import DeletionNews
+from gitopsd.control.destinations import leave_cluster
+from gitopsd.control.errands import Errands
+from gitopsd.control.publisher import Publisher
+from gitopsd.control.world import Remembered
+from gitopsd.core.app import AppSpec
+from gitopsd.core.deletion_record import cascade_of, spec_of
+from gitopsd.core.history import Deletion
+from gitopsd.core.ids import GVK, AppName
+from gitopsd.ports.clock import Clock
+
+_TOGETHER_SECONDS: Final = 0.2
+
+
+class Departures:
+    """Owns those that left and whose clusters were not yet told."""
+
+    def __init__(
+        self,
+        applications: Applications,
+        deletions: Deletions,
+        news: DeletionNews,
+        *,
+        publisher: Publisher,
+        errands: Errands,
+        clock: Clock,
+    ) -> None:
+        self._applications = applications
+        self._deletions = deletions
+        self._news = news
+        self._publisher = publisher
+        self._errands = errands
+        self._clock = clock
+        self._left: list[Application] = []
+        self._one_at_once = anyio.CapacityLimiter(1)
+        self._begun = False
+        self._certain = True
+        self._parting = False
+
+    async def resume(self, wanted: Mapping[AppName, AppSpec], remembered: Remembered, *, certain: bool) -> None:
+        """Take up the deletions that were under way, and show those of applications that are not `wanted` any more.
+        Raises `StoreError`.
+        """
+
+        def kinds(name: AppName) -> frozenset[GVK]:
+            status = remembered.statuses.get(name)
+            return frozenset(item.gvk for item in status.resources) if status is not None else frozenset()
+
+        await self._deletions.resume(wanted, kinds, certain=certain)
+        now = self._clock.monotonic()
+        for deletion in self._deletions.all():
+            name = AppName(deletion.app)
+            if name not in wanted:
+                app = Application.begin(spec_of(deletion), remembered.statuses.get(name), now)
+                self._applications.depart(app)
+                self._news.show(app, deletion)
+
+    def reconfigured(self, wanted: Mapping[AppName, AppSpec], *, certain: bool) -> None:
+        """These are all applications now; those that are none any more have `left` before. `certain` as for
+        `Deletions.reconfigure`.
+        """
+        self._begun, self._certain = True, certain
+        self._errands.start(self._part, wanted, certain)
+
+    def left(self, app: Application) -> None:
+        """It is at work no more."""
+        self._left.append(app)
+        if cascade_of(app.spec.finalizers):
+            self._applications.depart(app)  # it is shown until its objects are gone
+        else:
+            self._publisher.gone(app.spec.name)
+
+    def came(self, spec: AppSpec, before: AppSpec | None) -> None:
+        """Another application brought it, or has it otherwise now: its deletion may have to know."""
+        finalizers = (*spec.finalizers, *(before.finalizers if before is not None else ()))
+        if cascade_of(finalizers) or self._deletions.rests(spec.name):
+            self._part_soon()
+
+    async def let_go(self, app: Application, *, cascade: str | None, by: str) -> None:
+        """The application, at work no more, is not wanted by whoever brought it (`by`). Its objects are deleted in the
+        way that `cascade` names, left if that is None. Raises `GitopsdError` if that cannot begin.
+        """
+        if any(one is app for one in self._left):
+            self._left = [one for one in self._left if one is not app]
+            await leave_cluster(app)  # before its deletion, or one that comes after it, looks at it
+        self._part_soon()
+        if cascade is not None:
+            self._applications.depart(app)
+            deletion = await self._deletions.start(_leaving(app), cascade=cascade, by=by)
+            if deletion.done:
+                self._news.changed(deletion)
+
+    async def delete(self, spec: AppSpec, cascade: str, by: str) -> Deletion:
+        """Delete the objects of an application at work, because somebody asks for it. Raises `OperationError` while a
+        sync is under way, and as `Deletions.start`.
+        """
+        app = self._applications.at_work[spec.name]
+        running = app.operation
+        if running is not None and not running.phase.done and not self._deletions.rests(spec.name):
+            raise in_progress(app)
+        return await self._deletions.start(_leaving(app), cascade=cascade, by=by)
+
+    def _part_soon(self) -> None:
+        """Let the deletions know what there is; once for many that come together."""
+        if not self._parting and self._begun:
+            self._parting = True
+            self._errands.start(self._part_again)
+
+    async def _part_again(self) -> None:
+        await anyio.sleep(_TOGETHER_SECONDS)
+        self._parting = False
+        await self._part({name: app.spec for name, app in self._applications.at_work.items()}, self._certain)
+
+    async def _part(self, specs: Mapping[AppName, AppSpec], certain: bool) -> None:
+        """Leave the clusters of the applications that left; then their deletions look at them."""
+        async with self._one_at_once:
+            left, self._left = self._left, []
+            for app in left:
+                await leave_cluster(app)
+            leaving = [_leaving(app) for app in left if self._applications.get(app.spec.name) is None]
+            await self._deletions.reconfigure(specs, leaving, certain=certain)
+
+
+def _leaving(app: Application) -> Leaving:
+    kinds = {item.gvk for item in app.status.resources}
+    if app.desired is not None:
+        kinds |= {item.gvk for item in (*app.desired.objects,)}
+    server = app.cluster.server if app.cluster is not None else ""
+    return Leaving(app.spec, frozenset(kinds), server, app.desired)
