@@ -21,7 +21,7 @@ from gitopsd.cli.params import Output, Socket, SocketOf
 from gitopsd.cli.planning import agreed, somebody_is_there
 from gitopsd.cli.summary import destination_of, object_of
 from gitopsd.cli.syncoptions import Timeout, waiting_time
-from gitopsd.core.jsonvalue import JsonObject, boolean, mapping, objects, string_map, text
+from gitopsd.core.jsonvalue import JsonObject, boolean, mapping, objects, string_map, text, value
 
 _MOST_SHOWN = 20
 
@@ -135,8 +135,11 @@ def _awaited(api: Api, name: str, deletion: JsonObject, seconds: float) -> JsonO
 
 
 def _tell(name: str, deletion: JsonObject) -> None:
+    gone = value(deletion, "seconds") is not None  # nothing is known of it any more
     message, error = text(deletion, "message"), text(deletion, "error")
     said = f"{name}: {text(deletion, 'phase')}" + (f": {message}" if message else "")
     lines([said, *(f"  stays: {what}: {why}" for what, why in string_map(deletion, "kept").items())])
     if error:
         note(f"{name}: {error}")
+    if boolean(deletion, "done") and not boolean(deletion, "removed") and not gone:
+        note(f"{name} rests: it begins anew when its entry changes, and is gone for good once that is taken away")

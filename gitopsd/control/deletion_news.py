@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gitopsd.control.application import Application
 from gitopsd.control.applications import Applications
 from gitopsd.control.publisher import Publisher
 from gitopsd.control.queue import Level, WorkQueue
-from gitopsd.core.appstatus import SyncCode
-from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.deletion_status import with_deletion
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import AppName
 
@@ -49,13 +47,5 @@ class DeletionNews:
 
     def show(self, app: Application, deletion: Deletion) -> None:
         """The application's status says how its deletion stands."""
-        conditions = tuple(item for item in app.status.conditions if item.type is not ConditionType.DELETION_ERROR)
-        if deletion.error:
-            conditions = (*conditions, Condition(ConditionType.DELETION_ERROR, deletion.error))
-        shown = None if deletion.phase is DeletionPhase.NONE else deletion
-        status = replace(app.status, deletion=shown, conditions=conditions)
-        if deletion.done and deletion.cascade != "orphan":
-            gone = Health(HealthStatus.MISSING, "its objects were deleted")
-            status = replace(status, sync=SyncCode.OUT_OF_SYNC, health=gone, resources=())
-        self.publisher.publish(app, status)
+        self.publisher.publish(app, with_deletion(app.status, deletion))
         self.looked(app.spec.name)

@@ -26,10 +26,10 @@ from gitopsd.core.deletion import (
 )
 from gitopsd.core.deletion_held import waits_for_children
 from gitopsd.core.deletion_plan import DeletionPlan, deletion_plan, hook_steps, hooks_only
-from gitopsd.core.deletion_record import ORPHAN, kinds_of, spec_of, with_kinds
+from gitopsd.core.deletion_record import ORPHAN, kinds_of, spec_of, with_asked, with_kinds
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.history import Deletion
-from gitopsd.core.ids import AppName
+from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import Desired
 from gitopsd.core.plan import HookStep
@@ -155,6 +155,7 @@ class DeletionPass:
     async def _delete(self, work: DeletionWork, groups: tuple[tuple[LiveObject, ...], ...]) -> None:
         """Delete all of these; one that cannot be deleted keeps no other from going. Raises its error at the end."""
         errors: list[GitopsdError] = []
+        asked: list[ObjectKey] = []
         cluster = cluster_of(work)
 
         async def one(live: LiveObject) -> None:
@@ -164,16 +165,20 @@ class DeletionPass:
             try:
                 permit = permit_of(work, live.key, self._tools.projects())
                 await cluster.delete(permit, live, propagation=propagation, impersonate=permit.impersonate)
+                if live.uid not in work.counted:
+                    work.counted.add(live.uid)
+                    asked.append(live.key)
                 work.asked[live.uid] = self._tools.clock.monotonic()
             except GitopsdError as error:
                 errors.append(error)
 
         for group in groups:
             if self._stopping():
-                return
+                break
             async with anyio.create_task_group() as tasks:
                 for live in group:
                     tasks.start_soon(one, live)
+        work.deletion = with_asked(work.deletion, asked)
         if errors:
             raise errors[0]
 
@@ -206,4 +211,4 @@ class DeletionPass:
 
 def _lasting(deletion: Deletion) -> Deletion:
     """What of a deletion a restart needs; how it stands it finds out by itself."""
-    return deletion if deletion.done else replace(deletion, message="", error="")
+    return deletion if deletion.done else replace(deletion, message="", error="", left=None)

@@ -49,10 +49,11 @@ class DeletionWork:
     """One deletion in this process. `saved` is what the journal has of it, `shown` what everybody was told.
 
     `wanted` is what the application wants (None: not known), until its hooks are kept. `asked` are the uids of objects
-    that were deleted, and when (monotonic clock). `asks`: at the last look some of its objects were to be confirmed.
-    `failures` counts errors in a row, `failed` hooks' failures in a row; those are tried again at `retry_at`.
-    `unknown_since` is when nobody knew its cluster. `down`: its cluster cannot be reached. Before `rest_until`
-    (monotonic clock) changes in the cluster wake nobody; `disturbed`: there were some during its pass.
+    that were deleted a moment ago, and when (monotonic clock), `counted` all such uids. `asks`: at the last look some
+    of its objects were to be confirmed. `failures` counts errors in a row, `failed` hooks' failures in a row; those are
+    tried again at `retry_at`. `unknown_since` is when nobody knew its cluster. `down`: its cluster cannot be reached.
+    Before `rest_until` (monotonic clock) changes in the cluster wake nobody; `disturbed`: there were some during its
+    pass.
     """
 
     deletion: Deletion
@@ -64,6 +65,7 @@ class DeletionWork:
     execution: Execution | None = None
     cluster: Cluster | None = None
     asked: dict[str, float] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
     asks: bool = False
     failures: int = 0
     failed: int = 0

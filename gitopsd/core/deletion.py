@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from gitopsd.core.deletion_held import NOTHING_BELOW, Below, held
 from gitopsd.core.deletion_plan import DeletionPlan
-from gitopsd.core.deletion_record import ORPHAN
+from gitopsd.core.deletion_record import ORPHAN, asked_of
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName
@@ -67,7 +67,7 @@ class Scene:
 def next_move(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move]:
     """The deletion with what `scene` tells of it, and what to do next."""
     if deletion.cascade == ORPHAN:
-        return _over(replace(deletion, kept={}), "its objects were left as they are")
+        return _over(replace(deletion, kept={}), _orphaned(deletion))
     for phase in (_held_back, _waiting, _before, _objects, _after):
         deletion, move = phase(deletion, scene)
         if move is not None:
@@ -191,7 +191,9 @@ def _objects(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move | None]:
     """The next step: what is to be deleted, or waited for."""
     if deletion.phase is not DeletionPhase.DELETING:
         return deletion, None
-    deletion = replace(deletion, kept={str(key): why for key, why in sorted(scene.plan.kept.items())})
+    kept = {str(key): why for key, why in sorted(scene.plan.kept.items())}
+    left = frozenset(one.key for step in scene.plan.steps for one in step) | scene.plan.kept.keys()
+    deletion = replace(deletion, kept=kept, left=left)
     if scene.sight.live.unreadable:
         kind, why = min(scene.sight.live.unreadable.items())
         return deletion, Wait(f"nobody can say what there is of {kind}, so nothing is deleted: {why}")
@@ -211,8 +213,21 @@ def _objects(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move | None]:
 
 def _over(deletion: Deletion, how: str) -> tuple[Deletion, Move]:
     stay = [f"{key} ({why})" for key, why in deletion.kept.items()]
-    but = f"; {len(stay)} stay: {', '.join(stay[:_NAMED])}{', …' if len(stay) > _NAMED else ''}" if stay else ""
+    verb = "stays" if len(stay) == 1 else "stay"
+    but = f"; {len(stay)} {verb}: {', '.join(stay[:_NAMED])}{', …' if len(stay) > _NAMED else ''}" if stay else ""
     return replace(deletion, phase=DeletionPhase.DELETED, error="", message=f"{how}{but}"), Finish()
+
+
+def _orphaned(deletion: Deletion) -> str:
+    """What became of the objects of one that leaves them: it may have begun to delete them before."""
+    count, first = asked_of(deletion)
+    if not count:
+        return "its objects were left as they are"
+    more = f" and {count - len(first)} more" if count > len(first) else ""
+    return (
+        f"its other objects were left as they are; deleted before, or as soon as nothing holds "
+        f"{'it' if count == 1 else 'them'}: {', '.join(first)}{more}"
+    )
 
 
 def _named(items: Sequence[object]) -> str:

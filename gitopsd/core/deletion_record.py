@@ -6,7 +6,7 @@ Source of the finalizers: https://argo-cd.readthedocs.io/en/stable/user-guide/ap
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import Final
 from gitopsd.core.annotations import DELETION_APPROVED
 from gitopsd.core.app import AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
 from gitopsd.core.history import Deletion, DeletionPhase
-from gitopsd.core.ids import GVK, AppName, Position
+from gitopsd.core.ids import GVK, AppName, ObjectKey, Position
 
 FOREGROUND: Final = "foreground"
 BACKGROUND: Final = "background"
@@ -24,6 +24,9 @@ CASCADES: Final = (FOREGROUND, BACKGROUND, ORPHAN)
 
 _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _DELETE: Final = "Delete"
+_ASKED: Final = "asked"
+_FIRST: Final = "askedFirst"
+_NAMED: Final = 3
 
 
 def cascade_of(finalizers: Iterable[str]) -> str:
@@ -99,6 +102,21 @@ def kinds_of(deletion: Deletion) -> frozenset[GVK]:
 def server_of(deletion: Deletion) -> str:
     """The URL of the cluster that the application was on; "" if that was never known."""
     return deletion.details.get("server", "")
+
+
+def with_asked(deletion: Deletion, keys: Sequence[ObjectKey]) -> Deletion:
+    """The deletion after the API server was asked to delete these too: how many there were, and the first of them."""
+    if not keys:
+        return deletion
+    count, named = asked_of(deletion)
+    more = [*named, *map(str, keys)][:_NAMED]
+    details = {**deletion.details, _ASKED: str(count + len(keys)), _FIRST: "\n".join(more)}
+    return replace(deletion, details=details)
+
+
+def asked_of(deletion: Deletion) -> tuple[int, Sequence[str]]:
+    """How many objects the API server was asked to delete, and the names of the first of them."""
+    return int(deletion.details.get(_ASKED, "0")), deletion.details.get(_FIRST, "").splitlines()
 
 
 def dependencies_of(deletion: Deletion) -> frozenset[AppName]:

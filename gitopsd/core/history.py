@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitopsd.core.app import Source
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.operation import HookId, HookRun
 
 
@@ -151,7 +152,8 @@ class Deletion:
     for, and the application rests until its entry changes: `spec_digest`). `manifests` names the stored hooks.
     `id` is on the hooks that it makes, with `attempt` behind it: a failure is tried again. `hooks` are those that
     began. `details` is what is needed of the application itself (`core.deletion_record`). `kept` are the objects that
-    stay, each with the reason. `error` is why it does not go on ("" if it does), `message` how it stands.
+    stay, each with the reason. `error` is why it does not go on ("" if it does), `message` how it stands, `left` which
+    objects there are yet (None: nobody has looked since the start, or they do not go); these three are not journalled.
     """
 
     app: str
@@ -170,6 +172,7 @@ class Deletion:
     message: str = ""
     error: str = ""
     details: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
+    left: frozenset[ObjectKey] | None = None
 
     @property
     def under_way(self) -> bool:

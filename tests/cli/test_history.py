@@ -172,6 +172,7 @@ def test_a_deletion_is_waited_for_and_tells_what_stays(cli: Cli, served: Served)
     ran = cli("app", "delete", "shop", "--yes", "--wait")
     assert ran.code == 0
     assert ran.out == "shop: Deleted\n  stays: PersistentVolumeClaim default/data: Delete=false\n"
+    assert ran.err.splitlines()[-1].startswith("shop rests: it begins anew when its entry changes")
 
 
 def test_an_application_that_went_away_meanwhile_is_gone(cli: Cli, served: Served) -> None:
@@ -185,6 +186,7 @@ def test_an_application_that_went_away_meanwhile_is_gone(cli: Cli, served: Serve
     served.daemon.operator.delete = deleted  # type: ignore[method-assign]  # what a reload would do
     ran = cli("app", "delete", "shop", "--yes", "--wait")
     assert (ran.code, ran.out) == (0, "shop: Deleted\n")
+    assert "rests" not in ran.err
 
 
 def test_a_deletion_that_hangs_says_what_holds_it_and_has_its_own_code(cli: Cli, served: Served) -> None:

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from gitopsd.control.deletion import Leaving
-from gitopsd.core.annotations import DELETION_APPROVED, HOOK, HOOK_DELETE_POLICY, OPERATION, SYNC_OPTIONS
+from gitopsd.core.annotations import DELETION_APPROVED, HOOK, HOOK_DELETE_POLICY, OPERATION, SYNC_OPTIONS, SYNC_WAVE
 from gitopsd.core.app import Dependency
 from gitopsd.core.childapps import ChildRecord
 from gitopsd.core.document import Document
@@ -310,6 +310,28 @@ async def test_there_is_nothing_to_confirm_where_nothing_asks(world: DeletionWor
         with pytest.raises(OperationError, match="nothing of its deletion waits") as caught:
             await world.deletions.confirm(NAME)
         assert (caught.value.reason, world.of()) == ("NothingInProgress", before)
+
+
+async def test_orphaning_late_says_what_was_deleted_before_also_after_a_restart(world: DeletionWorld) -> None:
+    there = world.deployed(
+        APP, a_config_map("late", annotations={SYNC_WAVE: "1"}), a_config_map("held"), a_config_map("kept")
+    )
+    world.hold(cm("held"))
+    world.hold(cm("late"))
+    async with world.running(APP):
+        await world.deletions.start(there, cascade="foreground", by="kim")
+        await world.settle()
+        assert world.of().left == frozenset({cm("late"), cm("held"), cm("kept")})
+        world.let_go(cm("late"))
+        await world.settle()
+        assert world.of().left == frozenset({cm("held")})
+    async with world.running(APP):
+        await world.deletions.start(there, cascade="orphan", by="kim")
+        await world.settle()
+        assert world.of().message == (
+            "its other objects were left as they are; deleted before, or as soon as nothing holds them: "
+            "ConfigMap default/late, ConfigMap default/held, ConfigMap default/kept"
+        )
 
 
 async def test_an_object_that_another_application_wants_stays_and_is_named(world: DeletionWorld) -> None:

@@ -28,6 +28,7 @@ from gitopsd.core.deletion_plan import DeletionPlan, deletion_hooks, deletion_pl
 from gitopsd.core.deletion_record import (
     approved,
     armed,
+    asked_of,
     began,
     cascade_of,
     dependencies_of,
@@ -35,6 +36,7 @@ from gitopsd.core.deletion_record import (
     same_arm,
     spec_digest,
     spec_of,
+    with_asked,
     with_kinds,
 )
 from gitopsd.core.health.status import degraded
@@ -531,3 +533,20 @@ def test_what_is_given_up_says_why_and_that_the_objects_stay() -> None:
 
     assert deletion.done
     assert deletion.message == "given up: cluster far is not known; its objects stay"
+
+
+def test_of_what_was_deleted_before_the_first_are_named_and_the_others_counted() -> None:
+    keys = [ObjectKey("", "ConfigMap", "default", f"c{number}") for number in range(5)]
+    deletion = with_asked(with_asked(a_deletion(), keys[:2]), keys[2:])
+    assert asked_of(deletion) == (5, [f"ConfigMap default/c{number}" for number in range(3)])
+    over, move = moved(replace(deletion, cascade="orphan"), lives())
+    assert isinstance(move, Finish)
+    assert over.message.endswith("ConfigMap default/c0, ConfigMap default/c1, ConfigMap default/c2 and 2 more")
+    assert asked_of(a_deletion()) == (0, [])
+
+
+@pytest.mark.parametrize(("names", "told"), [(["a"], "; 1 stays: "), (["a", "b"], "; 2 stay: ")])
+def test_what_stays_is_counted_in_words(names: list[str], told: str) -> None:
+    bodies = [a_config_map(name, annotations={SYNC_OPTIONS: "Delete=false"}) for name in names]
+    over, _ = moved(replace(a_deletion(), phase=DeletionPhase.DELETING), lives(*bodies))
+    assert told in over.message
