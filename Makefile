@@ -106,6 +106,10 @@ model: setup ## Try many more syncs, kills and terminations against a small mode
 bench: setup originals ## Measure speed and size, each figure beside its floor
 	@$(PYTHON) -m benchmarks $(BENCH_ARGS)
 
+.PHONY: binary
+binary: venv ## Make gitopsd with Python inside: a folder for packages and images, and the one file dist/gitopsd
+	@nice $(PYTHON) -m tools.binary
+
 .PHONY: lock
 lock: venv ## Write requirements.lock anew from pyproject.toml's ranges
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -65,7 +65,7 @@ def install(one: Program, go: Go) -> bool:
     shelf = cache_folder() / one.name
     shelf.mkdir(parents=True, exist_ok=True)
     kept = shelf / fingerprint(one, go)
-    with _alone(shelf):
+    with alone(shelf):
         for left_behind in shelf.glob("*.part"):
             left_behind.unlink()
         missing = not kept.exists()
@@ -126,7 +126,8 @@ def _age(path: Path) -> float:
 
 
 @contextlib.contextmanager
-def _alone(shelf: Path) -> Iterator[None]:
+def alone(shelf: Path) -> Iterator[None]:
+    """Only one process at a time is in here for a shelf of the build cache."""
     # Beside the shelf, not on it: everything on the shelf is a binary.
     with shelf.with_suffix(".lock").open("w", encoding="utf-8") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)

@@ -33,6 +33,7 @@ from gitopsd.plugin.hookspecs import hookimpl
 from gitopsd.plugin.masking import masked
 from gitopsd.plugin.options import Options
 from gitopsd.plugin.paths import ResolvedPath, resolve_path
+from gitopsd.plugin.process import module_command
 from gitopsd.plugin.renderer import Renderer, RenderRequest, RenderResult
 from gitopsd.plugin.substitution import substitute
 from gitopsd.plugin.supply import NOTHING, Given, Need, NeedKind, Supply
@@ -87,6 +88,7 @@ __all__ = [
     "is_glob",
     "mapping",
     "masked",
+    "module_command",
     "objects",
     "parse_json",
     "parse_yaml",

@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ import orjson
 from anyio import to_thread
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, text
+from gitopsd.plugin.process import module_command
 from gitopsd.sources.limits import GitLimits
 from gitopsd.sources.names import safe_join
 from gitopsd.sources.wire import HEADER, MAX_FRAME, Failure, FailureKind, encode, failure_in
@@ -31,7 +31,7 @@ _INHERITED = ("LD_LIBRARY_PATH", "SSL_CERT_DIR", "SSL_CERT_FILE")
 
 def default_worker_command() -> tuple[str, ...]:
     """This Python, isolated from its environment and working folder."""
-    return sys.executable, "-I", "-m", "gitopsd.sources.worker"
+    return module_command("gitopsd.sources.worker.__main__")
 
 
 @dataclass(slots=True, eq=False)

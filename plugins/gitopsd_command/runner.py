@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,13 +16,12 @@ import anyio
 from anyio import to_thread
 from anyio.abc import Process
 
-from gitopsd.plugin import RenderError
+from gitopsd.plugin import RenderError, module_command
 from gitopsd_command.keeper.copying import remove
 from gitopsd_command.keeper.order import Order, Report, pack_order, read_report
 from gitopsd_command.keeper.processes import end_marked
 
 _MODULES: Final = str(Path(__file__).resolve().parent.parent)
-_START: Final = "import sys; sys.path.append(sys.argv[1]); from gitopsd_command.keeper.run import main; main()"
 # Python itself may need it to start; the commands do not get it.
 _INHERITED: Final = ("LD_LIBRARY_PATH",)
 _PREFIX: Final = "gitopsd-command-"
@@ -120,7 +118,7 @@ class Runner:
 
 async def _started() -> Process:
     return await anyio.open_process(
-        [sys.executable, "-I", "-S", "-B", "-c", _START, _MODULES],
+        module_command("gitopsd_command.keeper.run", only_from=_MODULES),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
