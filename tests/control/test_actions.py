@@ -171,6 +171,7 @@ async def test_N1_where_no_account_is_named_no_action_runs(world: World) -> None
         ("deployment", "explode", {}, "NotFound"),
         ("deployment", "resume", {}, "Blocked"),
         ("deployment", "scale", {"replicas": "many"}, "Invalid"),
+        ("deployment", "scale", {}, "Invalid"),
         ("deployment", "restart", {"now": "yes"}, "Invalid"),
         ("pod", "restart", {}, "NotFound"),
     ],

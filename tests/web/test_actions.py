@@ -50,7 +50,7 @@ async def test_the_actions_of_an_object_are_told_in_the_words_of_argo_cd(acting:
         "reason": "it is not paused",
         "params": [],
     }
-    assert actions["scale"]["params"] == [{"name": "replicas", "default": "2"}]
+    assert actions["scale"]["params"] == [{"name": "replicas", "default": "2", "required": True}]
 
 
 async def test_the_actions_of_many_objects_are_found_by_a_part_of_their_names(

@@ -15,10 +15,13 @@ Given = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Something that an action asks for; all values are texts, and `default` is offered."""
+    """Something that an action asks for; all values are texts, and `default` is offered. What is `required` has to be
+    given all the same: its default is how things are, and would change nothing.
+    """
 
     name: str
     default: str = ""
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class Builtin:
 def checked(action: Action, given: Given) -> Given:
     """`given` with the defaults of what is missing.
 
-    Raises `OperationError`: `Blocked` for an action that is disabled now, `Invalid` for a parameter that it has not.
+    Raises `OperationError`: `Blocked` for an action that is disabled now, `Invalid` for a parameter that it has not,
+    or that is missing.
     """
     if action.disabled:
         raise OperationError(f"the action {action.name} cannot be run now", reason="Blocked", why=action.disabled)
@@ -84,4 +88,11 @@ def checked(action: Action, given: Given) -> Given:
             reason="Invalid",
             hint=f"it has: {', '.join(known)}" if known else "it has none",
         )
+    for parameter in action.parameters:
+        if parameter.required and not given.get(parameter.name, "").strip():
+            raise OperationError(
+                f"the action {action.name} needs the parameter {parameter.name}",
+                reason="Invalid",
+                hint=f"give {parameter.name}=VALUE" + (f" (now: {parameter.default})" if parameter.default else ""),
+            )
     return {**known, **given}

@@ -13,7 +13,9 @@ from gitopsd.core.jsonvalue import JsonObject, JsonValue, text, value
 Effect = Callable[[JsonObject, Given, datetime], Change]
 Blocked = Callable[[JsonObject], str]
 
-_MOST_REPLICAS: Final = (1 << 31) - 1
+MOST_REPLICAS: Final = (1 << 31) - 1
+"""Kubernetes has them as an int32."""
+_MOST_DIGITS: Final = 100
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 """The annotation that `kubectl rollout restart` writes."""
 ANNOTATIONS: Final = ("metadata", "annotations")
@@ -54,22 +56,27 @@ def replicas(*path: str, as_text: bool = False) -> Effect:
 def whole_number(given: Given, name: str) -> int:
     """The parameter `name` as a whole number, 0 or more. Raises `OperationError` (`Invalid`)."""
     written = given.get(name, "").strip()
-    if not (written.isascii() and written.isdigit()) or len(written) > 10 or int(written) > _MOST_REPLICAS:
+    if not (written.isascii() and written.isdigit()):
+        what = f"the parameter {name} is no whole number" if written else f"the parameter {name} is missing"
+        raise OperationError(what, reason="Invalid", hint=f"give it as {name}=NUMBER: a whole number, 0 or more")
+    if len(written) > _MOST_DIGITS or int(written) > MOST_REPLICAS:
         raise OperationError(
-            f"the parameter {name} is no number",
+            f"the parameter {name} is out of range",
             reason="Invalid",
-            hint="give a whole number, 0 or more",
+            hint=f"give a whole number from 0 to {MOST_REPLICAS}",
         )
     return int(written)
 
 
-def asks_for(name: str, *path: str, absent: str = "") -> Callable[[JsonObject], tuple[Parameter, ...]]:
+def asks_for(
+    name: str, *path: str, absent: str = "", required: bool = False
+) -> Callable[[JsonObject], tuple[Parameter, ...]]:
     """One parameter, offered as what the field at `path` has now, else as `absent`."""
 
     def asks(live: JsonObject) -> tuple[Parameter, ...]:
         now = value(live, *path) if path else None
         is_plain = isinstance(now, (str, int)) and not isinstance(now, bool)
-        return (Parameter(name, str(now) if is_plain else absent),)
+        return (Parameter(name, str(now) if is_plain else absent, required),)
 
     return asks
 

@@ -32,7 +32,9 @@ _OVER: Final = frozenset({"Complete", "Failed", "FailureTarget", "SuccessCriteri
 
 _RESTART: Final = Builtin("restart", stamp("spec", "template", *ANNOTATIONS, RESTARTED_AT))
 _SCALE: Final = Builtin(
-    "scale", replicas("spec", "replicas"), asks=asks_for("replicas", "spec", "replicas", absent="1")
+    "scale",
+    replicas("spec", "replicas"),
+    asks=asks_for("replicas", "spec", "replicas", absent="1", required=True),
 )
 
 

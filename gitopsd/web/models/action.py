@@ -19,12 +19,13 @@ class ParameterAnswer(Model):
     """Something that an action asks for."""
 
     name: str
-    default: str = Field(description="what counts if nothing is given")
+    default: str = Field(description="what is offered, and counts if nothing is given")
+    required: bool = Field(description="whether something has to be given: the default would change nothing")
 
     @classmethod
     def of(cls, parameter: Parameter) -> ParameterAnswer:
         """From the core's value."""
-        return cls(name=parameter.name, default=parameter.default)
+        return cls(name=parameter.name, default=parameter.default, required=parameter.required)
 
 
 class ActionAnswer(Model):

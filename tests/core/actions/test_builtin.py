@@ -265,8 +265,24 @@ def test_a_number_of_replicas_is_asked_for(kind: str, action: str, patch: JsonOb
 def test_scale_offers_the_replicas_that_there_are() -> None:
     kind = GroupKind("apps", "Deployment")
     found = {action.name: action.parameters for action in offered(kind, body(spec={"replicas": 3}))}
-    assert found["scale"] == (Parameter("replicas", "3"),)
+    assert found["scale"] == (Parameter("replicas", "3", required=True),)
     assert found["restart"] == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("3000000000", "out of range"),
+        ("9" * 5000, "out of range"),
+        ("many", "no whole number"),
+        ("-1", "no whole number"),
+        ("", "is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_number_of_replicas_is_said(written: str, said: str) -> None:
+    with pytest.raises(OperationError, match=f"the parameter replicas .*{said}") as caught:
+        run("apps/Deployment", "scale", body(), {"replicas": written})
+    assert ("2147483647" in caught.value.hint) is (said == "out of range")
 
 
 def test_a_cron_job_is_run_now_as_kubectl_would() -> None:
