@@ -59,7 +59,7 @@ def written(metadata: Entry | Metadata, spec: Spec, place: EntryPlace) -> tuple[
 
 def check(listed: Sequence[Depending]) -> frozenset[AppName]:
     """Note applications that wait for one another, or for one that does not exist; the names of those applications."""
-    return frozenset({*_circular(listed), *_lost(listed)})
+    return frozenset({*_lost(listed), *_circular(listed)})  # in this order: a circle hides no name that is unknown
 
 
 def _models(metadata: Entry | Metadata, spec: Spec, place: EntryPlace) -> Iterator[tuple[Model, KeyPath]]:

@@ -130,6 +130,21 @@ def test_applications_that_wait_for_one_another_keep_no_other_from_work(tmp_path
     assert "database (" in error.why
 
 
+def test_a_circle_hides_no_name_that_is_unknown(tmp_path: Path) -> None:
+    config = waiting(
+        tmp_path,
+        "dependsOn: [database]",
+        DATABASE.replace("destination", "dependsOn: [shop], destination")
+        + DATABASE.replace("name: database", "name: report, dependsOn: [databse]"),
+        keep_going=True,
+    )
+    assert config.applications == ()
+    told = [str(error) for error in config.errors]
+    assert len(told) == 2
+    assert "waits for an application that waits for it" in told[0]
+    assert "there is no application databse" in told[1]
+
+
 def test_of_an_application_whose_dependency_has_errors_only_these_are_told(tmp_path: Path) -> None:
     broken = DATABASE.replace("destination: {name: local}", "destination: {name: lokal}")
     config = waiting(tmp_path, "dependsOn: [database]", broken, keep_going=True)
