@@ -1,46 +1,264 @@
-"""The log: structured, text on a terminal and JSON otherwise, one line for each thing that happened."""
+"""How log lines are made, and where a daemon's go: structured, text on a terminal and JSON otherwise."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
+import threading
+import time
 import unicodedata
-from collections.abc import MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Final, TextIO
 
 import structlog
 
-from gitopsd.core.appstatus import AppStatus, unknown_status
-from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
-from gitopsd.core.health.status import HealthStatus
-from gitopsd.core.operation import Phase
-from gitopsd.core.origin import short_revision
+from gitopsd.core.repetition import KeptBack, Repetitions
+from gitopsd.daemon.eventlog import EventLog as EventLog  # noqa: PLC0414  # the daemon takes it from here
+from gitopsd.daemon.journald import SOCKET, Journal, entry, is_journal
+from gitopsd.daemon.logoutput import StandardError
+from gitopsd.daemon.logwriter import Line, LogWriter, Output
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+REPEAT_SECONDS: Final = 600.0
+
+_Fields = MutableMapping[str, Any]  # structlog's own type of a line on its way
+_Render = Callable[[_Fields], Line]
+
+# What differs from one time to the next although it is the same error.
+_PASSING: Final = frozenset({"timestamp", "seconds", "retries", "trace_id"})
+# After these even the same error is news: what they are about is well again.
+_WELL: Final = frozenset({"synced", "status can be saved again", "cluster connected", "configuration reloaded"})
+_MOST_TEXT: Final = 500
 
 
 def configure_log(level: str, form: str) -> None:
-    """`level`: a key of LEVELS; `form`: text, json, or auto (text on a terminal). Lines go to standard error."""
+    """The log of a command: straight to standard error. `level`: a key of LEVELS; `form`: text, json, or auto (text on
+    a terminal).
+    """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if text else structlog.processors.JSONRenderer()
-    )
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            *([_escaped] if text else []),
-            renderer,
-        ],
+        processors=[*_first(), structlog.processors.format_exc_info, *([_escaped] if text else []), _renderer(text)],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
-def _escaped(_logger: object, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+class Log:
+    """The log of a daemon. No line of it ever holds up who writes it; what nobody can read is lost, and counted.
+
+    `trace` gives the id of the trace that a line is part of, "" for none.
+    """
+
+    def __init__(
+        self,
+        level: str,
+        form: str,
+        *,
+        environ: Mapping[str, str],
+        repeat_seconds: float = REPEAT_SECONDS,
+        stream: TextIO | None = None,
+        journal: str = SOCKET,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.trace: Callable[[], str] = lambda: ""
+        self.level = level
+        output, self._render = _output(form, environ, stream or sys.stderr, journal)
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._repetitions: Repetitions[Mapping[str, Any]] = Repetitions(repeat_seconds)
+        self._writer = LogWriter(output, self._missing, self._idle)
+
+    @property
+    def lost(self) -> int:
+        """How many lines nobody will read."""
+        return self._writer.lost
+
+    @contextmanager
+    def opened(self) -> Generator[None]:
+        """Everything that the process logs goes there, other libraries' warnings too; at the end all of it is out, or
+        two seconds are over.
+        """
+        self.set_level(self.level)
+        self._writer.start()
+        foreign = _Foreign()
+        logging.getLogger().addHandler(foreign)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(foreign)
+            with self._lock:
+                kept = self._repetitions.everything()
+            self._tell(kept)
+            self._writer.end()
+            structlog.reset_defaults()
+
+    def set_level(self, level: str) -> None:
+        """Log lines of this level (a key of LEVELS) and above from now on."""
+        self.level = level
+        structlog.configure(
+            processors=[
+                *_first(),
+                self._traced,
+                structlog.processors.format_exc_info,
+                self._judged,
+                self._finished,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+            logger_factory=lambda *_: _Sink(self._writer),
+            cache_logger_on_first_use=False,
+        )
+
+    def set_repeat(self, seconds: float) -> None:
+        """Log the same error once in that many seconds from now on; 0: each time."""
+        with self._lock:
+            kept = () if self._repetitions.interval == seconds else self._repetitions.everything()
+            self._repetitions.interval = seconds
+        self._tell(kept)
+
+    def _traced(self, _logger: object, _name: str, fields: _Fields) -> _Fields:
+        if trace := self.trace():
+            fields["trace_id"] = trace
+        return fields
+
+    def _judged(self, _logger: object, _name: str, fields: _Fields) -> _Fields:
+        """Drop the line if it was told lately; first of all tell what was kept back of it."""
+        subject = (fields.get("application"), fields.get("cluster"))
+        now = self._monotonic()
+        if fields["level"] in ("info", "debug"):
+            if fields.get("event") in _WELL:
+                with self._lock:
+                    kept = self._repetitions.well(subject)
+                self._tell(kept)
+            return fields
+        with self._lock:
+            verdict = self._repetitions.judge(subject, _identity(fields), _brief(fields), now)
+        self._tell(verdict.before)
+        if not verdict.tell:
+            self._writer.wake()
+            raise structlog.DropEvent
+        return fields
+
+    def _finished(self, _logger: object, _name: str, fields: _Fields) -> tuple[tuple[Line], dict[str, Any]]:
+        return (self._render(fields),), {}
+
+    def _tell(self, kept_back: Iterable[KeptBack[Mapping[str, Any]]]) -> None:
+        for kept in kept_back:
+            seconds = round(self._monotonic() - kept.since)
+            fields = {**kept.what, "repeated": kept.count, "within_seconds": seconds}
+            self._writer.put(self._render(_stamped(fields)))
+
+    def _idle(self) -> float | None:
+        """Tell what is due; in how many seconds to look again."""
+        now = self._monotonic()
+        with self._lock:
+            kept = self._repetitions.due(now)
+            due = self._repetitions.next_due()
+        self._tell(kept)
+        return None if due is None else max(0.0, due - now)
+
+    def _missing(self, count: int) -> Line:
+        fields = {
+            "event": "log lines were lost: whoever reads them stopped, or had no room",
+            "level": "warning",
+            "lines": count,
+        }
+        return self._render(_stamped(fields))
+
+
+class _Sink:
+    """What structlog writes lines with; one for each line."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = self.exception = self.msg = writer.put
+
+
+class _Foreign(logging.Handler):
+    """Warnings and errors that libraries log by the standard library's means, among our own lines."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        try:
+            log = structlog.get_logger()
+            tell = log.error if record.levelno >= logging.ERROR else log.warning
+            tell(record.getMessage()[:_MOST_TEXT], logger=record.name, exc_info=record.exc_info)
+        except Exception:  # noqa: BLE001  # a library's broken log call is not worth more than logging makes of it
+            self.handleError(record)
+
+
+def _output(form: str, environ: Mapping[str, str], stream: TextIO, journal: str) -> tuple[Output, _Render]:
+    error = StandardError(stream)
+    if form == "auto" and is_journal(environ, stream):
+        return Journal(error, journal), _for_journal
+    text = form == "text" or (form == "auto" and stream.isatty())
+    write = _renderer(text, colors=stream.isatty())
+
+    def render(fields: _Fields) -> Line:
+        shown = _escaped(None, "", fields) if text else fields
+        return Line(str(write(None, "", dict(shown))), _priority(fields))
+
+    return error, render
+
+
+def _for_journal(fields: _Fields) -> Line:
+    """The message is all that `journalctl` shows of an entry, so it says everything; the fields are there to filter."""
+    rest = {key: _visible(str(item)) for key, item in fields.items() if key not in ("event", "level", "timestamp")}
+    trouble = rest.pop("exception", "")
+    message = " ".join(
+        [_visible(str(fields.get("event", ""))), *(f"{key}={_quoted(item)}" for key, item in rest.items())]
+    )
+    if trouble:
+        message += "\n" + str(fields["exception"])
+    priority = _priority(fields)
+    return Line(message, priority, entry(message, priority, rest))
+
+
+def _quoted(text: str) -> str:
+    return text if text and not any(char in text for char in ' "=') else '"' + text.replace('"', '\\"') + '"'
+
+
+def _priority(fields: Mapping[str, Any]) -> int:
+    return PRIORITIES.get(str(fields.get("level")), 6)
+
+
+def _first() -> list[structlog.typing.Processor]:
+    return [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, _STAMP]
+
+
+_STAMP: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def _stamped(fields: _Fields) -> _Fields:
+    return _STAMP(None, "", fields)
+
+
+def _renderer(text: bool, *, colors: bool | None = None) -> structlog.typing.Processor:
+    if not text:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() if colors is None else colors)
+
+
+def _identity(fields: Mapping[str, Any]) -> bytes:
+    same = sorted((key, str(item)) for key, item in fields.items() if key not in _PASSING)
+    return hashlib.blake2b(repr(same).encode(errors="backslashreplace"), digest_size=16).digest()
+
+
+def _brief(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is kept of a line to tell of it again."""
+    return {
+        key: item[:_MOST_TEXT] if isinstance(item, str) else item
+        for key, item in fields.items()
+        if key not in ("exception", "timestamp", "trace_id")
+    }
+
+
+def _escaped(_logger: object, _name: str, line: _Fields) -> _Fields:
     """Foreign text cannot steer the reader's terminal (advisory X7); JSON escapes by itself."""
     return {key: _visible(item) if isinstance(item, str) and key != "exception" else item for key, item in line.items()}
 
@@ -53,88 +271,3 @@ def _visible(text: str) -> str:
 
 def _code(char: str) -> str:
     return " " if char == "\n" else f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf") else char
-
-
-class EventLog:
-    """Writes the events of the bus to the log, application and revision on each line."""
-
-    def __init__(self) -> None:
-        self._log = structlog.get_logger("gitopsd")
-
-    def on_event(self, event: Event) -> None:
-        """One line, or none for what is only bookkeeping."""
-        match event:
-            case StatusChanged():
-                self._status(event)
-            case OperationEnded():
-                self._operation(event)
-            case AppRemoved():
-                self._log.info("application removed; its objects stay", application=event.name)
-            case ConfigReloaded():
-                if event.error:
-                    self._log.error("configuration not reloaded; the old one goes on", error=event.error)
-                else:
-                    self._log.info("configuration reloaded")
-            case Reconciled():
-                self._log.debug(
-                    "reconciled", application=event.spec.name, seconds=round(event.seconds, 4), failed=event.failed
-                )
-
-    def _status(self, event: StatusChanged) -> None:
-        status = event.status
-        before = event.previous
-        if _shown(before or unknown_status(status.name)) == _shown(status):
-            return
-        fields = {
-            "application": status.name,
-            "revision": _revision(status.revisions),
-            "sync": status.sync.value,
-            "health": status.health.status.value,
-        }
-        if status.health.message and all(status.health.message != each.message for each in status.conditions):
-            fields["health_message"] = status.health.message
-        known = set(before.conditions) if before else set()
-        for condition in status.conditions:
-            if condition not in known:
-                log = self._log.error if condition.type.is_error else self._log.warning
-                log(condition.message, condition=condition.type.value, **fields)
-        for unused in status.unused_ignores:
-            if before is None or unused not in before.unused_ignores:
-                self._log.warning("a rule finds nothing to ignore", rule=unused, **fields)
-        if status.health.status is HealthStatus.DEGRADED:
-            fields["cause"] = _cause(status)
-        worse = "cause" in fields and (before is None or before.health.status is not HealthStatus.DEGRADED)
-        (self._log.warning if worse else self._log.info)("status", **fields)
-
-    def _operation(self, event: OperationEnded) -> None:
-        operation = event.operation
-        succeeded = operation.phase is Phase.SUCCEEDED
-        log = self._log.info if succeeded else self._log.error
-        log(
-            "synced" if succeeded else "sync failed",
-            application=event.spec.name,
-            revision=_revision(operation.revisions),
-            phase=operation.phase.value,
-            message=operation.message,
-            self_heal=operation.self_heal,
-            retries=operation.retries,
-            seconds=round(event.seconds, 3),
-        )
-
-
-def _shown(status: AppStatus) -> tuple[object, ...]:
-    """What is worth a line; a new revision that changes nothing of an application is not."""
-    return status.sync, status.health, status.conditions, status.unused_ignores
-
-
-def _cause(status: AppStatus) -> str:
-    """What the first degraded object says of itself."""
-    for each in status.resources:
-        if each.health and each.health.status is HealthStatus.DEGRADED and not each.health_ignored:
-            where = f"{each.key.namespace}/{each.key.name}" if each.key.namespace else each.key.name
-            return f"{each.key.kind} {where}: {each.health.message}"
-    return ""
-
-
-def _revision(revisions: tuple[str, ...]) -> str:
-    return ",".join(short_revision(revision) for revision in revisions)

@@ -1,66 +1,259 @@
-"""What an operator reads at night."""
+"""The daemon's log as somebody reads it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from structlog.testing import capture_logs
-from structlog.typing import EventDict
+import pytest
+import structlog
 
-from gitopsd.core.app import AppSpec, Destination, Source
-from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode, unknown_status
-from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.events import StatusChanged
-from gitopsd.core.health.status import Health, HealthStatus
-from gitopsd.core.ids import GVK, AppName, ObjectKey
-from gitopsd.daemon.log import EventLog
+from gitopsd.daemon.log import Log
+from tests.daemon.logging_world import DEADLINE, parsed
 
-SPEC = AppSpec(AppName("shop"), (Source("https://git.example.org/team/app.git"),), Destination(name="local"))
-UNKNOWN = unknown_status(SPEC.name)
-POD = ResourceStatus(
-    ObjectKey("", "Pod", "shop", "web"),
-    GVK("", "v1", "Pod"),
-    SyncCode.SYNCED,
-    Health(HealthStatus.DEGRADED, "CrashLoopBackOff"),
-)
-BROKEN = replace(
-    UNKNOWN, sync=SyncCode.SYNCED, health=Health(HealthStatus.DEGRADED, "Caused by Pod:web"), resources=(POD,)
-)
+LOG = structlog.get_logger("gitopsd")
 
 
-def told(status: AppStatus, before: AppStatus | None = None) -> list[EventDict]:
-    with capture_logs() as lines:
-        EventLog().on_event(StatusChanged(SPEC, status, before))
-    return lines
+class Sheet:
+    """A text stream whose lines a test reads back."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        self.text = ""
+        self._terminal = terminal
+        self._came = threading.Condition()
+
+    def write(self, text: str) -> int:
+        with self._came:
+            self.text += text
+            self._came.notify_all()
+        return len(text)
+
+    def wait_for(self, part: str) -> None:
+        with self._came:
+            assert self._came.wait_for(lambda: part in self.text, DEADLINE), self.text
+
+    def flush(self) -> None:
+        """All is there already."""
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def fileno(self) -> int:
+        raise OSError("it is no file")
 
 
-def test_an_application_of_which_nothing_is_known_yet_is_not_worth_a_line() -> None:
-    assert told(UNKNOWN) == []
+class Now:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
-def test_what_is_degraded_is_a_warning_that_says_why_and_only_once() -> None:
-    (line,) = told(BROKEN, UNKNOWN)
-    assert (line["log_level"], line["health"]) == ("warning", "Degraded")
-    assert line["cause"] == "Pod shop/web: CrashLoopBackOff"
-    (again,) = told(replace(BROKEN, sync=SyncCode.OUT_OF_SYNC), BROKEN)
-    assert (again["log_level"], again["cause"]) == ("info", "Pod shop/web: CrashLoopBackOff")
+@contextmanager
+def logging_to(sheet: Sheet, *, level: str = "info", form: str = "json", now: Now | None = None) -> Iterator[Log]:
+    log = Log(level, form, environ={}, repeat_seconds=600.0, stream=sheet, monotonic=now or Now())  # type: ignore[arg-type]  # as much of a stream as is used
+    with log.opened():
+        yield log
 
 
-def test_an_error_is_said_once_and_not_again_as_the_health() -> None:
-    why = "the git server cannot be reached"
-    failed = replace(
-        UNKNOWN,
-        health=Health(HealthStatus.UNKNOWN, why),
-        conditions=(Condition(ConditionType.COMPARISON_ERROR, why),),
+def lines(sheet: Sheet) -> list[dict[str, object]]:
+    return [parsed(line) for line in sheet.text.splitlines()]
+
+
+def test_a_line_has_its_level_its_time_and_its_fields() -> None:
+    sheet = Sheet()
+    with logging_to(sheet):
+        LOG.info("synced", application="shop")
+    (line,) = lines(sheet)
+    assert line.pop("timestamp")
+    assert line == {"event": "synced", "level": "info", "application": "shop"}
+
+
+def test_the_level_counts_at_once_when_it_is_changed() -> None:
+    sheet = Sheet()
+    with logging_to(sheet) as log:
+        LOG.debug("not seen")
+        log.set_level("debug")
+        LOG.debug("seen")
+        log.set_level("warning")
+        LOG.info("not seen either")
+    assert [line["event"] for line in lines(sheet)] == ["seen"]
+
+
+def test_the_same_error_of_an_application_is_told_once_and_then_how_often() -> None:
+    sheet, now = Sheet(), Now()
+    with logging_to(sheet, now=now):
+        for _ in range(5):
+            LOG.error("no space left", application="shop")
+            LOG.error("no space left", application="web")
+        now.seconds = 601.0
+        LOG.error("no space left", application="shop")
+    told = [(line["application"], line.get("repeated"), line.get("within_seconds")) for line in lines(sheet)]
+    assert sorted(told, key=str) == sorted(
+        [("shop", None, None), ("web", None, None), ("shop", 4, 601), ("web", 4, 601), ("shop", None, None)], key=str
     )
-    condition, status = told(failed, UNKNOWN)
-    assert (condition["event"], condition["log_level"]) == (why, "error")
-    assert status["event"] == "status"
-    assert sum(why in str(value) for line in (condition, status) for value in line.values()) == 1
 
 
-def test_revisions_are_shown_as_people_call_them() -> None:
-    digest = "0123456789abcdef" * 4
-    revisions = (digest[:40], f"1.2.3+b@sha256:{digest}", f"sha256:{digest}")
-    (line,) = told(replace(BROKEN, revisions=revisions))
-    assert line["revision"] == "0123456,1.2.3+b,0123456"
+def test_an_error_with_another_text_is_told_at_once() -> None:
+    sheet = Sheet()
+    with logging_to(sheet):
+        LOG.error("status not saved", error="disk full")
+        LOG.error("status not saved", error="disk full")
+        LOG.error("status not saved", error="read-only")
+    assert [(line["error"], line.get("repeated")) for line in lines(sheet)] == [
+        ("disk full", None),
+        ("disk full", 1),
+        ("read-only", None),
+    ]
+
+
+def test_an_error_after_all_was_well_is_told_even_if_it_is_the_same() -> None:
+    sheet = Sheet()
+    with logging_to(sheet):
+        for _ in range(2):
+            LOG.error("sync failed", application="shop", message="forbidden", retries=0)
+            LOG.error("sync failed", application="shop", message="forbidden", retries=1)
+            LOG.info("synced", application="shop")
+    events = [(line["event"], line.get("repeated")) for line in lines(sheet)]
+    assert events == [("sync failed", None), ("sync failed", 1), ("synced", None)] * 2
+
+
+def test_what_was_kept_back_is_told_at_the_end_and_holds_no_traceback() -> None:
+    sheet = Sheet()
+    with logging_to(sheet):
+        for _ in range(3):
+            LOG.error("internal error", application="shop", exc_info=RuntimeError("a bug"))
+    first, last = lines(sheet)
+    assert "a bug" in str(first["exception"])
+    assert last["repeated"] == 2
+    assert "exception" not in last
+
+
+def test_what_was_kept_back_is_told_when_its_time_comes_though_nothing_else_is_logged() -> None:
+    sheet, now = Sheet(), Now()
+    with logging_to(sheet, now=now) as log:
+        log.set_repeat(0.05)
+        LOG.error("no space left")
+        LOG.error("no space left")
+        now.seconds = 1.0
+        LOG.info("something else")
+        sheet.wait_for("repeated")
+
+
+def test_with_an_interval_of_zero_every_error_is_told() -> None:
+    sheet = Sheet()
+    with logging_to(sheet) as log:
+        log.set_repeat(0.0)
+        for _ in range(3):
+            LOG.error("no space left")
+    assert len(lines(sheet)) == 3
+
+
+def test_a_line_within_a_trace_names_it() -> None:
+    sheet = Sheet()
+    with logging_to(sheet) as log:
+        log.trace = lambda: "4bf92f3577b34da6a3ce929d0e0e4736"
+        LOG.info("synced")
+        log.trace = lambda: ""
+        LOG.info("synced")
+    assert [line.get("trace_id") for line in lines(sheet)] == ["4bf92f3577b34da6a3ce929d0e0e4736", None]
+
+
+def test_what_a_library_logs_is_among_our_own_lines() -> None:
+    sheet = Sheet()
+    with logging_to(sheet):
+        logging.getLogger("some.library").warning("connection %d broke", 7)
+        logging.getLogger("some.library").info("nothing")
+    (line,) = lines(sheet)
+    assert (line["event"], line["logger"], line["level"]) == ("connection 7 broke", "some.library", "warning")
+
+
+@pytest.mark.parametrize("form", ["text", "auto"])
+def test_X7_foreign_text_cannot_steer_the_terminal(form: str) -> None:
+    sheet = Sheet(terminal=form == "auto")
+    with logging_to(sheet, form=form):
+        LOG.error("refused", application="shop", error="\x1b[2Jgone\nlevel=info all is well")
+    assert "\x1b[2J" not in sheet.text
+    assert "\\u001b[2Jgone level=info" in sheet.text
+
+
+SCRIPT = """
+import os, sys
+import structlog
+from gitopsd.daemon.log import Log
+
+log = Log("info", "json", environ=os.environ)
+out = structlog.get_logger()
+with log.opened():
+    for number in range(int(sys.argv[1])):
+        out.info("line", number=number, filler="x" * 200)
+        if number == 10 and sys.argv[2:]:
+            sys.stdin.readline()
+print(log.lost)
+"""
+
+
+def process(count: int, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(count), *more],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_reader_that_has_gone_ends_nothing() -> None:
+    with process(1000, "wait") as running:
+        assert running.stderr
+        assert running.stdin
+        running.stderr.readline()
+        running.stderr.close()
+        running.stdin.write("\n")
+        running.stdin.flush()
+        assert running.stdout
+        lost = int(running.stdout.readline())
+        assert running.wait(DEADLINE) == 0
+    assert lost >= 985
+
+
+def test_a_full_disk_ends_nothing() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, "100"], stdout=subprocess.PIPE, stderr=full, timeout=60, check=False
+        )
+    assert done.returncode == 0
+    assert int(done.stdout) == 100
+
+
+def test_a_reader_that_stopped_neither_stalls_the_process_nor_its_end() -> None:
+    with process(30_000) as running:
+        assert running.stdout
+        lost = int(running.stdout.readline())
+        assert running.wait(DEADLINE) == 0
+        assert running.stderr
+        read = len(running.stderr.read().splitlines())
+    assert lost > 0
+    assert read < 30_000 - lost + 2
+
+
+def test_at_the_end_everything_is_out(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    with file.open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, "5000"],
+            stdout=subprocess.PIPE,
+            stderr=out,
+            timeout=60,
+            check=True,
+        )
+    assert int(done.stdout) == 0
+    assert len(file.read_text().splitlines()) == 5000

@@ -1,0 +1,171 @@
+"""The way of log lines out of the process: a bounded buffer, and a thread that waits for whoever reads them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+MOST_BYTES: Final = 8 << 20
+MOST_LINES: Final = 16_384
+_END_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: `text` as standard error shows it, without its end; `entry` as the journal takes it (b"": not for it).
+
+    `priority` is syslog's: 7 debug, 6 info, 4 warning, 3 error.
+    """
+
+    text: str
+    priority: int = 6
+    entry: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """About the memory that it takes, in bytes."""
+        return len(self.text) + len(self.entry)
+
+
+class Output(Protocol):
+    """Where lines end. Called by one thread."""
+
+    def write(self, line: Line) -> None:
+        """Returns when the line is out; raises `OSError` if it is lost. May take as long as the reader does."""
+        ...
+
+    def close(self) -> None:
+        """No line comes any more."""
+        ...
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Lines that are missing here."""
+
+    lines: int = 0
+
+
+class LogWriter:
+    """Takes lines from any thread at once, never waiting, and gives them to `output` from a thread of its own.
+
+    What does not fit in is lost and counted, and so is what `output` cannot take: where lines are missing, `notice`
+    says how many, as soon as it can be said. `on_idle` is called by the thread when there is nothing to write; it
+    returns after how many seconds it wants to be called again, or None for never. `wake` has it called now.
+
+    The thread is not anyio's: lines come before the loop begins, after it has ended, and while it is held up.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        notice: Callable[[int], Line],
+        on_idle: Callable[[], float | None] = lambda: None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        most_lines: int = MOST_LINES,
+    ) -> None:
+        self._output = output
+        self._notice = notice
+        self._on_idle = on_idle
+        self._most_bytes = most_bytes
+        self._most_lines = most_lines
+        self._waiting: deque[Line | _Gap] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._news = threading.Condition(threading.Lock())
+        self._woken = False
+        self._ending = False
+        self._missing = 0  # lines that the output did not take, of which nothing was said yet; the thread's alone
+        # A thread that waits for a reader who never comes must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+
+    @property
+    def lost(self) -> int:
+        """How many lines nobody will read."""
+        return self._lost
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, line: Line) -> None:
+        """Write the line when its turn comes."""
+        with self._news:
+            if self._ending or self._bytes + line.size > self._most_bytes or len(self._waiting) >= self._most_lines:
+                self._lost += 1
+                if not self._waiting or not isinstance(gap := self._waiting[-1], _Gap):
+                    self._waiting.append(gap := _Gap())
+                gap.lines += 1
+                return
+            self._waiting.append(line)
+            self._bytes += line.size
+            self._news.notify()
+
+    def wake(self) -> None:
+        """Have `on_idle` called soon."""
+        with self._news:
+            self._woken = True
+            self._news.notify()
+
+    def end(self, timeout: float = _END_SECONDS) -> None:
+        """Take no more lines, and write those that wait; at most `timeout` seconds long."""
+        with self._news:
+            self._ending = True
+            self._news.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            again = self._on_idle()
+            with self._news:
+                if not self._waiting and not self._ending and not self._woken:
+                    self._news.wait(again)
+                self._woken = False
+                over = self._ending and not self._waiting
+            if over:
+                self._output.close()
+                return
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while True:
+            with self._news:
+                if not self._waiting:
+                    return
+                item = self._waiting.popleft()
+                if isinstance(item, Line):
+                    self._bytes -= item.size
+            if isinstance(item, _Gap):
+                self._missing += item.lines
+                self._filled()
+            elif self._filled():
+                self._out(item)
+            else:
+                self._miss()
+
+    def _filled(self) -> bool:
+        """Whether the reader knows of everything that is missing up to here."""
+        if not self._missing:
+            return True
+        try:
+            self._output.write(self._notice(self._missing))
+        except OSError:
+            return False
+        self._missing = 0
+        return True
+
+    def _out(self, line: Line) -> None:
+        try:
+            self._output.write(line)
+        except OSError:
+            self._miss()
+
+    def _miss(self) -> None:
+        self._missing += 1
+        with self._news:
+            self._lost += 1
