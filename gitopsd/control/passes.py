@@ -24,10 +24,11 @@ Work = Callable[[Application, Level], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """A pass under way."""
+    """A pass under way; `since` on the loop's clock."""
 
     app: Application
     scope: anyio.CancelScope
+    since: float
 
 
 class Passes:
@@ -54,6 +55,11 @@ class Passes:
         """What the application's pass works by is void."""
         under_way = self._under_way.get(name)
         if under_way is not None:
+    def longest(self) -> tuple[float, str]:
+        """How many seconds the oldest pass has been under way, and over which application; 0.0 if there is none."""
+        oldest = min(self._under_way.values(), key=lambda under_way: under_way.since, default=None)
+        return (anyio.current_time() - oldest.since, oldest.app.spec.name) if oldest is not None else (0.0, "")
+
             under_way.scope.cancel()
 
     async def ended(self, names: Collection[AppName]) -> None:

@@ -13,6 +13,7 @@ from gitopsd.control.operations import Desk, Operations
 from gitopsd.control.parts import OnBug, Parts
 from gitopsd.control.queue import Level
 from gitopsd.control.settings import SupervisorSettings
+from gitopsd.control.vitals import Vitals
 from gitopsd.control.world import NOTHING_REMEMBERED, Remembered, World
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import AppStatus
@@ -33,6 +34,7 @@ class Supervisor(AsyncContextManagerMixin):
     def __init__(self, world: World, bus: Bus, settings: SupervisorSettings, on_bug: OnBug) -> None:
         self._world = world
         self._parts = parts = Parts(world, bus, settings, self, on_bug)
+        self._vitals = Vitals()
         self.trees = parts.trees
         """The resource trees of the applications."""
         self.actions = parts.actions
@@ -41,14 +43,25 @@ class Supervisor(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Supervisor]:
         async with self._parts.deletions, self._parts.errands:
-            self._parts.errands.start(self._parts.timers.run)
-            self._parts.errands.start(self._parts.refreshes.revisions.run)
-            self._parts.errands.start(self._parts.passes.run, self._parts.application_pass.run)
+            start, keep = self._parts.errands.start, self._vitals.keep
+            start(keep, "the timers of applications", self._parts.timers.run)
+            start(keep, "the look-ups of revisions", self._parts.refreshes.revisions.run)
+            start(keep, "the queue of applications", self._parts.passes.run, self._parts.application_pass.run)
             try:
                 yield self
             finally:
                 self._parts.destinations.close()
                 await self._parts.passes.stop()
+
+    # Whether it is alive
+
+    def ended(self) -> tuple[str, ...]:
+        """Those of its tasks that ended though they must not, in words."""
+        return self._vitals.ended()
+
+    def longest_pass(self) -> tuple[float, str]:
+        """How many seconds the oldest pass has been under way, and over which application; 0.0 if there is none."""
+        return self._parts.passes.longest()
 
     # The configuration
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,19 +26,23 @@ from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.health.timing import Timing
 from gitopsd.core.hold import SyncSettings
 from gitopsd.core.ids import AppName
+from gitopsd.core.liveness import Facts
 from gitopsd.core.schedule import Backoff
 from gitopsd.cron.schedules import CronSchedules
+from gitopsd.daemon.alive import Alive
 from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.rooms import OpenRooms, Rooms
+from gitopsd.daemon.notify import Notifier, watchdog_seconds
 from gitopsd.metrics import Recorder, sample_loop_lag
 from gitopsd.rules.readiness import ReadinessJudge
 from gitopsd.store.writer import StatusWriter
 
 _KEEP_SECONDS: Final = 300.0
 SOCKET_NAME: Final = "gitopsd.sock"
+_PING_SECONDS: Final = 2.0
 
 _log = structlog.get_logger("gitopsd.daemon")
 
@@ -56,6 +61,7 @@ class Daemon(AsyncContextManagerMixin):
         doors: bool = True,
         subscribers: tuple[Subscriber, ...] = (),
     ) -> None:
+        notifier: Notifier | None = None,
         self.config = config
         self.clock = SystemClock()
         self.recorder = Recorder(prefix=config.server.metrics_prefix, version=__version__)
@@ -66,6 +72,9 @@ class Daemon(AsyncContextManagerMixin):
         self._rooms: Rooms | None = None
         self._supervisor: Supervisor | None = None
         self._running = False
+        self.alive = Alive(
+            self._facts, self.clock, notifier or Notifier({}), within=watchdog_seconds(environ, os.getpid())
+        )
         self._address: Address | None = None
         self._store_error = ""
         self._journal_error = ""
@@ -157,6 +166,7 @@ class Daemon(AsyncContextManagerMixin):
                             supervisor,
                             self.recorder,
                             self.bus,
+                    tasks.start_soon(self.alive.run)
                             self.clock,
                             self.ready,
                             self._route_bug,
@@ -169,6 +179,7 @@ class Daemon(AsyncContextManagerMixin):
                     yield self
             finally:
                 self._supervisor = None
+                            lambda: str(self.alive.verdict()),
                 self._running = False
                 tasks.cancel_scope.cancel()
 
@@ -215,6 +226,20 @@ class Daemon(AsyncContextManagerMixin):
         if rooms is None:
             return
         before = self.config
+    async def _facts(self) -> Facts:
+        """What the liveness check goes by."""
+        rooms = self._rooms
+        if rooms is None:
+            return Facts()
+        pools = (rooms.judging, *([rooms.engine] if rooms.engine is not None else ()))
+        seconds, name = self.supervisor.longest_pass()
+        return Facts(
+            ended=(*self.supervisor.ended(), *rooms.clusters.ended()),
+            longest_pass=seconds,
+            longest_pass_of=name,
+            engine_silence=max([await pool.silence(_PING_SECONDS) for pool in pools]),
+        )
+
         judged_otherwise = await rooms.judging.reconfigure(config.resources)
         rooms.repositories.reconfigure(config)
         await rooms.acting.reconfigure(config.resources)

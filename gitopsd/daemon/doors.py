@@ -49,6 +49,7 @@ class Behind:
     clusters: Callable[[], Sequence[ClusterStatus]]
     judge: HealthJudge
     masked_annotations: Callable[[], frozenset[str]]
+    not_alive: Callable[[], str]
 
 
 async def check_port(server: ServerSettings) -> None:
@@ -91,6 +92,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         actions=behind.supervisor.actions,
         metrics=behind.recorder.exposition,
         ready=behind.ready,
+        not_alive=behind.not_alive,
         version=__version__,
         orphaned=behind.supervisor.orphaned,
         on_bug=behind.on_bug,

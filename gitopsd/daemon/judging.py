@@ -135,6 +135,10 @@ class Judging(AsyncContextManagerMixin):
         """The evaluating process, for other rules of users (actions); None without the engine."""
         return self._ask if self._engine is not None else None
 
+    async def silence(self, patience: float) -> float:
+        """As `EnginePool.silence`, of the evaluating process; 0.0 where there is none."""
+        return await self._pool.silence(patience) if self._pool is not None else 0.0
+
     async def _ask(self, method: str, params: JsonObject, *, deadline: float) -> JsonObject:
         async with self._starting:
             pool = self._pool = self._pool or await self._tasks.start(self._host)

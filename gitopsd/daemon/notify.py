@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from typing import Final
+
+_MICROSECONDS: Final = 1_000_000
 
 
 class Notifier:
@@ -24,6 +27,10 @@ class Notifier:
         """A reload has begun (Type=notify-reload wants the moment on the monotonic clock)."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_microseconds}")
 
+    def watchdog(self) -> None:
+        """The daemon is alive; systemd ends and starts it anew where this does not come in time."""
+        self._send("WATCHDOG=1")
+
     def stopping(self) -> None:
         """The daemon ends."""
         self._send("STOPPING=1")
@@ -38,6 +45,17 @@ class Notifier:
             except OSError:
                 # systemd going away, or its queue being full, must not end the daemon; it says the same again later.
                 return
+
+
+def watchdog_seconds(environ: Mapping[str, str], pid: int) -> float | None:
+    """Within which time systemd wants to hear that process `pid` is alive; None where it does not ask for that.
+
+    Source: https://www.freedesktop.org/software/systemd/man/latest/sd_watchdog_enabled.html
+    """
+    asked = environ.get("WATCHDOG_USEC", "")
+    if not asked.isdecimal() or not int(asked) or environ.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return None
+    return int(asked) / _MICROSECONDS
 
 
 def _one_line(text: str) -> str:

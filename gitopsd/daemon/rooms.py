@@ -71,6 +71,7 @@ class Rooms:
     sops: Sops
     judging: Judging
     acting: Acting
+    engine: EnginePool | None
 
 
 class OpenRooms(AsyncContextManagerMixin):
@@ -94,6 +95,7 @@ class OpenRooms(AsyncContextManagerMixin):
         self._clock = clock
         self._recorder = recorder
         self._connections = Connections(clock)
+        self._engine: EnginePool | None = None
         self._on_connected: Callable[[str], None] = lambda _: None
 
     @asynccontextmanager
@@ -125,7 +127,19 @@ class OpenRooms(AsyncContextManagerMixin):
             self._on_connected = directory.connected
             acting = Acting(judging, self._plugins.actions())
             await acting.begin(config.resources)
-            yield Rooms(sources, renderer, clusters, directory, store, journal, repositories, sops, judging, acting)
+            yield Rooms(
+                sources,
+                renderer,
+                clusters,
+                directory,
+                store,
+                journal,
+                repositories,
+                sops,
+                judging,
+                acting,
+                self._engine,
+            )
 
     @asynccontextmanager
     async def _sources(self) -> AsyncGenerator[AllSources]:
@@ -189,6 +203,7 @@ class OpenRooms(AsyncContextManagerMixin):
             yield self._render_room(
                 plugins.renderers(engine, commands), sources, cache, who=who, supplies=supplies, seeds=seeds
             )
+            self._engine = engine
 
     def _judging(self) -> Judging:
         engine = locate(self._config.render.engine, self._environ)

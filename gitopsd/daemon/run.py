@@ -71,7 +71,7 @@ async def _serve(path: str, environ: Mapping[str, str]) -> None:
 
 async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: anyio.Event) -> None:
     config = await _load(path, environ, keep_going=True)
-    daemon = Daemon(config, environ)
+    daemon = Daemon(config, environ, notifier=notifier)
     async with _collected(daemon), daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)

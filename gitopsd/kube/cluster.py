@@ -121,6 +121,7 @@ class KubeCluster:
         await self._stack.enter_async_context(self._http)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
         source = Source(self._http, self._link, self._clock)
+        self._unlinked = False
         self._watches = Watches(
             source,
             self._index,
@@ -136,7 +137,7 @@ class KubeCluster:
         self._orphans = Orphans(
             source, self._catalog, around, self._notify, self._group, grace=self._settings.grace_seconds
         )
-        self._group.start_soon(self._link.run)
+        self._group.start_soon(self._keep_link)
         return self
 
     async def __aexit__(
@@ -144,6 +145,12 @@ class KubeCluster:
     ) -> bool | None:
         self._listeners.clear()
         self._tracers.clear()
+    async def _keep_link(self) -> None:
+        try:
+            await self._link.run()
+        finally:
+            self._unlinked = True
+
         self._group.cancel_scope.cancel()
         return await self._stack.__aexit__(kind, error, trace)
 
@@ -207,6 +214,13 @@ class KubeCluster:
         if known is None:
             known = self._excluded[place] = self._resources.excluded(kind, self.server, self.name)
         return known
+    def ended(self) -> Iterator[str]:
+        """What ought to run for as long as the cluster is open and does not, in words; nothing where it is down."""
+        if self._unlinked:
+            yield f"the connection of cluster {self.name}"
+        for kind in self._watches.ended():
+            yield f"the watch of {kind} of cluster {self.name}"
+
 
     def configure(self, resources: ResourceSettings) -> None:
         """Go by these settings from now on: watches that they forbid end, all applications look again."""

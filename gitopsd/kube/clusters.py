@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -74,6 +74,11 @@ class KubeClusters(AsyncContextManagerMixin):
 
     def customize(self, resources: ResourceSettings) -> None:
         """Have all clusters, also those that come later, go by these settings of kinds."""
+    def ended(self) -> Iterator[str]:
+        """As `KubeCluster.ended`, of all clusters."""
+        for cluster in self.all:
+            yield from cluster.ended()
+
         if resources.ignore_updates != self._resources.ignore_updates:
             for warning in unusable_rules(resources):
                 _LOG.warning("%s", warning)

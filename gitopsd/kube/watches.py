@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -134,6 +135,7 @@ class Watches:
         self._children_of = children_of
         self._namespaces = namespaces
         self._watches: dict[GroupKind, _Running] = {}
+        self._ended: set[GroupKind] = set()
         self._orders: dict[frozenset[GroupKind], Sequence[GroupKind]] = {}
         self._chosen: dict[AppName, frozenset[GroupKind]] = {}
         self._needs: dict[GroupKind, set[AppName]] = {}
@@ -180,6 +182,10 @@ class Watches:
         """The kinds that are watched."""
         return frozenset(self._watches)
 
+    def ended(self) -> Iterable[GroupKind]:
+        """Kinds that are watched no more though nobody closed their watch: a fault of gitopsd, never of a cluster."""
+        return sorted(self._ended)
+
     def resource(self, kind: GroupKind) -> Resource | None:
         """At which version a kind is watched; None if it is not."""
         running = self._watches.get(kind)
@@ -208,6 +214,7 @@ class Watches:
         """
         failed: dict[GroupKind, ClusterError] = {}
         deadline = anyio.current_time() + self._patience
+        self._ended.discard(kind)
         for kind in kinds:
             running = self._watches.get(kind)
             if running is None:
@@ -250,15 +257,29 @@ class Watches:
         await anyio.sleep(self._grace)
         if kind not in self._needs:
             self.close(kind)
+        self._ended.discard(kind)
 
     async def _run(self, kind: GroupKind, running: _Running) -> None:
-        with running.scope:
+        with running.scope, self._without_end(kind, running):
             for owner in self._owners(kind):
                 for follower in owner.followers:
                     await follower.tried()
             async with anyio.create_task_group() as group:
                 for follower in running.followers:
-                    group.start_soon(follower.run)
+                    group.start_soon(self._follow, kind, running, follower)
+
+    async def _follow(self, kind: GroupKind, running: _Running, follower: Follower) -> None:
+        with self._without_end(kind, running):
+            await follower.run()
+
+    @contextmanager
+    def _without_end(self, kind: GroupKind, running: _Running) -> Iterator[None]:
+        """Note an end that `close` did not bring: a library that lets a cancellation slip ends a task unheard."""
+        try:
+            yield
+        finally:
+            if self._watches.get(kind) is running:
+                self._ended.add(kind)
 
     def _owners(self, kind: GroupKind) -> list[_Running]:
         """The watches of kinds that own this one and began before it: two that own each other do not wait for ever."""

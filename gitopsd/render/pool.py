@@ -50,7 +50,8 @@ class EnginePool:
 
     `command` is the engine and its first arguments. `memory_limit` is in bytes of one worker's heap. `in_flight` bounds
     the requests at one worker; the rest waits before its deadline begins. `grace` seconds after a deadline a silent
-    worker is killed. `on_restart` hears why a worker ended, for metrics.
+    worker is killed. `on_restart` hears why a worker ended, `on_wait` how long a request waited for its place, for
+    metrics.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class EnginePool:
         in_flight: int = 0,
         grace: float = 2.0,
         on_restart: Callable[[str], None] = lambda _reason: None,
+        on_wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._command = (*command, "--memory-limit", str(memory_limit))
         self._count = workers
         self._grace = grace
         self._on_restart = on_restart
+        self._on_wait = on_wait
         self._poison = Poison()
         self._ready: list[EngineWorker] = []
         self._changed = anyio.Event()
@@ -74,9 +77,11 @@ class EnginePool:
         self._requests = anyio.CapacityLimiter(workers * (in_flight or 2 * max(2, os.cpu_count() or 2)))
         self._alone = anyio.Lock()
         self._tasks: TaskGroup | None = None
+        self._heard_at: float | None = None
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
+        self._heard_at = anyio.current_time()
         await self._tasks.__aenter__()
         for _ in range(self._count):
             self._tasks.start_soon(self._keep)
@@ -94,6 +99,28 @@ class EnginePool:
     def pids(self) -> tuple[int, ...]:
         """The process ids of the workers that take requests now."""
         return tuple(worker.pid for worker in self._ready if worker.usable)
+
+    async def silence(self, patience: float) -> float:
+        """For how many seconds no worker has answered, each asked now and given `patience` seconds.
+
+        0.0 where none can be started: to begin anew would not cure that, and `call` says it.
+        """
+        now = anyio.current_time()
+        with anyio.move_on_after(patience):
+            async with anyio.create_task_group() as tasks:
+                for worker in [worker for worker in self._ready if worker.usable]:
+                    tasks.start_soon(self._hear, worker, tasks.cancel_scope)
+        if self._unusable or self._heard_at is None:
+            self._heard_at = now
+        return 0.0 if self._heard_at >= now else anyio.current_time() - self._heard_at
+
+    async def _hear(self, worker: EngineWorker, enough: anyio.CancelScope) -> None:
+        try:
+            await worker.ping()
+        except WorkerLost:
+            return
+        self._heard_at = anyio.current_time()
+        enough.cancel()
 
     async def call(self, method: str, params: JsonObject, *, deadline: float, supply: Supply = NOTHING) -> EngineAnswer:
         """See `plugin.Engine.call`."""
@@ -124,7 +151,9 @@ class EnginePool:
 
     async def _answered(self, request: _Request) -> JsonObject:
         self._poison.check(request.name)
+        asked = anyio.current_time()
         async with self._requests:
+            self._on_wait(anyio.current_time() - asked)
             worker = await self._worker(request.deadline)
             try:
                 body = await self._ask(worker, request)

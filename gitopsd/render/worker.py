@@ -144,6 +144,22 @@ class EngineWorker:
             raise WorkerLost(pending.lost)
         return pending.answer
 
+    async def ping(self) -> None:
+        """Return when the process has answered. Raises `WorkerLost`."""
+        if not self.usable:
+            raise WorkerLost(self._killed_because or "it was ending")
+        number, pending = next(self._ids), _Pending()
+        # No request has this one's own number, so this cancels nothing, and is answered at once all the same.
+        self._send.send_nowait(pack_frame({"id": number, "method": "cancel", "params": {"id": number}}))
+        self._pending[number] = pending
+        try:
+            await pending.done.wait()
+        finally:
+            self._pending.pop(number, None)
+            self._note_idle()
+        if pending.answer is None:
+            raise WorkerLost(pending.lost)
+
     def _cancel(self, number: int) -> None:
         self._send.send_nowait(pack_frame({"id": next(self._ids), "method": "cancel", "params": {"id": number}}))
 

@@ -43,6 +43,7 @@ class Services:
     - `judge`: tells the health of live objects; awaited.
     - `metrics`: the Accept header in, content type and body out.
     - `ready`: whether the daemon does its work, and if not why.
+    - `not_alive`: why a restart is due, "" if it is not.
     - `repositories`: those that are configured or were asked.
     - `comparison`: an application's last one; `masked_annotations`: whose values are not shown, of any kind.
     - `tree`: the resource tree of an application; None if there is none of that name. Awaited.
@@ -63,6 +64,7 @@ class Services:
     ready: Callable[[], tuple[bool, str]]
     version: str
     on_bug: Callable[[str, Exception], None]
+    not_alive: Callable[[], str] = str
     repositories: Callable[[], Sequence[RepositoryStatus]] = tuple
     clusters: Callable[[], Sequence[ClusterStatus]] = tuple
     comparison: Callable[[AppName], Comparison] = lambda _: NOTHING_COMPARED

@@ -113,3 +113,14 @@ async def test_a_stop_does_not_wait_for_ever(running: Running) -> None:
     with anyio.fail_after(60):
         await running.passes.stop()
     assert running.passes.over(ONE)
+
+
+async def test_the_pass_that_has_been_under_way_for_longest_is_known(running: Running) -> None:
+    assert running.passes.longest() == (0.0, "")
+    running.queue.add(TWO, Level.GIT)
+    await anyio.wait_all_tasks_blocked()
+    running.queue.add(ONE, Level.GIT)
+    await anyio.wait_all_tasks_blocked()
+    seconds, name = running.passes.longest()
+    assert name == TWO
+    assert seconds > 0

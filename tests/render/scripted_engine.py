@@ -70,7 +70,9 @@ def main() -> None:
         return
     write({"protocol": protocol, "version": "scripted"})
     while (request := read()) is not None:
-        if request["method"] != "cancel":
+        if request["method"] == "cancel":
+            write({"id": request["id"], "result": {"cancelled": False}})
+        else:
             obey(request)
 
 

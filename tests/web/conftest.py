@@ -57,6 +57,7 @@ class Daemon:
     comparisons: dict[AppName, Comparison] = field(default_factory=dict)
     masked: frozenset[str] = frozenset()
     readiness: tuple[bool, str] = (True, "")
+    not_alive: str = ""
     fault: Exception | None = None
     asked: anyio.Event = field(default_factory=anyio.Event)
     reconciliations: Reconciliations = field(init=False)
@@ -120,6 +121,7 @@ class Daemon:
             judge=FakeJudge(),
             metrics=self._metrics,
             ready=lambda: self.readiness,
+            not_alive=lambda: self.not_alive,
             version="1.2.3",
             on_bug=lambda where, error: self.bugs.append((where, error)),
             repositories=lambda: self.repositories,

@@ -90,6 +90,17 @@ async def test_the_unix_socket_is_told_why_it_is_not_ready(daemon: Daemon, local
     assert (await local.get("/readyz")).status_code == 200
 
 
+async def test_a_daemon_that_has_to_be_started_anew_says_so_and_why_on_the_unix_socket_alone(
+    daemon: Daemon, public: httpx.AsyncClient, local: httpx.AsyncClient
+) -> None:
+    assert (await public.get("/healthz")).json() == {"status": "ok", "reason": ""}
+    daemon.not_alive = f"the queue ended over {CANARY}"
+    told = await local.get("/healthz")
+    assert (told.status_code, told.json()) == (503, {"status": "failed", "reason": f"the queue ended over {CANARY}"})
+    outside = await public.get("/healthz")
+    assert (outside.status_code, outside.json()) == (503, {"status": "failed", "reason": ""})
+
+
 async def test_a_scrape_passes_the_accept_header_on(public: httpx.AsyncClient) -> None:
     told = await public.get("/metrics", headers={"accept": "application/openmetrics-text"})
     assert told.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -6,9 +6,10 @@ from gitopsd.web.models.model import Model
 
 
 class Alive(Model):
-    """The event loop turns."""
+    """`ok`, or `failed` where the daemon has to be started anew; the reason is told to the unix socket alone."""
 
     status: str = "ok"
+    reason: str = ""
 
 
 class Readiness(Model):

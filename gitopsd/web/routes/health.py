@@ -16,10 +16,16 @@ def add_health_routes(app: FastAPI, services: Services) -> None:
     """/healthz and /readyz."""
     routes = Registrar(app, "health")
 
-    @routes.get("/healthz", Permission.PUBLIC, model=Alive)
-    async def healthz() -> Response:
-        """200 if the event loop turns: it answered."""
-        return answer(Alive())
+    @routes.get("/healthz", Permission.PUBLIC, model=Alive, others={503: Alive})
+    async def healthz(request: Request) -> Response:
+        """200 if the daemon is alive, by the check that feeds systemd's watchdog; 503 where it has to be started anew.
+
+        Only the unix socket is told why (R8).
+        """
+        why = services.not_alive()
+        if not why:
+            return answer(Alive())
+        return answer(Alive(status="failed", reason=why if door_of(request.app) is Door.LOCAL else ""), 503)
 
     @routes.get("/readyz", Permission.PUBLIC, model=Readiness, others={503: Readiness})
     async def readyz(request: Request) -> Response:
