@@ -8,7 +8,7 @@ from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedSync
 from gitopsd.core.appstatus import AppStatus, SyncCode
-from gitopsd.core.autorollback import Turn, auto_rollback
+from gitopsd.core.autorollback import Turn, auto_rollback, told
 from gitopsd.core.errors import StoreError
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import healthy, pinned
@@ -35,11 +35,13 @@ async def note_health(app: Application, status: AppStatus, adapters: Adapters) -
     app.healthy_with = digest
 
 
-async def go_back(app: Application, status: AppStatus, adapters: Adapters) -> None:
-    """Pin the application to what was Healthy before, where its policy says so and its time is over."""
+async def go_back(app: Application, status: AppStatus, adapters: Adapters) -> AppStatus:
+    """Pin the application to what was Healthy before, where its policy says so and its time is over; `status` with what
+    there is to be told of it.
+    """
     policy = app.spec.sync_policy.auto_rollback
     if policy is None or app.pin is not None:
-        return
+        return status
     try:
         past = app.past = app.past or await adapters.journal.past(app.spec.name)
         now = adapters.clock.now()
@@ -47,7 +49,7 @@ async def go_back(app: Application, status: AppStatus, adapters: Adapters) -> No
         if decision.turn is Turn.WAIT:
             app.look_again = min(app.look_again or decision.until, decision.until) if decision.until else None
         if decision.turn is not Turn.BACK or decision.entry is None:
-            return
+            return told(status, decision)
         held_against = app.desired.digest if app.desired is not None else ""
         past = pinned(
             past, decision.entry, held_against=held_against, since=now, by="autoRollback", reason=decision.reason
@@ -55,7 +57,8 @@ async def go_back(app: Application, status: AppStatus, adapters: Adapters) -> No
         await adapters.journal.save_past(app.spec.name, past)
     except StoreError as error:
         adapters.on_store_trouble(error)
-        return
+        return status
     app.past, app.pin, app.held, app.trying = past, past.pin, None, None
     request = replace(AUTOMATED, initiated_by="autoRollback", history=decision.entry.id)
     app.asked_syncs.append(AskedSync(request))
+    return status

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from gitopsd.core.app import AutoRollback
+from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import HistoryEntry, Past
 
+_SAID: Final = "autoRollback: no rollback"
 _IN_TIME: Final = "it was Healthy in time"
 # Somebody paused it, or nobody can tell: neither says that the sync was wrong.
 _NO_VERDICT: Final = {HealthStatus.SUSPENDED, HealthStatus.UNKNOWN}
@@ -26,12 +29,15 @@ class Turn(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RollbackDecision:
-    """`entry` is where to go back to (with `BACK`), `until` when to ask again (with `WAIT`), `reason` one sentence."""
+    """`entry` is where to go back to (with `BACK`), `until` when to ask again (with `WAIT`), `reason` one sentence.
+    `stuck`: it stays for want of anything to go back to, which people have to be told.
+    """
 
     turn: Turn
     reason: str = ""
     entry: HistoryEntry | None = None
     until: datetime | None = None
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +80,33 @@ def auto_rollback(
 def _judged(
     policy: AutoRollback, began: datetime, good: HistoryEntry | None, health: HealthStatus, now: datetime
 ) -> RollbackDecision:
-    if good is None:
-        return RollbackDecision(Turn.STAY, "no rollback: nothing that was synced before was ever Healthy")
     until = began + timedelta(seconds=policy.within)
     if now < until:
-        return RollbackDecision(Turn.WAIT, f"rolled back to {good.id} if it is not Healthy in time", good, until)
+        back = f"rolled back to {good.id}" if good is not None else "nothing to go back to"
+        return RollbackDecision(Turn.WAIT, f"{back} if it is not Healthy in time", good, until)
     if health is HealthStatus.HEALTHY:
         return RollbackDecision(Turn.STAY, "no rollback: the sync is not through, but the application is Healthy")
     if health in _NO_VERDICT:
         return RollbackDecision(Turn.STAY, f"no rollback: the application is {health}")
     why = f"not Healthy within {policy.within:g} s after the sync ({health})"
+    if good is None:
+        return RollbackDecision(
+            Turn.STAY, f"no rollback, for nothing else that was ever Healthy is known: {why}", stuck=True
+        )
     return RollbackDecision(Turn.BACK, f"rolled back to {good.id}: {why}", good)
+
+
+def told(status: AppStatus, decision: RollbackDecision) -> AppStatus:
+    """`status` with the word that there is nothing to go back to, as a condition and, once, with its last operation."""
+    if not decision.stuck:
+        return status
+    said = f"autoRollback: {decision.reason}"
+    status = replace(status, conditions=(*status.conditions, Condition(ConditionType.SYNC_ERROR, said)))
+    last = status.operation
+    if last is None or not last.phase.done or _SAID in last.message:
+        return status
+    message = "; ".join(part for part in (last.message, said) if part)
+    return replace(status, operation=replace(last, message=message))
 
 
 def _good(past: Past, digest: str) -> HistoryEntry | None:

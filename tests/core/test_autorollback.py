@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.core.app import AutoRollback
-from gitopsd.core.autorollback import RollbackDecision, Turn, Unfinished, auto_rollback
+from gitopsd.core.appstatus import unknown_status
+from gitopsd.core.autorollback import RollbackDecision, Turn, Unfinished, auto_rollback, told
+from gitopsd.core.conditions import ConditionType
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import HistoryEntry, Past, Pin
+from gitopsd.core.ids import AppName
+from gitopsd.core.operation import Operation, Phase
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POLICY = AutoRollback(300.0)
@@ -147,3 +151,34 @@ def test_it_goes_back_only_to_what_was_healthy_and_is_not_there_now(
         assert health in (HealthStatus.PROGRESSING, HealthStatus.MISSING, HealthStatus.DEGRADED)
     assert (found.until is not None) is (found.turn is Turn.WAIT)
     assert found.until is None or found.until > NOON
+
+
+@pytest.mark.parametrize("entries", [(BAD,), (replace(GOOD, healthy_at=None), BAD), ()])
+def test_where_there_is_nothing_to_go_back_to_that_is_told_when_its_time_is_over(
+    entries: tuple[HistoryEntry, ...],
+) -> None:
+    hanging = Unfinished("new", NOON - timedelta(hours=1)) if not entries else None
+    found = decided(*entries, unfinished=hanging)
+    assert (found.turn, found.stuck) == (Turn.STAY, True)
+    assert found.reason == (
+        "no rollback, for nothing else that was ever Healthy is known: "
+        "not Healthy within 300 s after the sync (Degraded)"
+    )
+    assert decided(FRESH).turn is Turn.WAIT
+    assert not decided(*entries, health=HealthStatus.SUSPENDED, unfinished=hanging).stuck
+
+
+def test_that_there_is_nothing_to_go_back_to_is_a_condition_and_told_once_with_the_operation() -> None:
+    operation = Operation("bad", (), NOON, phase=Phase.SUCCEEDED, message="1 object written")
+    before = replace(unknown_status(AppName("shop")), operation=operation)
+    stuck = decided(BAD)
+    first = told(before, stuck)
+    (condition,) = first.conditions
+    assert (condition.type, condition.message) == (ConditionType.SYNC_ERROR, f"autoRollback: {stuck.reason}")
+    assert first.operation is not None
+    assert first.operation.message == f"1 object written; autoRollback: {stuck.reason}"
+    again = told(replace(first, conditions=()), replace(stuck, reason="no rollback, for nothing: (Missing)"))
+    assert again.operation == first.operation
+    assert told(before, decided(GOOD)) == before
+    running = replace(before, operation=replace(operation, phase=Phase.RUNNING))
+    assert told(running, stuck).operation == running.operation
