@@ -220,9 +220,10 @@ def _over(deletion: Deletion, how: str) -> tuple[Deletion, Move]:
 
 def _orphaned(deletion: Deletion) -> str:
     """What became of the objects of one that leaves them: it may have begun to delete them before."""
-    count, first = asked_of(deletion)
+    count, asked = asked_of(deletion)
     if not count:
         return "its objects were left as they are"
+    first = asked[:_NAMED]
     more = f" and {count - len(first)} more" if count > len(first) else ""
     return (
         f"its other objects were left as they are; deleted before, or as soon as nothing holds "

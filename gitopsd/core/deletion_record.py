@@ -26,7 +26,7 @@ _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _DELETE: Final = "Delete"
 _ASKED: Final = "asked"
 _FIRST: Final = "askedFirst"
-_NAMED: Final = 3
+_NAMED: Final = 100
 
 
 def cascade_of(finalizers: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.deletion_record import ORPHAN
+from gitopsd.core.deletion_record import ORPHAN, asked_of
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import ObjectKey
@@ -45,7 +45,9 @@ def _left(
     """Those that are there yet, with what becomes of them."""
     found = (item for item in resources if item.key in left)
     if deletion.done:
-        return tuple(replace(item, message="") for item in found)
+        asked = frozenset(asked_of(deletion)[1])
+        going = "it goes as soon as nothing holds it"
+        return tuple(replace(item, message=going if str(item.key) in asked else "") for item in found)
     kept = deletion.kept
     return tuple(
         replace(item, message=f"it stays: {why}" if (why := kept.get(str(item.key))) else "it goes") for item in found

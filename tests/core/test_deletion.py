@@ -538,7 +538,7 @@ def test_what_is_given_up_says_why_and_that_the_objects_stay() -> None:
 def test_of_what_was_deleted_before_the_first_are_named_and_the_others_counted() -> None:
     keys = [ObjectKey("", "ConfigMap", "default", f"c{number}") for number in range(5)]
     deletion = with_asked(with_asked(a_deletion(), keys[:2]), keys[2:])
-    assert asked_of(deletion) == (5, [f"ConfigMap default/c{number}" for number in range(3)])
+    assert asked_of(deletion) == (5, [f"ConfigMap default/c{number}" for number in range(5)])
     over, move = moved(replace(deletion, cascade="orphan"), lives())
     assert isinstance(move, Finish)
     assert over.message.endswith("ConfigMap default/c0, ConfigMap default/c1, ConfigMap default/c2 and 2 more")

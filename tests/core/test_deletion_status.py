@@ -7,6 +7,7 @@ import pytest
 
 from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
+from gitopsd.core.deletion_record import with_asked
 from gitopsd.core.deletion_status import with_deletion
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.history import Deletion, DeletionPhase
@@ -53,9 +54,13 @@ def test_after_it_it_rests(cascade: str, removed: bool, decision: str) -> None:
 
 
 def test_orphaned_late_only_what_is_left_is_shown() -> None:
-    over = replace(DELETION, cascade="orphan", phase=DeletionPhase.DELETED, left=frozenset({TWO}))
-    before = with_deletion(STATUS, replace(DELETION, left=frozenset({TWO})))
-    assert [(item.key, item.message) for item in with_deletion(before, over).resources] == [(TWO, "")]
+    under_way = with_asked(replace(DELETION, left=frozenset({ONE, TWO})), [TWO, KEPT])
+    over = replace(under_way, cascade="orphan", phase=DeletionPhase.DELETED)
+    shown = with_deletion(with_deletion(STATUS, under_way), over)
+    assert [(item.key, item.message) for item in shown.resources] == [
+        (ONE, ""),
+        (TWO, "it goes as soon as nothing holds it"),
+    ]
 
 
 def test_its_error_is_a_condition_while_it_lasts_and_void_it_leaves_nothing() -> None:
