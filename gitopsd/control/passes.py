@@ -51,15 +51,15 @@ class Passes:
         """Whether there is one under way over the application."""
         return name in self._under_way
 
-    def cancel(self, name: AppName) -> None:
-        """What the application's pass works by is void."""
-        under_way = self._under_way.get(name)
-        if under_way is not None:
     def longest(self) -> tuple[float, str]:
         """How many seconds the oldest pass has been under way, and over which application; 0.0 if there is none."""
         oldest = min(self._under_way.values(), key=lambda under_way: under_way.since, default=None)
         return (anyio.current_time() - oldest.since, oldest.app.spec.name) if oldest is not None else (0.0, "")
 
+    def cancel(self, name: AppName) -> None:
+        """What the application's pass works by is void."""
+        under_way = self._under_way.get(name)
+        if under_way is not None:
             under_way.scope.cancel()
 
     async def ended(self, names: Collection[AppName]) -> None:

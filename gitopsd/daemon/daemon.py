@@ -34,15 +34,15 @@ from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.log import EventLog
-from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.daemon.notify import Notifier, watchdog_seconds
+from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
 from gitopsd.rules.readiness import ReadinessJudge
 from gitopsd.store.writer import StatusWriter
 
 _KEEP_SECONDS: Final = 300.0
-SOCKET_NAME: Final = "gitopsd.sock"
 _PING_SECONDS: Final = 2.0
+SOCKET_NAME: Final = "gitopsd.sock"
 
 _log = structlog.get_logger("gitopsd.daemon")
 
@@ -60,21 +60,21 @@ class Daemon(AsyncContextManagerMixin):
         *,
         doors: bool = True,
         subscribers: tuple[Subscriber, ...] = (),
-    ) -> None:
         notifier: Notifier | None = None,
+    ) -> None:
         self.config = config
         self.clock = SystemClock()
         self.recorder = Recorder(prefix=config.server.metrics_prefix, version=__version__)
         self.bus = Bus(lambda error: _log.error("an event's listener failed", exc_info=error))
         self._environ = environ
         self._doors = doors
+        self.alive = Alive(
+            self._facts, self.clock, notifier or Notifier({}), within=watchdog_seconds(environ, os.getpid())
+        )
         self._reloading = anyio.Lock()
         self._rooms: Rooms | None = None
         self._supervisor: Supervisor | None = None
         self._running = False
-        self.alive = Alive(
-            self._facts, self.clock, notifier or Notifier({}), within=watchdog_seconds(environ, os.getpid())
-        )
         self._address: Address | None = None
         self._store_error = ""
         self._journal_error = ""
@@ -161,12 +161,12 @@ class Daemon(AsyncContextManagerMixin):
                     del remembered  # with thousands of objects it is large, and this goes on to the end
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
+                    tasks.start_soon(self.alive.run)
                     if self._doors:
                         behind = Behind(
                             supervisor,
                             self.recorder,
                             self.bus,
-                    tasks.start_soon(self.alive.run)
                             self.clock,
                             self.ready,
                             self._route_bug,
@@ -174,12 +174,12 @@ class Daemon(AsyncContextManagerMixin):
                             lambda: rooms.directory.statuses(supervisor.applications()),
                             world.judge,
                             lambda: self.config.resources.mask_annotations,
+                            lambda: str(self.alive.verdict()),
                         )
                         self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self
             finally:
                 self._supervisor = None
-                            lambda: str(self.alive.verdict()),
                 self._running = False
                 tasks.cancel_scope.cancel()
 
@@ -221,11 +221,6 @@ class Daemon(AsyncContextManagerMixin):
         unseen = self.supervisor.unseen()
         return not unseen, f"{unseen} applications not looked at yet" if unseen else ""
 
-    async def _swap(self, config: Config) -> None:
-        rooms = self._rooms
-        if rooms is None:
-            return
-        before = self.config
     async def _facts(self) -> Facts:
         """What the liveness check goes by."""
         rooms = self._rooms
@@ -240,6 +235,11 @@ class Daemon(AsyncContextManagerMixin):
             engine_silence=max([await pool.silence(_PING_SECONDS) for pool in pools]),
         )
 
+    async def _swap(self, config: Config) -> None:
+        rooms = self._rooms
+        if rooms is None:
+            return
+        before = self.config
         judged_otherwise = await rooms.judging.reconfigure(config.resources)
         rooms.repositories.reconfigure(config)
         await rooms.acting.reconfigure(config.resources)

@@ -200,10 +200,10 @@ class OpenRooms(AsyncContextManagerMixin):
             memory_limit=config.render.memory_limit_bytes,
             on_restart=self._recorder.engine_restart,
         ) as engine:
+            self._engine = engine
             yield self._render_room(
                 plugins.renderers(engine, commands), sources, cache, who=who, supplies=supplies, seeds=seeds
             )
-            self._engine = engine
 
     def _judging(self) -> Judging:
         engine = locate(self._config.render.engine, self._environ)

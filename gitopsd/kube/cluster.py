@@ -116,12 +116,12 @@ class KubeCluster:
         self._apps: set[AppName] = set()
         self._adopting: set[ObjectKey] = set()
         self._stack = AsyncExitStack()
+        self._unlinked = False
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._http)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
         source = Source(self._http, self._link, self._clock)
-        self._unlinked = False
         self._watches = Watches(
             source,
             self._index,
@@ -140,17 +140,17 @@ class KubeCluster:
         self._group.start_soon(self._keep_link)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        self._listeners.clear()
-        self._tracers.clear()
     async def _keep_link(self) -> None:
         try:
             await self._link.run()
         finally:
             self._unlinked = True
 
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._listeners.clear()
+        self._tracers.clear()
         self._group.cancel_scope.cancel()
         return await self._stack.__aexit__(kind, error, trace)
 
@@ -207,13 +207,6 @@ class KubeCluster:
         """The kinds that are watched now."""
         return self._watches.kinds()
 
-    def excluded(self, kind: GroupKind) -> bool:
-        """Whether the configuration leaves this kind out here."""
-        place = (kind, self.server)
-        known = self._excluded.get(place)
-        if known is None:
-            known = self._excluded[place] = self._resources.excluded(kind, self.server, self.name)
-        return known
     def ended(self) -> Iterator[str]:
         """What ought to run for as long as the cluster is open and does not, in words; nothing where it is down."""
         if self._unlinked:
@@ -221,6 +214,13 @@ class KubeCluster:
         for kind in self._watches.ended():
             yield f"the watch of {kind} of cluster {self.name}"
 
+    def excluded(self, kind: GroupKind) -> bool:
+        """Whether the configuration leaves this kind out here."""
+        place = (kind, self.server)
+        known = self._excluded.get(place)
+        if known is None:
+            known = self._excluded[place] = self._resources.excluded(kind, self.server, self.name)
+        return known
 
     def configure(self, resources: ResourceSettings) -> None:
         """Go by these settings from now on: watches that they forbid end, all applications look again."""

@@ -72,13 +72,13 @@ class KubeClusters(AsyncContextManagerMixin):
         """The clusters, in the order of the configuration."""
         return tuple(self._open[access.name][0] for access in self._accesses if access.name in self._open)
 
-    def customize(self, resources: ResourceSettings) -> None:
-        """Have all clusters, also those that come later, go by these settings of kinds."""
     def ended(self) -> Iterator[str]:
         """As `KubeCluster.ended`, of all clusters."""
         for cluster in self.all:
             yield from cluster.ended()
 
+    def customize(self, resources: ResourceSettings) -> None:
+        """Have all clusters, also those that come later, go by these settings of kinds."""
         if resources.ignore_updates != self._resources.ignore_updates:
             for warning in unusable_rules(resources):
                 _LOG.warning("%s", warning)

@@ -204,6 +204,7 @@ class Watches:
         )
         running = _Running(resource, followers, sinks, anyio.CancelScope())
         self._watches[kind] = running
+        self._ended.discard(kind)
         self._group.start_soon(self._run, kind, running)
 
     async def settled(self, kinds: Iterable[GroupKind]) -> Mapping[GroupKind, ClusterError]:
@@ -214,7 +215,6 @@ class Watches:
         """
         failed: dict[GroupKind, ClusterError] = {}
         deadline = anyio.current_time() + self._patience
-        self._ended.discard(kind)
         for kind in kinds:
             running = self._watches.get(kind)
             if running is None:
@@ -247,6 +247,7 @@ class Watches:
     def close(self, kind: GroupKind) -> None:
         """End a watch now, and forget its objects."""
         running = self._watches.pop(kind, None)
+        self._ended.discard(kind)
         if running is not None:
             running.scope.cancel()
             for follower in running.followers:
@@ -257,7 +258,6 @@ class Watches:
         await anyio.sleep(self._grace)
         if kind not in self._needs:
             self.close(kind)
-        self._ended.discard(kind)
 
     async def _run(self, kind: GroupKind, running: _Running) -> None:
         with running.scope, self._without_end(kind, running):
