@@ -81,7 +81,7 @@ class Passes:
         try:
             if app is not None and not self._stopping:
                 with anyio.CancelScope() as scope:
-                    self._under_way[name] = _Pass(app, scope)
+                    self._under_way[name] = _Pass(app, scope, anyio.current_time())
                     await work(app, level)
         finally:
             self._under_way.pop(name, None)
