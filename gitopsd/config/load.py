@@ -294,7 +294,13 @@ class _Loading:
         interval, jitter = settings.reconcile.refresh_interval, settings.reconcile.jitter
         return Config(
             path=os.path.abspath(self._path),
-            server=ServerSettings(host, port, settings.server.metrics_prefix),
+            server=ServerSettings(
+                host,
+                port,
+                settings.server.metrics_prefix,
+                tuple(settings.server.metrics_application_labels),
+                tuple(settings.server.metrics_cluster_labels),
+            ),
             state_dir=state_dir,
             cache_dir=settings.state.cache_dir or os.path.join(state_dir, "cache"),
             state_key=settings.state.key_file or os.path.join(state_dir, "state.key"),

@@ -22,11 +22,14 @@ from gitopsd.ports.sources import RepositoryAccess
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Where to listen (`port` 0 is any free one). `metrics_prefix` is `gitopsd` or `argocd` (Argo CD's names and
-    labels)."""
+    labels); the others are the keys of labels that metrics show.
+    """
 
     host: str
     port: int
     metrics_prefix: str
+    metrics_application_labels: tuple[str, ...] = ()
+    metrics_cluster_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

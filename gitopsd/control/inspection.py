@@ -51,6 +51,11 @@ class Inspection:
         app = self.applications.get(name)
         return app.orphaned if app is not None else None
 
+    def orphan_counts(self) -> Mapping[AppName, int]:
+        """How many orphans each application was found to have whose project looks for them."""
+        at_work = self.applications.at_work
+        return {name: len(app.orphaned.objects) for name, app in at_work.items() if app.orphaned.asked}
+
     def children(self, name: AppName) -> Sequence[LiveObject]:
         """Live objects below those that the application manages; none while its cluster was not looked at."""
         app = self.applications.get(name)

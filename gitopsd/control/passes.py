@@ -47,6 +47,10 @@ class Passes:
         """Whether no pass begins any more, and those under way shall come to their end."""
         return self._stopping
 
+    def count(self) -> int:
+        """How many are under way."""
+        return len(self._under_way)
+
     def over(self, name: AppName) -> bool:
         """Whether there is one under way over the application."""
         return name in self._under_way

@@ -191,6 +191,18 @@ class Supervisor(AsyncContextManagerMixin):
         """Repository → commits in use, for `Sources.keep`."""
         return self._parts.refreshes.revisions.commits()
 
+    def orphan_counts(self) -> Mapping[AppName, int]:
+        """How many orphans each application was found to have whose project looks for them."""
+        return self._parts.inspection.orphan_counts()
+
+    def waiting(self) -> int:
+        """How many applications wait for a pass."""
+        return len(self._parts.queue)
+
+    def under_way(self) -> int:
+        """How many passes are under way."""
+        return self._parts.passes.count()
+
     def unseen(self) -> int:
         """How many applications have not been looked at since the start; those in error count as seen."""
         return self._parts.applications.unseen()

@@ -33,6 +33,7 @@ from gitopsd.daemon.alive import Alive
 from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
+from gitopsd.daemon.gauges import show_gauges
 from gitopsd.daemon.log import EventLog
 from gitopsd.daemon.notify import Notifier, watchdog_seconds
 from gitopsd.daemon.rooms import OpenRooms, Rooms
@@ -64,7 +65,10 @@ class Daemon(AsyncContextManagerMixin):
     ) -> None:
         self.config = config
         self.clock = SystemClock()
-        self.recorder = Recorder(prefix=config.server.metrics_prefix, version=__version__)
+        server = config.server
+        self.recorder = Recorder(
+            prefix=server.metrics_prefix, version=__version__, labels=server.metrics_application_labels
+        )
         self.bus = Bus(lambda error: _log.error("an event's listener failed", exc_info=error))
         self._environ = environ
         self._doors = doors
@@ -159,6 +163,7 @@ class Daemon(AsyncContextManagerMixin):
                     if certain:
                         await self._forget_removed(rooms, remembered.statuses.keys())
                     del remembered  # with thousands of objects it is large, and this goes on to the end
+                    show_gauges(self.recorder, self.config, rooms, supervisor, self.clock)
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
                     tasks.start_soon(self.alive.run)

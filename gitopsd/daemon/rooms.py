@@ -113,6 +113,7 @@ class OpenRooms(AsyncContextManagerMixin):
                 resources=config.resources,
                 settings=KubeSettings(children_of=child_kinds),
                 on_request=self._kube_request,
+                on_batch=self._recorder.watch_batch,
                 on_warning=_kube_warning,
                 on_connection=self._connection,
             ) as clusters,
@@ -155,6 +156,7 @@ class OpenRooms(AsyncContextManagerMixin):
                 folder=Path(config.cache_dir) / "artifacts",
                 command=fetch_command(binary),
                 limits=artifact_limits(config),
+                on_request=self._artifact_request,
                 on_connection=self._connections.note,
             ) as artifacts,
         ):
@@ -199,6 +201,7 @@ class OpenRooms(AsyncContextManagerMixin):
             workers=config.render.workers,
             memory_limit=config.render.memory_limit_bytes,
             on_restart=self._recorder.engine_restart,
+            on_wait=self._recorder.render_wait,
         ) as engine:
             self._engine = engine
             yield self._render_room(
@@ -237,9 +240,12 @@ class OpenRooms(AsyncContextManagerMixin):
         )
 
     def _git_request(self, request: GitRequest) -> None:
-        self._recorder.git_request(request.repo, request.kind, request.seconds, request.ok)
+        self._recorder.git_request(request.repo, request.kind, request.seconds, request.ok, request.waited)
         if request.ok or request.error:
             self._connections.note(request.repo, request.error)
+
+    def _artifact_request(self, request: GitRequest) -> None:
+        self._recorder.artifact_request(request.repo, request.kind, request.seconds, request.ok)
 
     def _connection(self, cluster: KubeCluster, connection: Connection) -> None:
         self._recorder.cluster_up(cluster.server, cluster.name, connection.up, connection.version)
@@ -250,7 +256,8 @@ class OpenRooms(AsyncContextManagerMixin):
             _log.error("cluster lost", cluster=cluster.name, server=cluster.server, error=connection.error)
 
     def _kube_request(self, request: RequestMade) -> None:
-        self._recorder.kube_request(request.server, request.verb, request.kind, request.code, request.seconds)
+        server, verb, kind, code, seconds, waited = request
+        self._recorder.kube_request(server, verb, kind, code, seconds, waited=waited)
 
 
 def _looking_up(clusters: KubeClusters, projects: Callable[[], Projects]) -> LookUp:

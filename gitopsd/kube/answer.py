@@ -36,10 +36,13 @@ class Answer:
 
 
 class RequestMade(NamedTuple):
-    """One finished request, for metrics: `code` is the HTTP status, 0 where no answer came."""
+    """One finished request, for metrics: `code` is the HTTP status, 0 where no answer came. Its turn came after it
+    `waited` so many seconds.
+    """
 
     server: str
     verb: str
     kind: str
     code: int
     seconds: float
+    waited: float = 0.0

@@ -48,6 +48,8 @@ from gitopsd.ports.cluster import Cluster, ClusterAccess, Connection, Listener, 
 from gitopsd.ports.clusterstatus import ClusterStatus, WatchedKind
 from gitopsd.ports.renderer import RenderTarget
 
+OnBatch = Callable[[str, int, float], None]
+
 _LOG: Final = logging.getLogger(__name__)
 # A dry-run is made again where the object changes while it is under way; somebody who writes on and on gets the last.
 _REHEARSALS_OF_ONE: Final = 3
@@ -71,7 +73,8 @@ class KubeSettings:
 class KubeCluster:
     """One cluster; enter it with `async with`, which never fails: connecting goes on in the background.
 
-    `on_request` hears of each request (for metrics), `on_warning` of what the API server warns of at an apply.
+    `on_request` hears of each request (for metrics), `on_warning` of what the API server warns of at an apply,
+    `on_batch` of changes that came together: the server's URL, how many, how many seconds it took to take them in.
     `observe` takes all keys that the application wants: what it wanted before and no longer does is let go, unless it
     is tracked.
     """
@@ -86,7 +89,9 @@ class KubeCluster:
         on_request: Callable[[RequestMade], None] = lambda _: None,
         on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
         on_connection: Callable[[KubeCluster, Connection], None] = lambda _cluster, _connection: None,
+        on_batch: OnBatch = lambda _server, _events, _seconds: None,
     ) -> None:
+        self._tell_batch = on_batch
         self._access = access
         self._tell_connection = on_connection
         self._clock = clock
@@ -121,7 +126,7 @@ class KubeCluster:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._http)
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
-        source = Source(self._http, self._link, self._clock)
+        source = Source(self._http, self._link, self._clock, self._batch_taken)
         self._watches = Watches(
             source,
             self._index,
@@ -201,7 +206,9 @@ class KubeCluster:
         for kind in sorted(self._watches.kinds()):
             resource = self._watches.resource(kind)
             version = resource.gvk.version if resource is not None else ""
-            yield WatchedKind(kind.group, version, kind.kind, *self._index.count(kind))
+            kept, seen = self._index.count(kind)
+            events, failing = self._watches.events(kind), self._watches.failing(kind)
+            yield WatchedKind(kind.group, version, kind.kind, kept, seen, events, failing)
 
     def watched(self) -> frozenset[GroupKind]:
         """The kinds that are watched now."""
@@ -586,6 +593,9 @@ class KubeCluster:
         change = LiveChange(self.name, frozenset(apps))
         for listener in list(self._listeners.values()):
             listener(change)
+
+    def _batch_taken(self, events: int, seconds: float) -> None:
+        self._tell_batch(self.server, events, seconds)
 
     def _on_unreachable(self, error: ClusterError | None) -> None:
         self._link.suspect(error)

@@ -16,7 +16,7 @@ from gitopsd.core.errors import ClusterDown, SpecError
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.noise import unusable_rules
 from gitopsd.kube.answer import RequestMade
-from gitopsd.kube.cluster import KubeCluster, KubeSettings
+from gitopsd.kube.cluster import KubeCluster, KubeSettings, OnBatch
 from gitopsd.kube.material import IN_CLUSTER_SERVER
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess, Clusters, Connection
@@ -31,7 +31,7 @@ OnConnection = Callable[[KubeCluster, Connection], None]
 class KubeClusters(AsyncContextManagerMixin):
     """All clusters of a configuration; enter it with `async with`. One that is down does not keep the others back.
 
-    `on_connection` hears whenever a cluster answers again or ceases to.
+    `on_connection` hears whenever a cluster answers again or ceases to; `on_batch` as in `KubeCluster`.
     """
 
     def __init__(
@@ -44,7 +44,9 @@ class KubeClusters(AsyncContextManagerMixin):
         on_request: Callable[[RequestMade], None] = lambda _: None,
         on_warning: Callable[[ObjectKey, str], None] = lambda _key, _message: None,
         on_connection: OnConnection = lambda _cluster, _connection: None,
+        on_batch: OnBatch = lambda _server, _events, _seconds: None,
     ) -> None:
+        self._on_batch = on_batch
         self._accesses = tuple(accesses)
         self._clock = clock
         self._settings = settings
@@ -126,6 +128,7 @@ class KubeClusters(AsyncContextManagerMixin):
             on_request=self._on_request,
             on_warning=self._on_warning,
             on_connection=self._on_connection,
+            on_batch=self._on_batch,
         )
 
     @staticmethod

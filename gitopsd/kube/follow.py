@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -39,6 +39,7 @@ _BUSY_SECONDS: Final = 90.0
 _NONSENSE: Final = "Nonsense"
 # Events between two pauses for the rest of the process: a batch can hold thousands.
 _AT_ONCE: Final = 32
+_CHANGES: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _DENIED: Final = frozenset({403, 404, 405})
 
 
@@ -80,18 +81,21 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What all followers of one cluster share."""
+    """What all followers of one cluster share. `on_batch` hears how many changes came together, and how many seconds it
+    took to take them in.
+    """
 
     http: KubeHttp
     link: Link
     clock: Clock
+    on_batch: Callable[[int, float], None] = lambda _events, _seconds: None
 
 
 class Follower:
     """Keeps a sink up to date with one kind for as long as `run` runs.
 
     `namespace` narrows it down to one. `listed` is False until the sink holds all objects; `error` says why it cannot
-    be kept up now (None: it is).
+    be kept up now (None: it is). `events` counts the changes that came since it began.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Follower:
         self._link = source.link
         self._sink = sink
         self._clock = source.clock
+        self._on_batch = source.on_batch
         self._accept = accept
         # A list of partial objects has a name of its own: a server refuses to make one of them out of it.
         self._accept_list = accept.replace("as=PartialObjectMetadata;", "as=PartialObjectMetadataList;")
@@ -115,6 +120,7 @@ class Follower:
         self._path = resource.within(namespace)
         self.resource = resource
         self.listed = False
+        self.events = 0
         self.ended = False
         self.error: ClusterError | None = None
 
@@ -224,6 +230,7 @@ class Follower:
             self._recovered()
         try:
             async for lines in batches:
+                began, before = self._clock.monotonic(), self.events
                 for number, line in enumerate(lines, start=1):
                     initial = self._event(line, initial=initial)
                     if not number % _AT_ONCE:
@@ -231,6 +238,8 @@ class Follower:
                 if not initial:
                     self._resume.reset()
                     self._sink.flush()
+                if self.events > before:
+                    self._on_batch(self.events - before, self._clock.monotonic() - began)
         except ClusterDown:
             return  # a stream that broke is one that ended; if the server is gone, opening the next one will tell
 
@@ -240,6 +249,8 @@ class Follower:
         kind, body = text(event, "type"), event.get("object")
         if not isinstance(body, dict):
             raise self._nonsense("an event without an object")
+        if not initial and kind in _CHANGES:
+            self.events += 1
         if kind in ("ADDED", "MODIFIED"):
             self._sink.put(_object_part(line, kind, body), body)
         elif kind == "DELETED":

@@ -144,8 +144,9 @@ class KubeHttp:
         """One request, one answer of any status. `verb`, `kind`: its labels for metrics; `timeout` (s) covers all."""
         limits = _limits(timeout)
         sent = _Sent(method, _target(path, query), body, content_type, accept, verb or method.lower(), kind, limits)
+        asked = self._clock.monotonic()
         async with self._places:
-            return await self._authorized(sent)
+            return await self._authorized(sent, asked)
 
     async def call(
         self,
@@ -236,17 +237,19 @@ class KubeHttp:
 
     async def _tried(self, sent: _Sent) -> Answer | ClusterDown:
         """An answer, or the broken connection that another attempt may mend. Raises what none will."""
+        asked = self._clock.monotonic()
         try:
             async with self._places:
-                return await self._authorized(sent)
+                return await self._authorized(sent, asked)
         except ClusterDown as error:
             if error.reason != _BROKEN:
                 raise
             return error
 
-    async def _authorized(self, sent: _Sent) -> Answer:
+    async def _authorized(self, sent: _Sent, asked: float) -> Answer:
         await self._pace.turn()
-        answer = await self._exchanged(sent, await self._current())
+        waited = self._clock.monotonic() - asked
+        answer = await self._exchanged(sent, await self._current(), waited)
         if self._doubt_credentials(answer.status):
             answer = await self._exchanged(sent, await self._current())
         if answer.status == 429:
@@ -255,20 +258,22 @@ class KubeHttp:
             self._on_unreachable(None)
         return answer
 
-    async def _exchanged(self, sent: _Sent, credentials: Credentials) -> Answer:
+    async def _exchanged(self, sent: _Sent, credentials: Credentials, waited: float = 0.0) -> Answer:
         started = self._clock.monotonic()
-        response = await self._open(sent, credentials, started)
+        response = await self._open(sent, credentials, started, waited)
         try:
             answer = await self._read(response)
         except LIBRARY_ERRORS as error:
-            self._told(sent, 0, started)
+            self._told(sent, 0, started, waited)
             raise self._unreachable(error) from error
         finally:
             abandon(response)
-        self._told(sent, answer.status, started)
+        self._told(sent, answer.status, started, waited)
         return answer
 
-    async def _open(self, sent: _Sent, credentials: Credentials, started: float) -> aiohttp.ClientResponse:
+    async def _open(
+        self, sent: _Sent, credentials: Credentials, started: float, waited: float = 0.0
+    ) -> aiohttp.ClientResponse:
         assert self._session is not None  # noqa: S101 - credentials come with a session
         try:
             return await self._session.request(
@@ -282,7 +287,7 @@ class KubeHttp:
                 proxy=credentials.proxy or None,
             )
         except LIBRARY_ERRORS as error:
-            self._told(sent, 0, started)
+            self._told(sent, 0, started, waited)
             raise self._unreachable(error) from error
 
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
@@ -353,9 +358,9 @@ class KubeHttp:
         self._on_unreachable(down)
         return down
 
-    def _told(self, sent: _Sent, code: int, started: float) -> None:
+    def _told(self, sent: _Sent, code: int, started: float, waited: float = 0.0) -> None:
         seconds = self._clock.monotonic() - started
-        self._on_request(RequestMade(self.server, sent.verb, sent.kind, code, seconds))
+        self._on_request(RequestMade(self.server, sent.verb, sent.kind, code, seconds, waited))
 
 
 def is_too_large(error: ClusterError) -> bool:

@@ -191,6 +191,16 @@ class Watches:
         running = self._watches.get(kind)
         return running.resource if running is not None else None
 
+    def events(self, kind: GroupKind) -> int:
+        """How many changes the watches of a kind told since they began."""
+        running = self._watches.get(kind)
+        return sum(follower.events for follower in running.followers) if running is not None else 0
+
+    def failing(self, kind: GroupKind) -> bool:
+        """Whether a watch of a kind cannot be kept up now."""
+        running = self._watches.get(kind)
+        return running is not None and any(follower.error is not None for follower in running.followers)
+
     def start(self, resource: Resource) -> None:
         """Watch this kind from now on. A child's list begins when those of its owners' kinds are complete."""
         kind = resource.gvk.group_kind

@@ -1,4 +1,5 @@
-"""Every metric: its name, labels, type and help, once; and what Argo CD calls it.
+"""Every metric, once. Here those of applications, operations and the daemon itself; those of clusters and of sources
+have modules of their own.
 
 Sources: https://prometheus.io/docs/practices/naming/ and
 https://argo-cd.readthedocs.io/en/stable/operator-manual/metrics/. With the prefix `argocd` a metric that Argo CD has
@@ -8,49 +9,13 @@ behind the prefix.
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-ARGOCD_PREFIX: Final = "argocd"
+from gitopsd.metrics.cluster_names import CLUSTER_METRICS
+from gitopsd.metrics.metric import Alias, Kind, Metric
+from gitopsd.metrics.scales import SLOW
+from gitopsd.metrics.source_names import SOURCE_METRICS
 
-
-class Kind(enum.Enum):
-    """Prometheus' metric types, as far as they are used here."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """Argo CD's name of a metric, and its labels: label → the label of ours that it shows, or `=text`, a constant."""
-
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    buckets: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. Counters are named with their `_total`; `buckets` (seconds) are a histogram's.
-
-    `unshown` are values given after those of `labels`, which only the alias shows.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-    argocd: Alias | None = None
-    unshown: tuple[str, ...] = ()
-
-
-_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_SLOW: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 # The namespace of Argo CD's Application objects, which ours have not: what a stock installation says.
 _NAMESPACE: Final = {"namespace": "=argocd"}
 _APP: Final = {**_NAMESPACE, "name": "name", "project": "project"}
@@ -91,6 +56,20 @@ APP_CONDITION: Final = Metric(
     ("name", "project", "condition"),
     argocd=Alias("app_condition", {**_APP, "condition": "condition"}),
 )
+APP_LABELS: Final = Metric(
+    "app_labels",
+    Kind.GAUGE,
+    "Labels of applications, those that `server.metricsApplicationLabels` names: always 1.",
+    ("name", "project"),
+    argocd=Alias("app_labels", _APP),
+)
+APP_ORPHANED: Final = Metric(
+    "app_orphaned_resources",
+    Kind.GAUGE,
+    "Objects in an application's namespace that belong to nobody, where its project has `orphanedResources`.",
+    ("name", "project"),
+    argocd=Alias("app_orphaned_resources_count", _APP),
+)
 APP_SYNC: Final = Metric(
     "app_sync_total",
     Kind.COUNTER,
@@ -105,6 +84,24 @@ APP_SYNC_SECONDS: Final = Metric(
     ("name", "project", "dest_server"),
     argocd=Alias("app_sync_duration_seconds_total", {**_APP, "dest_server": "dest_server"}),
 )
+APP_RECONCILE: Final = Metric(
+    "app_reconcile_seconds",
+    Kind.HISTOGRAM,
+    "How long reconciliations of applications took.",
+    ("dest_server",),
+    SLOW,
+    argocd=Alias("app_reconcile", {**_NAMESPACE, "dest_server": "dest_server"}, (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)),
+)
+APP_RECONCILE_FAILED: Final = Metric(
+    "app_reconcile_failed_total",
+    Kind.COUNTER,
+    "Reconciliations after which an application could not be compared.",
+    ("dest_server",),
+)
+QUEUE_DEPTH: Final = Metric(
+    "reconcile_queue_depth", Kind.GAUGE, "Applications that wait for a reconciliation to begin."
+)
+RECONCILING: Final = Metric("reconcile_under_way", Kind.GAUGE, "Reconciliations under way.")
 OPERATION_SECONDS: Final = Metric(
     "operation_seconds",
     Kind.HISTOGRAM,
@@ -153,107 +150,6 @@ JOURNAL_FAILED: Final = Metric(
     Kind.COUNTER,
     "Attempts to keep what operations do that failed; the operation waits, and it is tried again.",
 )
-APP_RECONCILE: Final = Metric(
-    "app_reconcile_seconds",
-    Kind.HISTOGRAM,
-    "How long reconciliations of applications took.",
-    ("dest_server",),
-    _SLOW,
-    argocd=Alias("app_reconcile", {**_NAMESPACE, "dest_server": "dest_server"}, (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)),
-)
-APP_RECONCILE_FAILED: Final = Metric(
-    "app_reconcile_failed_total",
-    Kind.COUNTER,
-    "Reconciliations after which an application could not be compared.",
-    ("dest_server",),
-)
-GIT_REQUEST: Final = Metric(
-    "git_request_total",
-    Kind.COUNTER,
-    "Requests to git servers.",
-    ("repo", "request_type"),
-    argocd=Alias("git_request_total", {"repo": "repo", "request_type": "request_type"}),
-)
-GIT_REQUEST_SECONDS: Final = Metric(
-    "git_request_seconds",
-    Kind.HISTOGRAM,
-    "How long requests to git servers took.",
-    ("repo", "request_type"),
-    _SLOW,
-    argocd=Alias("git_request_duration_seconds", {"repo": "repo", "request_type": "request_type"}),
-)
-GIT_FETCH_FAILED: Final = Metric(
-    "git_fetch_fail_total",
-    Kind.COUNTER,
-    "Fetches from git servers that failed.",
-    ("repo",),
-    argocd=Alias("git_fetch_fail_total", {"repo": "repo", "revision": "="}),
-)
-GIT_LSREMOTE_FAILED: Final = Metric(
-    "git_lsremote_fail_total",
-    Kind.COUNTER,
-    "Ref look-ups at git servers that failed.",
-    ("repo",),
-    argocd=Alias("git_lsremote_fail_total", {"repo": "repo", "revision": "="}),
-)
-RENDER: Final = Metric(
-    "render_total",
-    Kind.COUNTER,
-    "Renders of a source; result is rendered, cached or failed.",
-    ("renderer", "result"),
-)
-RENDER_SECONDS: Final = Metric(
-    "render_seconds",
-    Kind.HISTOGRAM,
-    "How long renders took, those answered by the cache left out.",
-    ("renderer",),
-    _FAST,
-)
-ENGINE_RESTARTS: Final = Metric(
-    "engine_restart_total", Kind.COUNTER, "Render workers that ended on their own or were ended, and were started anew."
-)
-KUBE_REQUEST: Final = Metric(
-    "kube_request_total",
-    Kind.COUNTER,
-    "Requests to Kubernetes API servers; code is <error> where no answer came.",
-    ("server", "verb", "kind", "code"),
-    argocd=Alias(
-        "app_k8s_request_total",
-        {
-            **_NAMESPACE,
-            "name": "=",
-            "project": "=",
-            "server": "server",
-            "response_code": "code",
-            "verb": "verb",
-            "resource_kind": "kind",
-            "resource_namespace": "=",
-            "dry_run": "=",
-        },
-    ),
-)
-KUBE_REQUEST_SECONDS: Final = Metric(
-    "kube_request_seconds",
-    Kind.HISTOGRAM,
-    "How long requests to Kubernetes API servers took; watches left out.",
-    ("server", "verb"),
-    _FAST,
-)
-CLUSTER_UP: Final = Metric(
-    "cluster_up",
-    Kind.GAUGE,
-    "Whether a cluster's API server answers.",
-    ("server", "name"),
-    argocd=Alias("cluster_connection_status", {"server": "server", "k8s_version": "k8s_version"}),
-    unshown=("k8s_version",),
-)
-CLUSTER_INFO: Final = Metric(
-    "cluster_info",
-    Kind.GAUGE,
-    "Clusters of the configuration: always 1.",
-    ("server", "k8s_version", "name"),
-    argocd=Alias("cluster_info", {"server": "server", "k8s_version": "k8s_version", "name": "name"}),
-)
 CONFIG_RELOAD_SUCCESSFUL: Final = Metric(
     "config_last_reload_successful",
     Kind.GAUGE,
@@ -278,6 +174,14 @@ LOOP_LAG: Final = Metric(
     (),
     (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
+DISK_FREE: Final = Metric(
+    "disk_free_bytes",
+    Kind.GAUGE,
+    "What is free for gitopsd on the file system of a folder: state (`state.dir`) or cache (`state.cacheDir`).",
+    ("folder",),
+)
+DISK_SIZE: Final = Metric("disk_size_bytes", Kind.GAUGE, "How large the file system of such a folder is.", ("folder",))
+STATE_BYTES: Final = Metric("state_bytes", Kind.GAUGE, "How large the files are that `state.dir` holds.")
 STORE_FAILED: Final = Metric(
     "store_fail_total", Kind.COUNTER, "Attempts to save state that failed; what could not be saved is tried again."
 )
@@ -285,43 +189,52 @@ INTERNAL_ERRORS: Final = Metric(
     "internal_error_total", Kind.COUNTER, "Bugs that were met and survived; the log has each of them.", ("where",)
 )
 
-METRICS: Final = (
-    APP_INFO,
-    APP_CONDITION,
-    APP_SYNC,
-    APP_SYNC_SECONDS,
-    OPERATION_SECONDS,
-    OPERATIONS,
-    OPERATION_OBJECTS,
-    HOOKS,
-    ROLLBACKS,
-    DELETIONS,
-    CIRCUIT_BREAKER,
-    JOURNAL_FAILED,
-    APP_RECONCILE,
-    APP_RECONCILE_FAILED,
-    GIT_REQUEST,
-    GIT_REQUEST_SECONDS,
-    GIT_FETCH_FAILED,
-    GIT_LSREMOTE_FAILED,
-    RENDER,
-    RENDER_SECONDS,
-    ENGINE_RESTARTS,
-    KUBE_REQUEST,
-    KUBE_REQUEST_SECONDS,
-    CLUSTER_UP,
-    CLUSTER_INFO,
-    CONFIG_RELOAD_SUCCESSFUL,
-    CONFIG_RELOAD_TIMESTAMP,
-    BUILD_INFO,
-    LOOP_LAG,
-    STORE_FAILED,
-    INTERNAL_ERRORS,
+SECTIONS: Final = (
+    (
+        "Applications",
+        (
+            APP_INFO,
+            APP_CONDITION,
+            APP_LABELS,
+            APP_ORPHANED,
+            APP_SYNC,
+            APP_SYNC_SECONDS,
+            APP_RECONCILE,
+            APP_RECONCILE_FAILED,
+            QUEUE_DEPTH,
+            RECONCILING,
+        ),
+    ),
+    (
+        "Operations",
+        (
+            OPERATION_SECONDS,
+            OPERATIONS,
+            OPERATION_OBJECTS,
+            HOOKS,
+            ROLLBACKS,
+            DELETIONS,
+            CIRCUIT_BREAKER,
+            JOURNAL_FAILED,
+        ),
+    ),
+    ("Clusters", CLUSTER_METRICS),
+    ("Repositories and renders", SOURCE_METRICS),
+    (
+        "The daemon",
+        (
+            BUILD_INFO,
+            CONFIG_RELOAD_SUCCESSFUL,
+            CONFIG_RELOAD_TIMESTAMP,
+            LOOP_LAG,
+            DISK_FREE,
+            DISK_SIZE,
+            STATE_BYTES,
+            STORE_FAILED,
+            INTERNAL_ERRORS,
+        ),
+    ),
 )
+"""All metrics by what they tell of."""
 
-
-def shown_name(metric: Metric, prefix: str) -> str:
-    """The name that a scrape shows."""
-    if prefix == ARGOCD_PREFIX and metric.argocd is not None:
-        return f"{prefix}_{metric.argocd.name}"
-    return f"{prefix}_{metric.name}"
+METRICS: Final = tuple(metric for _, metrics in SECTIONS for metric in metrics)

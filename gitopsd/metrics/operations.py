@@ -12,7 +12,7 @@ from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.metrics import names
-from gitopsd.metrics.names import Metric
+from gitopsd.metrics.metric import Metric
 from gitopsd.metrics.series import CounterSeries, GaugeSeries, HistogramSeries
 
 _RUNNING, _WAITING, _TERMINATING = "running", "waiting", "terminating"
@@ -42,11 +42,11 @@ class OperationSeries:
         if before is not None:  # what was so at the start was counted before it, by the daemon that did it
             self._count_deletions_hooks(status.deletion, before.deletion)
 
-    def ended(self, event: OperationEnded) -> None:
-        """A sync is over."""
+    def ended(self, event: OperationEnded, trace: str = "") -> None:
+        """A sync is over; `trace` is the id of the trace that it ended in."""
         operation = event.operation
         self._operations.put(event.spec.name, "")
-        self._seconds.observe(max(0.0, event.seconds), operation.phase.value)
+        self._seconds.observe(max(0.0, event.seconds), operation.phase.value, trace=trace)
         for result, count in Counter(item.code.value for item in operation.results.values()).items():
             self._objects.add(result, amount=count)
         for item, run in operation.hooks.items():

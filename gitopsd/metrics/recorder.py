@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Final
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
@@ -18,22 +18,31 @@ from gitopsd.core.errors import shown_url
 from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName
 from gitopsd.metrics import names
+from gitopsd.metrics.clusters import ClusterGauges, ClusterSeries, Statuses
+from gitopsd.metrics.disk import DISK_METRICS, disk
 from gitopsd.metrics.exposition import Exposition
+from gitopsd.metrics.gathered import Rows
+from gitopsd.metrics.metric import Metric, with_labels
 from gitopsd.metrics.operations import OperationSeries
 from gitopsd.metrics.series import CounterSeries, GaugeSeries, HistogramSeries, Labels
+from gitopsd.metrics.source_names import (
+    ENGINE_RESTARTS,
+    RENDER,
+    RENDER_SECONDS,
+    RENDER_WAIT_SECONDS,
+    REPO_PENDING,
+)
+from gitopsd.metrics.sources import SourceSeries
+from gitopsd.ports.clock import Clock
 
-_NO_ANSWER: Final = "<error>"
-_LS_REMOTE: Final = "ls-remote"
-
-
-# The servers of a daemon are few, and each request names one.
-_shown_server: Final = lru_cache(maxsize=1024)(shown_url)
+Orphans = Callable[[], Mapping[AppName, int]]
 
 
 @dataclass(slots=True)
 class _Traces:
     """What the metrics hold of one application, so that it can be taken away again; `told` is what made them."""
 
+    spec: AppSpec | None = None
     server: str = ""
     destination: Destination | None = None
     told: object = None
@@ -47,13 +56,25 @@ class Recorder:
 
     `on_event` belongs on the bus; the other methods are what adapters call back. All of them run in the event loop's
     thread. `prefix` is `gitopsd`, or `argocd` for Argo CD's names and labels; any other goes before our names.
+    `labels` are the labels of applications to show, `exemplar` gives the id of the trace under way ("" for none).
     """
 
-    def __init__(self, *, version: str, prefix: str = "gitopsd") -> None:
-        self._registry = registry = CollectorRegistry(auto_describe=False)
-        self.exposition = Exposition(registry)
-        self._versions: dict[str, str] = {}
+    def __init__(
+        self,
+        *,
+        version: str,
+        prefix: str = "gitopsd",
+        labels: Sequence[str] = (),
+        exemplar: Callable[[], str] = lambda: "",
+    ) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        self.exposition = Exposition(registry, prefix)
+        self.exemplar = exemplar
+        self._labels = tuple(labels)
         self._apps: dict[AppName, _Traces] = {}
+        self._clusters = ClusterSeries(prefix, registry)
+        self._sources = SourceSeries(prefix, registry)
+        self._app_labels = GaugeSeries(with_labels(names.APP_LABELS, labels), prefix, registry)
         self._app_info = GaugeSeries(names.APP_INFO, prefix, registry)
         self._app_condition = GaugeSeries(names.APP_CONDITION, prefix, registry)
         self._app_sync = CounterSeries(names.APP_SYNC, prefix, registry)
@@ -63,17 +84,10 @@ class Recorder:
         self._journal_failed = CounterSeries(names.JOURNAL_FAILED, prefix, registry)
         self._reconcile = HistogramSeries(names.APP_RECONCILE, prefix, registry)
         self._reconcile_failed = CounterSeries(names.APP_RECONCILE_FAILED, prefix, registry)
-        self._git = CounterSeries(names.GIT_REQUEST, prefix, registry)
-        self._git_seconds = HistogramSeries(names.GIT_REQUEST_SECONDS, prefix, registry)
-        self._fetch_failed = CounterSeries(names.GIT_FETCH_FAILED, prefix, registry)
-        self._lsremote_failed = CounterSeries(names.GIT_LSREMOTE_FAILED, prefix, registry)
-        self._render = CounterSeries(names.RENDER, prefix, registry)
-        self._render_seconds = HistogramSeries(names.RENDER_SECONDS, prefix, registry)
-        self._engine_restarts = CounterSeries(names.ENGINE_RESTARTS, prefix, registry)
-        self._kube = CounterSeries(names.KUBE_REQUEST, prefix, registry)
-        self._kube_seconds = HistogramSeries(names.KUBE_REQUEST_SECONDS, prefix, registry)
-        self._cluster_up = GaugeSeries(names.CLUSTER_UP, prefix, registry)
-        self._cluster_info = GaugeSeries(names.CLUSTER_INFO, prefix, registry)
+        self._render = CounterSeries(RENDER, prefix, registry)
+        self._render_seconds = HistogramSeries(RENDER_SECONDS, prefix, registry)
+        self._render_wait = HistogramSeries(RENDER_WAIT_SECONDS, prefix, registry)
+        self._engine_restarts = CounterSeries(ENGINE_RESTARTS, prefix, registry)
         self._reload_ok = GaugeSeries(names.CONFIG_RELOAD_SUCCESSFUL, prefix, registry)
         self._reload_at = GaugeSeries(names.CONFIG_RELOAD_TIMESTAMP, prefix, registry)
         self._build_info = GaugeSeries(names.BUILD_INFO, prefix, registry)
@@ -92,7 +106,7 @@ class Recorder:
                 self._status(event.spec, event.status, event.server)
             case Reconciled():
                 server = shown_url(event.server or event.spec.destination.server)
-                self._reconcile.observe(event.seconds, server)
+                self._reconcile.observe(event.seconds, server, trace=self.exemplar())
                 if event.failed:
                     self._reconcile_failed.add(server)
             case OperationEnded():
@@ -104,13 +118,13 @@ class Recorder:
 
     # Adapters' callbacks; `seconds` is how long it took
 
-    def git_request(self, repo: str, kind: str, seconds: float, ok: bool) -> None:
-        """A request to a git server; `kind` is `ls-remote` or `fetch`."""
-        shown = shown_url(repo)
-        self._git.add(shown, kind)
-        self._git_seconds.observe(seconds, shown, kind)
-        if not ok:
-            (self._lsremote_failed if kind == _LS_REMOTE else self._fetch_failed).add(shown)
+    def git_request(self, repo: str, kind: str, seconds: float, ok: bool, waited: float = 0.0) -> None:
+        """A request to a git server, after it `waited` for a worker; `kind` is `ls-remote` or `fetch`."""
+        self._sources.git(repo, kind, seconds, waited, ok=ok)
+
+    def artifact_request(self, repo: str, kind: str, seconds: float, ok: bool) -> None:
+        """A request to a registry, a Helm repository or a web server; `kind` is `oci`, `index`, `pull` or `file`."""
+        self._sources.artifact(repo, kind, seconds, ok=ok)
 
     def render(self, renderer: str, seconds: float, cached: bool, failed: bool) -> None:
         """A render of one source, or its answer out of the cache."""
@@ -118,31 +132,37 @@ class Recorder:
         if not cached:
             self._render_seconds.observe(seconds, renderer)
 
+    def render_wait(self, seconds: float) -> None:
+        """A render waited for its place at the engine."""
+        self._render_wait.observe(seconds)
+
     def engine_restart(self, _reason: str = "") -> None:
         """A render worker is started in place of another. The reason is for the log: it would make endless series."""
         self._engine_restarts.add()
 
-    def kube_request(self, server: str, verb: str, kind: str, code: int, seconds: float) -> None:
-        """A request to an API server; `code` is the HTTP status, 0 if none came. How long a watch took says nothing."""
-        shown = _shown_server(server)
-        self._kube.add(shown, verb, kind, str(code) if code else _NO_ANSWER)
-        if verb.lower() != "watch":
-            self._kube_seconds.observe(seconds, shown, verb)
+    def kube_request(
+        self, server: str, verb: str, kind: str, code: int, seconds: float, *, waited: float = 0.0
+    ) -> None:
+        """A request to an API server, after it `waited` for its turn; `code` is the HTTP status, 0 if none came."""
+        self._clusters.request(server, verb, kind, code, seconds, waited=waited)
+
+    def watch_batch(self, server: str, events: int, seconds: float) -> None:
+        """Changes of objects that came together were taken in."""
+        self._clusters.batch(server, events, seconds)
 
     def cluster_up(self, server: str, name: str, up: bool, version: str = "") -> None:
         """The state of a cluster's connection; `version` is the API server's (`v1.36.3`), "" if it is not known now."""
-        shown = shown_url(server)
-        version = version or self._versions.get(name, "")
-        self._versions[name] = version
-        self._cluster_up.set(name, float(up), shown, name, version)
-        self._cluster_info.set(name, 1, shown, version, name)
+        self._left(self._clusters.up(server, name, up, version))
 
     def cluster_removed(self, name: str) -> None:
         """The configuration does not have the cluster any more."""
-        self._cluster_up.drop(name)
-        self._cluster_info.drop(name)
+        self._left(self._clusters.removed(name))
         self._breaker.drop(name)
-        self._versions.pop(name, None)
+
+    def _left(self, server: str) -> None:
+        if server:
+            self._reconcile.forget("dest_server", server)
+            self._reconcile_failed.forget("dest_server", server)
 
     def reload(self, ok: bool, when: datetime) -> None:
         """A load of the configuration."""
@@ -170,6 +190,43 @@ class Recorder:
         """A bug was met in the room `where`."""
         self._internal_errors.add(where)
 
+    # What is asked at each scrape
+
+    def ask_clusters(self, statuses: Statuses, clock: Clock, labels: Sequence[str] = ()) -> None:
+        """Show what `statuses` tells of clusters, and of their labels these."""
+        gauges = ClusterGauges(statuses, clock, labels)
+        self.exposition.gather(gauges.metrics, gauges)
+
+    def ask_sources(self, waiting: Callable[[], Mapping[str, int]]) -> None:
+        """Show how many requests wait at each repository."""
+        self.exposition.gather((REPO_PENDING,), lambda: {REPO_PENDING: self._sources.pending(waiting())})
+
+    def ask_queue(self, depth: Callable[[], int], under_way: Callable[[], int]) -> None:
+        """Show how many applications wait for a reconciliation, and how many have one."""
+
+        def gather() -> Mapping[Metric, Rows]:
+            return {names.QUEUE_DEPTH: [((), depth())], names.RECONCILING: [((), under_way())]}
+
+        self.exposition.gather((names.QUEUE_DEPTH, names.RECONCILING), gather)
+
+    def ask_orphans(self, orphans: Orphans) -> None:
+        """Show how many orphaned resources the applications have whose projects look for them."""
+
+        def gather() -> Mapping[Metric, Rows]:
+            return {names.APP_ORPHANED: list(self._orphan_rows(orphans()))}
+
+        self.exposition.gather((names.APP_ORPHANED,), gather)
+
+    def ask_disk(self, state: Path, cache: Path) -> None:
+        """Show the room that there is for these folders."""
+        self.exposition.gather(DISK_METRICS, lambda: disk(state, cache), aside=True)
+
+    def _orphan_rows(self, orphans: Mapping[AppName, int]) -> Iterator[tuple[Labels, float]]:
+        for name, count in orphans.items():
+            traces = self._apps.get(name)
+            if traces is not None and traces.spec is not None:
+                yield (name, traces.spec.project), count
+
     # Applications
 
     def _status(self, spec: AppSpec, status: AppStatus, server: str) -> None:
@@ -179,6 +236,9 @@ class Recorder:
         if told == traces.told:
             return
         traces.told = told
+        if spec is not traces.spec:
+            self._sources.use(spec, traces.spec)
+            traces.spec = spec
         if server or spec.destination != traces.destination:
             # A failure before the cluster is known says no server: then it is still the one it was.
             traces.server, traces.destination = server or spec.destination.server, spec.destination
@@ -195,6 +255,9 @@ class Recorder:
             "true" if spec.sync_policy.automated is not None else "false",
             doing,
         )
+        if self._labels:
+            values = (spec.labels.get(key, "") for key in self._labels)
+            self._app_labels.set(spec.name, 1, spec.name, spec.project, *values)
         counts = Counter(condition.type for condition in status.conditions)
         for gone in traces.conditions - counts.keys():
             self._app_condition.drop((spec.name, gone))
@@ -204,7 +267,7 @@ class Recorder:
 
     def _operation_ended(self, event: OperationEnded) -> None:
         spec = event.spec
-        self._operations.ended(event)
+        self._operations.ended(event, self.exemplar())
         traces = self._apps.setdefault(spec.name, _Traces())
         server = shown_url(event.server)
         traces.syncs.add(self._app_sync.add(spec.name, spec.project, server, event.operation.phase.value))
@@ -216,8 +279,10 @@ class Recorder:
         traces = self._apps.pop(name, None)
         self._operations.removed(name)
         self._app_info.drop(name)
+        self._app_labels.drop(name)
         if traces is None:
             return
+        self._sources.use(None, traces.spec)
         for kind in traces.conditions:
             self._app_condition.drop((name, kind))
         for series in traces.syncs:

@@ -10,13 +10,18 @@ from gitopsd.ports.cluster import Connection
 
 @dataclass(frozen=True, slots=True)
 class WatchedKind:
-    """A kind that is watched: how many objects of it are kept for applications, and how many there are in all."""
+    """A kind that is watched: how many objects of it are kept for applications, and how many there are in all.
+
+    `events` counts the changes that its watch has told since it began; `failing`: it cannot be kept up now.
+    """
 
     group: str
     version: str
     kind: str
     kept: int
     seen: int
+    events: int = 0
+    failing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

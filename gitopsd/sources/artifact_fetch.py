@@ -7,7 +7,7 @@ from typing import Final
 
 import anyio
 
-from gitopsd.core.errors import SourceError
+from gitopsd.core.errors import SourceError, shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
 from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.artifact_address import Address, access_frame
@@ -72,7 +72,7 @@ class ArtifactFetch:
             raise error from None
         finally:
             took = anyio.current_time() - started
-            self._on_request(GitRequest(address.shown, operation, took, error is None))
+            self._on_request(GitRequest(shown_url(address.url), operation, took, error is None))
             self._on_connection(address.place, str(error) if error else "")
 
     async def newest(self, versions: list[str], revision: str) -> str:

@@ -88,6 +88,10 @@ class GitSources(anyio.AsyncContextManagerMixin):
         """The process ids of the git workers that run now; what they use belongs to gitopsd's own use."""
         return self._pool.workers()
 
+    def waiting(self) -> Mapping[str, int]:
+        """How many requests wait for a worker, of each repository that was asked for, as it may be shown."""
+        return {repository.shown: repository.waiting for repository in self._repositories.values()}
+
     async def refs(self, repo_url: str, *, fresh: bool) -> Refs:
         """See the port."""
         return await self._repository(repo_url).refs(fresh=fresh)

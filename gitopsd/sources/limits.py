@@ -44,7 +44,8 @@ class GitRequest:
     """One ended request to a git server.
 
     `repo` as it may be shown, `kind` `ls-remote` or `fetch`, how long it took, whether it went well, how many refs
-    were left out because their names are outside git's grammar, and why it failed, as it may be shown.
+    were left out because their names are outside git's grammar, why it failed, as it may be shown, and how long it
+    `waited` for a worker before it began.
     """
 
     repo: str
@@ -53,6 +54,7 @@ class GitRequest:
     ok: bool
     skipped_refs: int = 0
     error: str = ""
+    waited: float = 0.0
 
 
 OnRequest = Callable[[GitRequest], None]

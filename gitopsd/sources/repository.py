@@ -68,6 +68,8 @@ class Repository:
         self._access = access
         self._shown = shown_url(self.url.url)
         self.digest = digest_of(self.url.key)
+        self.waiting = 0
+        """Requests to the server that wait for a worker."""
         self._refs: Refs | None = None
         self._known = ""
         self._base = ""
@@ -92,6 +94,11 @@ class Repository:
     def origin(self) -> str:
         """The URL as it was asked for or configured."""
         return self._access.url
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown, and is in what is told of requests."""
+        return self._shown
 
     @property
     def form(self) -> str:
@@ -318,13 +325,16 @@ class Repository:
     async def _asked_once(
         self, kind: str, request: Mapping[str, JsonValue], url: str, seconds: float, begin: Callable[[], None]
     ) -> JsonObject:
-        started = anyio.current_time()
+        asked = started = anyio.current_time()
         answer: JsonObject | None = None
-        error = ""
+        error, waits = "", 1
+        self.waiting += 1
 
         def begun() -> None:
-            nonlocal started
+            nonlocal started, waits
             started = anyio.current_time()
+            self.waiting -= waits
+            waits = 0
             begin()
 
         trust = self._access.ca if self.url.scheme == "https" else ""
@@ -336,8 +346,10 @@ class Repository:
             error = str(source_error(failure, ""))
             raise
         finally:
+            self.waiting -= waits
             seconds, skipped = anyio.current_time() - started, integer(answer, "skipped")
-            self._on_request(GitRequest(self._shown, kind, seconds, answer is not None, skipped, error))
+            ok, waited = answer is not None, started - asked
+            self._on_request(GitRequest(self._shown, kind, seconds, ok, skipped, error, waited))
 
     async def _told(self, work: Awaitable[Result]) -> Result:
         try:

@@ -105,7 +105,7 @@ def test_settings_are_taken_over(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
         """
-server: {listen: ":0", metricsPrefix: argocd}
+server: {listen: ":0", metricsPrefix: argocd, metricsApplicationLabels: [team, example.org/unit]}
 state: {dir: /var/lib/gitopsd, cacheDir: ~/cache, keyFile: ./keys/state}
 reconcile: {refreshInterval: 5m, jitter: 0, selfHealBackoff: {duration: 1, factor: 2, maxDuration: 1m30s}}
 git: {localRoots: [repos, /srv/git], timeout: 1500ms, fetchTimeout: 1h}
@@ -116,7 +116,7 @@ log: {level: debug, format: json}
 """,
         {"HOME": "/home/test"},
     )
-    assert config.server == ServerSettings("0.0.0.0", 0, "argocd")  # noqa: S104  # what `:0` means
+    assert config.server == ServerSettings("0.0.0.0", 0, "argocd", ("team", "example.org/unit"))  # noqa: S104  # what `:0` means
     assert (config.state_dir, config.cache_dir) == ("/var/lib/gitopsd", "/home/test/cache")
     assert config.state_key == f"{tmp_path}/keys/state"
     assert config.reconcile == ReconcileSettings(300.0, 0.0, 16, BackoffSettings(1.0, 2.0, 90.0))

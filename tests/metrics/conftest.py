@@ -16,13 +16,13 @@ Scrape: TypeAlias = Callable[[Recorder], Awaitable[Samples]]
 @pytest.fixture
 def recorder() -> Recorder:
     """Return one with our own names."""
-    return Recorder(version="1.2.3")
+    return Recorder(version="1.2.3", labels=("team",))
 
 
 @pytest.fixture
 def argocd() -> Recorder:
     """Return one with Argo CD's names."""
-    return Recorder(version="1.2.3", prefix="argocd")
+    return Recorder(version="1.2.3", prefix="argocd", labels=("team",))
 
 
 @pytest.fixture

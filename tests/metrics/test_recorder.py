@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +17,19 @@ from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
 from gitopsd.core.syncrequest import AUTOMATED
 from gitopsd.metrics import Recorder
-from gitopsd.metrics.names import METRICS, shown_name
+from gitopsd.metrics.metric import shown_name
+from gitopsd.metrics.names import METRICS
+from gitopsd.ports.cluster import Connection
+from gitopsd.ports.clusterstatus import ClusterStatus, WatchedKind
+from gitopsd.testing.clock import FakeClock
 from tests.metrics.conftest import Samples, Scrape
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SERVER = "https://10.0.0.1:6443"
 CANARY = "c4n4ry"
+CLOCK = FakeClock()
+# What the configuration adds to the labels of these.
+MORE = {"app_labels": {"label_team"}, "cluster_labels": {"label_environment"}}
 
 
 def a_spec(name: str = "guestbook") -> AppSpec:
@@ -29,6 +37,7 @@ def a_spec(name: str = "guestbook") -> AppSpec:
         AppName(name),
         (Source("https://git.example.org/team/app.git"),),
         Destination(name="local", namespace="shop"),
+        labels={"team": "web"},
         sync_policy=SyncPolicy(Automated()),
     )
 
@@ -83,14 +92,36 @@ def feed(recorder: Recorder) -> None:
     recorder.journal_failed()
     recorder.git_request("https://git.example.org/team/app.git", "ls-remote", 0.1, ok=False)
     recorder.git_request("https://git.example.org/team/app.git", "fetch", 0.1, ok=False)
+    for kind in ("oci", "pull"):
+        recorder.artifact_request("oci://registry.example.org/charts/web", kind, 0.1, ok=False)
     recorder.render("helm", 0.02, cached=False, failed=False)
-    recorder.kube_request(SERVER, "patch", "Deployment", 200, 0.01)
+    recorder.render_wait(0.001)
+    recorder.kube_request(SERVER, "patch", "Deployment", 200, 0.01, waited=0.002)
+    recorder.watch_batch(SERVER, 3, 0.001)
     recorder.cluster_up(SERVER, "local", up=True, version="v1.36.3")
     recorder.reload(ok=True, when=NOW)
     recorder.loop_lag(0.001)
     recorder.engine_restart("ended by signal 9")
     recorder.store_failed()
     recorder.internal_error("bus")
+    recorder.ask_clusters(lambda: [a_cluster()], CLOCK, ["environment"])
+    recorder.ask_sources(lambda: {"https://git.example.org/team/app.git": 2})
+    recorder.ask_queue(lambda: 3, lambda: 1)
+    recorder.ask_orphans(lambda: {AppName("guestbook"): 4})
+    recorder.ask_disk(Path("/"), Path("/"))
+
+
+def a_cluster(*kinds: WatchedKind, up: bool = True, name: str = "local") -> ClusterStatus:
+    deployments = WatchedKind("apps", "v1", "Deployment", kept=2, seen=5, events=7)
+    config_maps = WatchedKind("", "v1", "ConfigMap", kept=1, seen=9, events=0, failing=True)
+    return ClusterStatus(
+        name,
+        SERVER,
+        Connection(up=up, since=CLOCK.monotonic()),
+        labels={"environment": "test"},
+        api_resources=60,
+        kinds=kinds or (deployments, config_maps),
+    )
 
 
 async def test_every_metric_of_the_table_is_shown_under_its_labels(recorder: Recorder, scrape: Scrape) -> None:
@@ -100,7 +131,7 @@ async def test_every_metric_of_the_table_is_shown_under_its_labels(recorder: Rec
         name = f"gitopsd_{metric.name}"
         shown = [*of(samples, name), *of(samples, f"{name}_count")]
         assert shown, name
-        assert all(set(labels) == set(metric.labels) for labels in shown), name
+        assert all(set(labels) == set(metric.labels) | MORE.get(metric.name, set()) for labels in shown), name
 
 
 async def test_every_metric_keeps_its_place_under_argo_cd_s_prefix(argocd: Recorder, scrape: Scrape) -> None:
@@ -111,7 +142,8 @@ async def test_every_metric_keeps_its_place_under_argo_cd_s_prefix(argocd: Recor
         shown = [*of(samples, name), *of(samples, f"{name}_count")]
         assert shown, name
         assert name.startswith("argocd_")
-        assert all(set(labels) == set(metric.argocd.labels if metric.argocd else metric.labels) for labels in shown)
+        wanted = set(metric.argocd.labels if metric.argocd else metric.labels) | MORE.get(metric.name, set())
+        assert all(set(labels) == wanted for labels in shown), name
     assert not any(name.startswith("gitopsd") for name, _ in samples)
 
 

@@ -35,6 +35,21 @@ def listen_address(value: str) -> tuple[str, int]:
     return host or "0.0.0.0", int(port)  # noqa: S104  # `:8080` means all interfaces wherever it is written
 
 
+_LABEL_KEY: Final = re.compile(r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+
+
+def _label_keys(keys: list[str]) -> list[str]:
+    for key in keys:
+        if not _LABEL_KEY.fullmatch(key):
+            raise refused("expected keys of labels, such as team or example.org/team")
+    if len({re.sub("[^A-Za-z0-9_]", "_", key) for key in keys}) < len(keys):
+        raise refused("expected keys that differ in more than what a metric's label cannot hold (`-`, `.` and `/`)")
+    return keys
+
+
+LabelKeys = Annotated[list[str], Field(max_length=20), AfterValidator(_label_keys)]
+
+
 class Server(StrictModel):
     """Where the daemon listens for HTTP: metrics, health, API and UI."""
 
@@ -45,6 +60,13 @@ class Server(StrictModel):
         "gitopsd",
         description="How metrics are named: gitopsd_app_info …, or argocd_app_info … with Argo CD's labels, for "
         "dashboards that exist already.",
+    )
+    metrics_application_labels: LabelKeys = Field(
+        default_factory=list,
+        description="Labels of applications to show in the metric app_labels; each combination of values is a series.",
+    )
+    metrics_cluster_labels: LabelKeys = Field(
+        default_factory=list, description="Labels of clusters to show in the metric cluster_labels."
     )
 
 
