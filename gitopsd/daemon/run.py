@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +30,8 @@ _log = structlog.get_logger("gitopsd.daemon")
 
 def run_daemon(path: str, environ: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT. Raises `GitopsdError` (a `ConfigErrors` for the file) if it cannot start."""
+    # systemd's watchdog ends a blocked daemon by SIGABRT: the log then says where it was, line by line.
+    faulthandler.enable()
     with _plain_errors():
         anyio.run(_serve, path, environ, backend_options=_BACKEND_OPTIONS)
 
