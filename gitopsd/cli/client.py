@@ -34,10 +34,11 @@ class Answer(NamedTuple):
 
 
 class Api:
-    """The daemon behind the socket at `path`. Every request has a connection of its own."""
+    """The daemon behind the socket at `path`, its routes below `root`. Every request has a connection of its own."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, root: str = "/api/v1") -> None:
         self.path = path
+        self._root = root
 
     def get(self, route: str, query: Mapping[str, str | list[str]] | None = None, timeout: float = TIMEOUT) -> Answer:
         """See `_request`."""
@@ -62,6 +63,13 @@ class Api:
         """See `_request`."""
         return self._request("DELETE", route, query or {})
 
+    def download(self, route: str, query: Mapping[str, str | list[str]], timeout: float) -> bytes:
+        """An answer that is no JSON of ours, as it is. Raises as `_request`."""
+        status, told = self._exchanged("GET", route, query, None, timeout)
+        if status >= 400:
+            self._judged(status, told)
+        return told
+
     def _request(
         self,
         method: str,
@@ -71,8 +79,18 @@ class Api:
         timeout: float = TIMEOUT,
     ) -> Answer:
         """Raises `DaemonError`: nobody there, not allowed, nothing in `timeout` seconds, or the daemon's own error."""
+        return self._judged(*self._exchanged(method, route, query, body, timeout))
+
+    def _exchanged(
+        self,
+        method: str,
+        route: str,
+        query: Mapping[str, str | list[str]],
+        body: JsonObject | None,
+        timeout: float,
+    ) -> tuple[int, bytes]:
         asked = urlencode({key: value for key, value in query.items() if value}, doseq=True)
-        target = f"/api/v1{route}" + (f"?{asked}" if asked else "")
+        target = f"{self._root}{route}" + (f"?{asked}" if asked else "")
         sent = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {target} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n"
         head += "Content-Type: application/json\r\n" if body is not None else ""
@@ -82,10 +100,9 @@ class Api:
                 connection.settimeout(timeout)
                 connection.connect(self.path)
                 connection.sendall(head.encode("ascii") + sent)
-                status, told = _read(connection, self.path)
+                return _read(connection, self.path)
         except OSError as error:
             raise self._unreachable(error, timeout) from None
-        return self._judged(status, told)
 
     def _judged(self, status: int, body: bytes) -> Answer:
         try:

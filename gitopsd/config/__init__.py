@@ -18,7 +18,7 @@ from gitopsd.config.values import (
     RepositorySecrets,
     ServerSettings,
 )
-from gitopsd.config.watch import changes
+from gitopsd.config.watch import changes, watchable
 
 __all__ = [
     "ArtifactSettings",
@@ -36,4 +36,5 @@ __all__ = [
     "child_application",
     "exposed",
     "load",
+    "watchable",
 ]

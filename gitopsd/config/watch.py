@@ -85,6 +85,14 @@ def _watcher(config: Config, poll: bool) -> tuple[RustNotify | None, _Folders]:
             return None, folders
 
 
+def watchable(config: Config) -> bool:
+    """Whether the kernel can watch the files; where it cannot they are looked at once a second. Blocks."""
+    watcher, _ = _watcher(config, poll=False)
+    if watcher is not None:
+        watcher.close()
+    return watcher is not None
+
+
 def _look(config: Config) -> tuple[_State, _Folders]:
     files = {*config.stamps, *(path for pattern in config.globs for path in matches(pattern))}
     return {path: stamp(path) for path in sorted(files)}, _folders(config)

@@ -91,7 +91,7 @@ def render_path(
     `renderer` and `options` are as in a source. Blocks. Raises `RenderError` and `PluginError`.
     """
 
-    async def rendered() -> RenderResult:
+    async def result() -> RenderResult:
         async with _workshop(where) as shop:
             return await render_folder(
                 shop.renderers,
@@ -105,7 +105,7 @@ def render_path(
                 supplies=shop.supplies,
             )
 
-    return ran(rendered)
+    return ran(result)
 
 
 def render_app(where: Setting, name: str) -> Rendered:
@@ -114,16 +114,17 @@ def render_app(where: Setting, name: str) -> Rendered:
     Asks its repositories, and no cluster. Blocks. Raises `SpecError` for a name that is not there and for an
     application that uses what gitopsd cannot honour, `SourceError`, `RenderError` and `PluginError`.
     """
-    return ran(partial(_rendered, where, application_named(where.config, name)))
+    return ran(partial(rendered, where, application_named(where.config, name)))
 
 
 def render_source(where: Setting, source: Source, *, name: str, namespace: str = "") -> Rendered:
     """The manifests of a source that is fetched, as an application `name` would have them; raises as `render_app`."""
     spec = AppSpec(AppName(name), (source,), Destination(namespace=namespace))
-    return ran(partial(_rendered, where, spec))
+    return ran(partial(rendered, where, spec))
 
 
-async def _rendered(where: Setting, spec: AppSpec) -> Rendered:
+async def rendered(where: Setting, spec: AppSpec) -> Rendered:
+    """The manifests of an application, at its target revisions; raises as `render_app`, perhaps in groups."""
     async with _workshop(where) as shop, AsyncExitStack() as stack:
         folder = stack.enter_context(_scratch())
         cache = RenderCache(Vault(str(Path(folder) / "renders"), str(Path(folder) / "cache.key")))
@@ -150,30 +151,35 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
     config = where.config
     binary = locate(config.render.engine if config else "", where.environ)
     memory = config.render.memory_limit_bytes if config else MEMORY_LIMIT
-    git = config.git if config else None
-    limits = GitLimits(lookup_seconds=git.timeout_seconds, fetch_seconds=git.fetch_timeout_seconds) if git else None
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_scratch())
         accesses = Accesses(config.repositories, config.repository_credentials) if config else Accesses()
-        sources = AllSources(
-            await stack.enter_async_context(
-                GitSources(folder=Path(folder) / "git", repositories=accesses, limits=limits)
-            ),
-            await stack.enter_async_context(
-                ArtifactSources(
-                    folder=Path(folder) / "artifacts",
-                    command=fetch_command(binary),
-                    accesses=accesses,
-                    limits=artifact_limits(config) if config else None,
-                )
-            ),
-        )
+        sources = await stack.enter_async_context(opened_sources(where, accesses, Path(folder)))
         commands = CommandPlugins(config.plugins if config else (), str(Path(folder) / "commands"))
         renderers = await stack.enter_async_context(_renderers(binary, memory, commands))
         made = await anyio.to_thread.run_sync(_sops, where, limiter=anyio.CapacityLimiter(1))
         sops = await stack.enter_async_context(made)
         supplies = Supplies(sources, SystemClock(), decrypt=sops.decrypt, refusal=accesses.refusal)
         yield _Workshop(renderers, sources, supplies, identity(binary), accesses)
+
+
+@asynccontextmanager
+async def opened_sources(where: Setting, accesses: Accesses, folder: Path) -> AsyncGenerator[AllSources]:
+    """All sources, reached by `accesses`; what is fetched goes into `folder`. Raises `RenderError` for its engine."""
+    config = where.config
+    binary = locate(config.render.engine if config else "", where.environ)
+    git = config.git if config else None
+    limits = GitLimits(lookup_seconds=git.timeout_seconds, fetch_seconds=git.fetch_timeout_seconds) if git else None
+    async with (
+        GitSources(folder=folder / "git", repositories=accesses, limits=limits) as git_sources,
+        ArtifactSources(
+            folder=folder / "artifacts",
+            command=fetch_command(binary),
+            accesses=accesses,
+            limits=artifact_limits(config) if config else None,
+        ) as artifacts,
+    ):
+        yield AllSources(git_sources, artifacts)
 
 
 def decrypt_values(where: Setting, file: str, content: bytes) -> bytes:

@@ -1,10 +1,15 @@
-"""`gitopsd admin doctor`."""
+"""`gitopsd admin doctor`: what a person and a program read. What it finds in clusters: tests/e2e/test_doctor.py."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from tests.cli.conftest import Cli
+import pytest
+
+from tests.cli.conftest import Cli, Served
+
+SMALL = "{server: {listen: '127.0.0.1:0'}, plugins: [{name: own, generate: {command: [no-such-program]}}]}"
 
 
 def test_what_is_wrong_with_the_configuration_is_told_with_its_place(cli: Cli, tmp_path: Path) -> None:
@@ -12,3 +17,60 @@ def test_what_is_wrong_with_the_configuration_is_told_with_its_place(cli: Cli, t
     ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
     assert ran.code == 1
     assert "✗ gitopsd.yaml:3:3: " in ran.out
+
+
+def test_findings_are_grouped_with_their_hints_below_and_counted(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "gitopsd.yaml").write_text(SMALL, encoding="utf-8")
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
+    assert ran.code == 1
+    lines = ran.out.splitlines()
+    assert [line for line in lines if line and not line.startswith(" ")] == [
+        "configuration",
+        "daemon",
+        "credentials",
+        "folders",
+        "rendering",
+        "machine",
+        lines[-1],
+    ]
+    place = lines.index("  ✗ plugin own: no-such-program not found")
+    assert lines[place + 1] == "      install it, or set the plugin's PATH under env"
+    assert lines[-1].startswith("1 problem, ")
+    assert not (tmp_path / "state").exists()
+
+
+def test_programs_read_the_same_as_json(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "gitopsd.yaml").write_text(SMALL, encoding="utf-8")
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml", "-o", "json")
+    found = json.loads(ran.out)
+    assert (ran.code, found["well"]) == (1, False)
+    assert all(set(each) == {"area", "subject", "severity", "message", "hint"} for each in found["findings"])
+    (problem,) = [each for each in found["findings"] if each["severity"] == "problem"]
+    assert (problem["area"], problem["subject"]) == ("rendering", "plugin own")
+
+
+def test_a_file_of_secrets_that_is_open_to_others_is_a_warning_that_breaks_nothing(cli: Cli, tmp_path: Path) -> None:
+    main = "repositories: [{url: 'file:///nowhere', password: {file: password}, username: u}]"
+    (tmp_path / "gitopsd.yaml").write_text(
+        main.replace("'file:///nowhere'", "https://127.0.0.1:1/a.git"), encoding="utf-8"
+    )
+    (tmp_path / "password").write_text("secret", encoding="utf-8")
+    (tmp_path / "password").chmod(0o644)
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
+    assert f"  ! {tmp_path}/password: it holds a secret, and everybody may read it (mode 0644)" in ran.out
+    assert f"      chmod 600 {tmp_path}/password" in ran.out
+    assert "secret\n" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("ready", "words"), [(True, "a process runs version "), (False, "runs, but: 3 applications not looked at yet")]
+)
+def test_a_running_daemon_is_asked_whether_it_is_well(
+    cli: Cli, tmp_path: Path, served: Served, ready: bool, words: str
+) -> None:
+    served.daemon.readiness = (ready, "" if ready else "3 applications not looked at yet")
+    (tmp_path / "gitopsd.yaml").write_text(
+        f"server: {{listen: '127.0.0.1:0'}}\nstate: {{dir: {served.socket.parent}}}", encoding="utf-8"
+    )
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
+    assert words in ran.out

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from gitopsd.daemon.doctor.examination import examine
+from gitopsd.daemon.doctor.patient import RunningDaemon
 
-__all__ = ["examine"]
+__all__ = ["RunningDaemon", "examine"]

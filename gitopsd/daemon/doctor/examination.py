@@ -2,35 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
-from gitopsd.config import Config, ConfigErrors, load
+import anyio
+
+from gitopsd.config import Config, ConfigErrors, exposed, load
 from gitopsd.core.doctor import Finding, Report, Severity
+from gitopsd.core.errors import GitopsdError
+from gitopsd.daemon.clock import SystemClock
+from gitopsd.daemon.doctor.checks import Check, Findings, made, problem
+from gitopsd.daemon.doctor.clusters import cluster_checks
+from gitopsd.daemon.doctor.daemon import daemon_checks
+from gitopsd.daemon.doctor.files import FOLDERS, file_checks
+from gitopsd.daemon.doctor.machine import machine_checks
+from gitopsd.daemon.doctor.objects import completed, remembered
+from gitopsd.daemon.doctor.patient import Patient, RunningDaemon
+from gitopsd.daemon.doctor.rendering import rendering_checks
+from gitopsd.daemon.doctor.repositories import REPOSITORIES, repository_checks
+from gitopsd.store.glance import holder
 
-_CONFIGURATION = "configuration"
+_CONFIGURATION: Final = "configuration"
 
 
-def examine(path: str, environ: Mapping[str, str]) -> Report:
-    """Look at everything that the configuration at `path` needs. Blocks; never raises for what it finds."""
-    _, findings = _configuration(path, environ)
-    return Report(findings)
+def examine(path: str, environ: Mapping[str, str], running: RunningDaemon | None = None) -> Report:
+    """Look at everything that the configuration at `path` needs. Blocks; never raises for what it finds.
+
+    `running` is what the daemon behind the socket says, None where none answers.
+    """
+    config, findings = _configuration(path, environ)
+    if config is None:
+        return Report(findings)
+    folder = Path(config.state_dir)
+    known, trouble = remembered(folder, FOLDERS)
+    patient = Patient(config, environ, SystemClock(), known, holder(folder), running)
+    return Report((*findings, *trouble, *anyio.run(_examined, patient)))
+
+
+async def _examined(patient: Patient) -> Findings:
+    patient = replace(patient, objects=await completed(patient.config, patient.environ, patient.objects))
+    async with AsyncExitStack() as stack:
+        try:
+            repositories = await stack.enter_async_context(repository_checks(patient))
+        except GitopsdError as error:
+            found = [problem(REPOSITORIES, "all", error)]
+
+            async def said() -> Findings:
+                return found
+
+            repositories = [Check(REPOSITORIES, "all", said)]
+        checks: Sequence[Check] = (
+            *daemon_checks(patient),
+            *file_checks(patient),
+            *rendering_checks(patient),
+            *repositories,
+            *cluster_checks(patient),
+            *machine_checks(patient),
+        )
+        return await made(checks)
 
 
 def _configuration(path: str, environ: Mapping[str, str]) -> tuple[Config | None, tuple[Finding, ...]]:
     try:
         config = load(path, environ=environ)
     except ConfigErrors as errors:
-        return None, tuple(
-            Finding(
-                _CONFIGURATION,
-                each.where,
-                Severity.PROBLEM,
-                f"{each.what}: {each.why}" if each.why else each.what,
-                each.hint,
-            )
-            for each in errors.errors
-        )
+        return None, tuple(problem(_CONFIGURATION, each.where or path, each) for each in errors.errors)
     counts = f"{len(config.applications)} applications, {len(config.clusters)} clusters"
     valid = Finding(_CONFIGURATION, path, Severity.OK, f"valid: {counts}, {len(config.repositories)} repositories")
-    warnings = (Finding(_CONFIGURATION, path, Severity.WARNING, warning) for warning in config.warnings)
+    # Files that are open to others are told with the credentials.
+    told = {f"{file}: {exposed(file)}" for file in config.secret_files}
+    warnings = (
+        Finding(_CONFIGURATION, path, Severity.WARNING, warning) for warning in config.warnings if warning not in told
+    )
     return config, (valid, *warnings)

@@ -1,0 +1,158 @@
+"""Clusters: whether they answer, how their clocks go, and what the daemon is not allowed there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+from gitopsd.core.app import AppSpec
+from gitopsd.core.doctor import Finding, Severity, skew
+from gitopsd.core.ids import GroupKind
+from gitopsd.core.rbac import READ, WRITE, Need, lacking
+from gitopsd.core.tree.kinds import with_children
+from gitopsd.daemon.childkinds import child_kinds
+from gitopsd.daemon.doctor.checks import Check, Findings
+from gitopsd.daemon.doctor.patient import Patient
+from gitopsd.kube.clusters import IN_CLUSTER_NAME
+from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.material import IN_CLUSTER_SERVER
+from gitopsd.kube.permissions import Greeting, Inspector
+from gitopsd.kube.resource import Resource
+from gitopsd.ports.cluster import ClusterAccess
+
+CLUSTERS: Final = "clusters"
+_SECONDS: Final = 45.0
+_NAMESPACE: Final = GroupKind("", "Namespace")
+_CREATE_NAMESPACE: Final = "CreateNamespace"
+
+
+def cluster_checks(patient: Patient) -> Sequence[Check]:
+    """One for each cluster of the configuration."""
+
+    def of(access: ClusterAccess) -> Check:
+        async def look() -> Findings:
+            return await _examined(patient, access)
+
+        return Check(CLUSTERS, access.name, look, _SECONDS)
+
+    found = [of(access) for access in patient.config.clusters]
+    if patient.config.clusters_from:
+
+        async def elsewhere() -> Findings:
+            said = "clusters of Argo CD's Secrets are not looked at here; `gitopsd cluster list` shows them"
+            return [Finding(CLUSTERS, "clustersFrom", Severity.OK, said)]
+
+        found.append(Check(CLUSTERS, "clustersFrom", elsewhere))
+    return found
+
+
+async def _examined(patient: Patient, access: ClusterAccess) -> Findings:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(KubeHttp(access, clock=patient.clock))
+        inspector = Inspector(access, http, patient.clock)
+        greeting = await inspector.greet()
+        findings = [*_greeted(access.name, greeting)]
+        served = await inspector.served()
+        wanted = _Wanted(patient, access, http.server, served)
+        missing = await inspector.missing(wanted.needs)
+        return [*findings, *wanted.judged(missing)]
+
+
+def _greeted(name: str, greeting: Greeting) -> Iterator[Finding]:
+    yield Finding(CLUSTERS, name, Severity.OK, f"its API server answers: {greeting.version or 'it hides its version'}")
+    if greeting.ahead is not None:
+        severity, said = skew(greeting.ahead)
+        hint = "" if severity is Severity.OK else "have both keep time by NTP: tokens and certificates have dates"
+        yield Finding(CLUSTERS, name, severity, said, hint)
+
+
+class _Wanted:
+    """What the daemon does in one cluster for its applications, as far as it is known from its last looks at them.
+
+    It watches the kinds that it manages, and those that controllers make below them (`below`, without which only tree
+    and health know less), and reads and writes objects in the namespaces that it found them in.
+    """
+
+    def __init__(
+        self, patient: Patient, access: ClusterAccess, server: str, served: Mapping[GroupKind, Resource]
+    ) -> None:
+        self._access = access
+        self._served = served
+        specs = {spec.name: spec for spec in patient.config.applications if _goes_to(spec, access, server)}
+        self.applications = len(specs)
+        self.unknown = [name for name in specs if name not in patient.objects]
+        self._impersonating = patient.config.projects.impersonation.enabled
+        self._objects = {
+            (kind, namespace or specs[name].destination.namespace)
+            for name in specs
+            for kind, namespace in patient.objects.get(name, ())
+        }
+        kinds = {kind for kind, _ in self._objects}
+        self._makes_namespaces = any(spec.sync_policy.enabled(_CREATE_NAMESPACE) for spec in specs.values())
+        if self._makes_namespaces:
+            kinds.add(_NAMESPACE)
+        below = set(with_children(kinds, child_kinds)) - kinds
+        self.below = frozenset(self._watching(below))
+        self._own = frozenset((*self._watching(kinds), *self._touching()))
+        self.needs = self._own | self.below
+
+    def judged(self, missing: frozenset[Need]) -> Iterator[Finding]:
+        """Findings about what is missing of the needs."""
+        name = self._access.name
+        essential, rest = missing & self._own, (missing & self.below) - self._own
+        if essential:
+            said = f"not allowed there: {_told(essential)}"
+            yield Finding(
+                CLUSTERS, name, Severity.PROBLEM, said, f"bind these rules to its account:\n{lacking(essential)}"
+            )
+        if rest:
+            said = f"objects below the managed ones cannot be seen: {_told(rest)}"
+            yield Finding(CLUSTERS, name, Severity.WARNING, said, f"bind these rules to its account:\n{lacking(rest)}")
+        if not missing and self.needs:
+            said = f"allowed all that its {self.applications} applications need ({len(self.needs)} permissions)"
+            yield Finding(CLUSTERS, name, Severity.OK, said)
+        if self.unknown:
+            some = ", ".join(sorted(self.unknown)[:3]) + (", …" if len(self.unknown) > 3 else "")
+            said = f"what is needed is not known for {len(self.unknown)} applications that cannot be rendered: {some}"
+            yield Finding(CLUSTERS, name, Severity.WARNING, said, "`gitopsd render --app NAME --config FILE` says why")
+
+    def _watching(self, kinds: set[GroupKind]) -> Iterator[Need]:
+        for kind in kinds:
+            resource = self._served.get(kind)
+            if resource is None:
+                continue
+            for namespace in self._access.namespaces if resource.namespaced and self._access.namespaces else ("",):
+                for verb in READ:
+                    yield Need(namespace, kind.group, resource.plural, verb)
+
+    def _touching(self) -> Iterator[Need]:
+        for kind, namespace in self._objects:
+            resource = self._served.get(kind)
+            if resource is not None and not self._impersonating:
+                for verb in WRITE:
+                    yield Need(namespace if resource.namespaced else "", kind.group, resource.plural, verb)
+        namespaces = self._served.get(_NAMESPACE)
+        if self._makes_namespaces and namespaces is not None and not self._impersonating:
+            yield from (Need("", "", namespaces.plural, verb) for verb in ("create", "patch"))
+        if self._impersonating:
+            yield Need("", "", "serviceaccounts", "impersonate")
+
+
+def _goes_to(spec: AppSpec, access: ClusterAccess, server: str) -> bool:
+    wanted = spec.destination
+    if wanted.name:
+        return wanted.name == access.name or (wanted.name == IN_CLUSTER_NAME and access.in_cluster)
+    at = wanted.server.rstrip("/").lower().removesuffix(":443")
+    return at == server.rstrip("/").lower().removesuffix(":443") or (access.in_cluster and at == IN_CLUSTER_SERVER)
+
+
+def _told(needs: frozenset[Need]) -> str:
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for each in sorted(needs):
+        verbs.setdefault((each.resource, each.namespace), []).append(each.verb)
+    told = [
+        f"{'/'.join(of)} {resource}{f' in {namespace}' if namespace else ''}"
+        for (resource, namespace), of in verbs.items()
+    ]
+    return ", ".join(told[:6]) + (f" and {len(told) - 6} more" if len(told) > 6 else "")

@@ -1,0 +1,93 @@
+"""The files of secrets, and the folders that the daemon writes to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+
+from gitopsd.config import exposed
+from gitopsd.core.doctor import Finding, Severity, space
+from gitopsd.daemon.doctor.checks import Check, Findings
+from gitopsd.daemon.doctor.patient import Patient
+
+CREDENTIALS: Final = "credentials"
+FOLDERS: Final = "folders"
+
+
+def file_checks(patient: Patient) -> Sequence[Check]:
+    """Who may read the secrets; whether there is room to work."""
+    config = patient.config
+
+    async def modes() -> Findings:
+        return await anyio.to_thread.run_sync(lambda: list(_modes(config.secret_files)))
+
+    async def state() -> Findings:
+        return await anyio.to_thread.run_sync(lambda: list(_folder(config.state_dir, "state.dir", held=patient.holder)))
+
+    async def cache() -> Findings:
+        return await anyio.to_thread.run_sync(lambda: list(_folder(config.cache_dir, "state.cacheDir", links=True)))
+
+    return (
+        Check(CREDENTIALS, "files", modes),
+        Check(FOLDERS, config.state_dir, state),
+        Check(FOLDERS, config.cache_dir, cache),
+    )
+
+
+def _modes(paths: Sequence[str]) -> Iterator[Finding]:
+    open_to_others = 0
+    for path in paths:
+        if said := exposed(path):
+            open_to_others += 1
+            said, _, hint = said.partition(". Try: ")
+            yield Finding(CREDENTIALS, path, Severity.WARNING, said, hint)
+    if not open_to_others:
+        yield Finding(CREDENTIALS, "files", Severity.OK, f"{len(paths)} with secrets in them, closed to others")
+
+
+def _folder(path: str, setting: str, *, links: bool = False, held: int | None = None) -> Iterator[Finding]:
+    """Whether it is there or could be made, belongs to whoever asks, can be written to, and has room."""
+    there = Path(path)
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    owner = there.stat().st_uid
+    if there == Path(path) and owner != os.geteuid():
+        yield Finding(
+            FOLDERS,
+            path,
+            Severity.WARNING,
+            f"it belongs to user {owner}, and this is user {os.geteuid()}: what is said here may differ for the daemon",
+            f"run this as the daemon's user, or, if you are that: chown -R {os.geteuid()} {path}",
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=there) as scratch:
+            first = Path(scratch) / "first"
+            first.write_bytes(b"x" * 4096)
+            if links:
+                yield from _links(path, first)
+    except OSError as error:
+        what = "it cannot be written to" if there == Path(path) else f"it cannot be made in {there}"
+        hint = f"make it writable for the daemon's user, or set {setting} to another folder"
+        yield Finding(FOLDERS, path, Severity.PROBLEM, f"{what}: {error.strerror or error}", hint)
+        return
+    severity, said = space(shutil.disk_usage(there).free)
+    made = "" if there == Path(path) else "not there yet, can be made; "
+    hint = "" if severity is Severity.OK else f"make room, or set {setting} to a folder on another disk"
+    whose = "" if held is None else f"; process {held} has it" if held else "; a process has it"
+    yield Finding(FOLDERS, path, severity, f"{made}writable, {said}{whose}", hint)
+
+
+def _links(path: str, first: Path) -> Iterator[Finding]:
+    try:
+        os.link(first, first.with_name("second"))
+    except OSError as error:
+        said = f"hard links do not work there: {error.strerror}: every snapshot is a whole copy"
+        yield Finding(
+            FOLDERS, path, Severity.WARNING, said, "set state.cacheDir to a folder of a local file system (ext4, xfs …)"
+        )

@@ -1,0 +1,102 @@
+"""Repositories: whether each one in use can be asked, with the credentials that it has."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from gitopsd.config import Config
+from gitopsd.core.doctor import Finding, Severity
+from gitopsd.core.errors import GitopsdError, SourceError, shown_url
+from gitopsd.core.origin import OriginKind, parse_origin
+from gitopsd.daemon.doctor.checks import Check, Findings, problem
+from gitopsd.daemon.doctor.patient import Patient
+from gitopsd.daemon.offline import Setting, opened_sources
+from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.repository_secrets import read_repository_secrets
+from gitopsd.ports.renderer import RenderTarget
+from gitopsd.sources.accesses import Accesses
+from gitopsd.sources.all import AllSources
+
+REPOSITORIES: Final = "repositories"
+_MOST: Final = 200
+
+
+@asynccontextmanager
+async def repository_checks(patient: Patient) -> AsyncGenerator[Sequence[Check]]:
+    """One for each origin of the applications, and for each git repository of the configuration. Nothing is fetched:
+    each is asked for its refs, or its versions. The mirrors of the daemon are not touched.
+    """
+    config = patient.config
+    where = Setting(patient.environ, RenderTarget("", ()), config)
+    with tempfile.TemporaryDirectory(prefix="gitopsd-doctor-", ignore_cleanup_errors=True) as folder:
+        accesses, findings = await _accesses(patient)
+        async with opened_sources(where, accesses, Path(folder)) as sources:
+            origins = _origins(config)
+
+            async def said() -> Findings:
+                return findings
+
+            async def nothing() -> Findings:
+                hidden = f"only the first {_MOST} of {len(origins)} are asked"
+                return [Finding(REPOSITORIES, "all", Severity.OK, hidden)]
+
+            checks = [_check(sources, accesses, origin, _seconds(config)) for origin in origins[:_MOST]]
+            checks += [Check(REPOSITORIES, "repositoriesFrom", said)] if findings else []
+            yield [*checks, Check(REPOSITORIES, "all", nothing)] if len(origins) > _MOST else checks
+
+
+def _check(sources: AllSources, accesses: Accesses, origin: str, seconds: float) -> Check:
+    shown = shown_url(parse_origin(origin).url)
+    chart = parse_origin(origin).chart
+    subject = f"{shown} chart {chart}" if chart else shown
+
+    async def look() -> Findings:
+        try:
+            refs = await sources.refs(origin, fresh=True)
+        except SourceError as error:
+            return [problem(REPOSITORIES, subject, error)]
+        how = "with credentials" if accesses.find(origin).has_credentials else "without credentials"
+        what = "refs" if parse_origin(origin).kind is OriginKind.GIT else "versions"
+        return [Finding(REPOSITORIES, subject, Severity.OK, f"answers, {how}: {len(refs.commits)} {what}")]
+
+    return Check(REPOSITORIES, subject, look, seconds)
+
+
+def _seconds(config: Config) -> float:
+    return max(config.git.timeout_seconds, config.artifacts.timeout_seconds) + 5.0
+
+
+def _origins(config: Config) -> Sequence[str]:
+    used = [source.origin for spec in config.applications for source in spec.sources]
+    configured = [access.url for access in config.repositories if access.kind is OriginKind.GIT]
+    return list(dict.fromkeys((*configured, *used)))
+
+
+async def _accesses(patient: Patient) -> tuple[Accesses, Findings]:
+    """Those of the configuration, and of Argo CD's Secrets in clusters."""
+    config = patient.config
+    repositories, templates = [*config.repositories], [*config.repository_credentials]
+    findings: list[Finding] = []
+    clusters = {access.name: access for access in config.clusters}
+    for place in config.repositories_from:
+        subject = f"Secrets in {place.namespace} of cluster {place.cluster}"
+        try:
+            with anyio.fail_after(10.0):
+                async with KubeHttp(clusters[place.cluster], clock=patient.clock) as http:
+                    found = await read_repository_secrets(http, place.namespace)
+        except (GitopsdError, TimeoutError) as error:
+            known = error if isinstance(error, GitopsdError) else SourceError("no answer within 10 s")
+            findings.append(problem(REPOSITORIES, subject, known))
+            continue
+        repositories += found.repositories
+        templates += found.templates
+        findings += [Finding(REPOSITORIES, subject, Severity.WARNING, warning) for warning in found.warnings]
+        count = len(found.repositories) + len(found.templates)
+        findings.append(Finding(REPOSITORIES, subject, Severity.OK, f"{count} entries and templates"))
+    return Accesses(repositories, templates), findings
