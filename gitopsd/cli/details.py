@@ -50,7 +50,7 @@ def _header(application: JsonObject) -> Iterator[tuple[str, str]]:
     for reason in sequence(application, "blockedBy"):
         yield "Blocked by", str(reason)
     yield "Deletion", _deletion(mapping(application, "deletion"))
-    yield "Reconciled", text(summary, "reconciledAt")
+    yield "Reconciled", shown_time(text(summary, "reconciledAt"))
     yield "Defined in", text(application, "definedIn")
     yield "Unsupported", ", ".join(map(str, sequence(application, "unsupported")))
 
@@ -61,7 +61,7 @@ def _operation(application: JsonObject) -> str:
         return ""
     if integer(operation, "stages"):
         return under_way(operation)
-    began, ended = text(operation, "startedAt"), text(operation, "finishedAt")
+    began, ended = shown_time(text(operation, "startedAt")), shown_time(text(operation, "finishedAt"))
     shown = f"{text(operation, 'phase')} at {ended}" if ended else f"{text(operation, 'phase')} since {began}"
     message, again = text(operation, "message"), after_retries(operation)
     return f"{shown}{f', {again}' if again else ''}" + (f": {message}" if message else "")

@@ -33,6 +33,8 @@ def with_deletion(status: AppStatus, deletion: Deletion) -> AppStatus:
 
 
 def _decision(deletion: Deletion) -> str:
+    if deletion.phase in (DeletionPhase.HELD, DeletionPhase.WAITING):
+        return "it is to be deleted: nothing of it is synced"
     if not deletion.done:
         return "it is being deleted: nothing of it is synced"
     rests = "" if deletion.removed else "; it rests until its entry changes or goes"

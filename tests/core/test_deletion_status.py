@@ -33,6 +33,8 @@ def test_while_it_is_deleted_what_is_left_is_shown_and_nobody_says_in_sync() -> 
         (KEPT, "it stays: Delete=false"),
     ]
     assert with_deletion(STATUS, DELETION).resources == STATUS.resources
+    waits = with_deletion(STATUS, replace(DELETION, phase=DeletionPhase.HELD))
+    assert waits.decision == "it is to be deleted: nothing of it is synced"
 
 
 @pytest.mark.parametrize(
