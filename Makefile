@@ -69,8 +69,8 @@ test: setup originals ## Run every test: Go, then Python up to the real API serv
 .PHONY: check
 check: venv ## Check format, lint, types, import contracts and Go; all of them, whatever fails
 	@failed=(); \
-	$(BIN)/ruff format --check $(CODE) || failed+=(format); \
-	$(BIN)/ruff check $(CODE) || failed+=(lint); \
+	$(BIN)/ruff format --check $(CODE) packaging || failed+=(format); \
+	$(BIN)/ruff check $(CODE) packaging || failed+=(lint); \
 	$(BIN)/mypy $(CODE) || failed+=(types); \
 	$(BIN)/lint-imports --no-logo || failed+=(contracts); \
 	$(PYTHON) -m tools.gocheck vet || failed+=(go); \
@@ -78,9 +78,9 @@ check: venv ## Check format, lint, types, import contracts and Go; all of them, 
 
 .PHONY: format
 format: venv ## Format the code and mend what lint can mend
-	@$(BIN)/ruff format $(CODE)
-	@$(BIN)/ruff check --fix --quiet $(CODE)
-	@gofmt -w engine sops localcluster
+	@$(BIN)/ruff format $(CODE) packaging
+	@$(BIN)/ruff check --fix --quiet $(CODE) packaging
+	@gofmt -w engine sops localcluster packaging/launcher
 
 .PHONY: fuzz
 fuzz: setup ## Try to break the decoder, the protocol and the path checks (SECONDS=600 each)

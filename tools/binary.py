@@ -7,48 +7,88 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from tools import gobuild
 from tools.frozen import base, fixed_environment
 from tools.frozen_contents import own_files
-from tools.golang import ROOT, SetupError, program
+from tools.golang import ROOT, SetupError, cache_folder, program
 
 FOLDER: Final = ROOT / ".build" / "binary"
 BUNDLE: Final = FOLDER / "gitopsd"
+DIST: Final = ROOT / "dist"
+ONE_FILE: Final = DIST / "gitopsd"
 _STAMP: Final = FOLDER / "fingerprint"
 _PROGRAMS: Final = ("engine", "sops")
+_LAUNCHER: Final = "launcher"
 _INTERNAL: Final = "_internal"
+_KEPT: Final = 3
 
 
-def main() -> int:
-    """Make what is not as it should be; returns the exit code."""
+def main(arguments: Sequence[str]) -> int:
+    """Make what is not as it should be; `--folder` asks for the folder alone. Returns the exit code."""
+    folder_only = "--folder" in arguments
     try:
-        if code := gobuild.main(_PROGRAMS):
+        if code := gobuild.main(_PROGRAMS if folder_only else (*_PROGRAMS, _LAUNCHER)):
             return code
-        bundle()
-        size = sum(path.stat().st_size for path in BUNDLE.rglob("*") if path.is_file() and not path.is_symlink())
-        print(f"{BUNDLE.relative_to(ROOT)}/: {size / 1e6:.0f} MB")
+        made = [bundle()] if folder_only else [bundle(), one_file()]
     except (SetupError, LookupError) as error:
         print(f"binary: {error}", file=sys.stderr)
         return 1
+    for path in made:
+        print(f"{path.relative_to(ROOT)}: {_size(path) / 1e6:.0f} MB")
     return 0
 
 
 def bundle() -> Path:
-    """Make `BUNDLE` from the base, our code and the Go programs, if it is not what it should be already."""
+    """Make `BUNDLE` from the base, our code and the Go programs, if it is not what it should be already.
+
+    The Go programs are there (`make setup`). Raises SetupError or LookupError with what a person must mend.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with gobuild.alone(FOLDER):
+        _make_bundle()
+    return BUNDLE
+
+
+def one_file() -> Path:
+    """Make `ONE_FILE` and its `.sha256` from `BUNDLE` and the launcher; what was packed before is not packed again."""
+    launcher = program(_LAUNCHER).destination
+    DIST.mkdir(exist_ok=True)
+    shelf = cache_folder() / "one-file"
+    shelf.mkdir(parents=True, exist_ok=True)
+    with gobuild.alone(FOLDER), gobuild.alone(shelf):
+        _make_bundle()
+        made_of = _STAMP.read_bytes() + launcher.read_bytes()
+        kept = shelf / hashlib.sha256(made_of).hexdigest()[:32]
+        if not kept.exists():
+            fresh = kept.with_name(f"{kept.name}.part")
+            subprocess.run([launcher, "pack", BUNDLE, fresh], check=True)
+            fresh.replace(kept)
+        os.utime(kept)
+        for old in sorted(shelf.iterdir(), key=lambda path: -path.stat().st_mtime)[_KEPT:]:
+            old.unlink()
+        fresh = ONE_FILE.with_name("gitopsd.part")
+        shutil.copy(kept, fresh)
+        fresh.replace(ONE_FILE)
+    digest = hashlib.sha256(ONE_FILE.read_bytes()).hexdigest()
+    ONE_FILE.with_name("gitopsd.sha256").write_text(f"{digest}  gitopsd\n", encoding="ascii")
+    return ONE_FILE
+
+
+def _make_bundle() -> None:
     taken = base()
     binaries = [program(name).destination for name in _PROGRAMS]
     wanted = _fingerprint(taken, binaries)
     if BUNDLE.exists() and _STAMP.exists() and _STAMP.read_text(encoding="ascii") == wanted:
-        return BUNDLE
-    FOLDER.mkdir(parents=True, exist_ok=True)
+        return
     _STAMP.unlink(missing_ok=True)
     fresh = FOLDER / "gitopsd.part"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -61,7 +101,6 @@ def bundle() -> Path:
     shutil.rmtree(BUNDLE, ignore_errors=True)
     fresh.rename(BUNDLE)
     _STAMP.write_text(wanted, encoding="ascii")
-    return BUNDLE
 
 
 def _fingerprint(taken: Path, binaries: Iterable[Path]) -> str:
@@ -76,13 +115,14 @@ def _fingerprint(taken: Path, binaries: Iterable[Path]) -> str:
 
 def _add_code(folder: Path) -> None:
     """Our packages as they are, and compiled so that no start looks whether a source is newer."""
+    packages = set()
     for relative, path in own_files():
         _copy(path, folder / relative)
+        packages.add(relative.partition("/")[0])
     command = [sys.executable, "-I", "-B", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    packages = sorted({relative.partition("/")[0] for relative, _ in own_files()})
-    # One process and one hash seed: the same bytes each time. `-s .` keeps this folder's name out of them.
+    # One process and one hash seed: the same bytes each time. Paths are relative, so this folder's name is not in them.
     done = subprocess.run(
-        [*command, "-s", ".", *packages], cwd=folder, env=fixed_environment(), check=False, capture_output=True
+        [*command, *sorted(packages)], cwd=folder, env=fixed_environment(), check=False, capture_output=True
     )
     if done.returncode != 0:
         raise SetupError(f"our code does not compile:\n{done.stdout.decode(errors='replace')}")
@@ -120,5 +160,10 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copy2(source, target)
 
 
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(each.stat().st_size for each in files if each.is_file() and not each.is_symlink())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from tools.golang import PLACES, Go, Program, SetupError, find_go, program
+from tools.golang import PACKAGING, PLACES, Go, Program, SetupError, find_go, program
 
 COUNTED: Final = ("pass", "fail", "skip")
 
@@ -15,10 +15,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run the check on the named programs (all by default); returns the exit code."""
     checks = {"test": test, "vet": vet}
     if not arguments or arguments[0] not in checks:
-        print(f"usage: python -m tools.gocheck {'|'.join(checks)} [{'|'.join(PLACES)}]...", file=sys.stderr)
+        print(
+            f"usage: python -m tools.gocheck {'|'.join(checks)} [{'|'.join((*PLACES, *PACKAGING))}]...", file=sys.stderr
+        )
         return 2
     try:
-        programs = [program(name) for name in arguments[1:] or PLACES]
+        programs = [program(name) for name in arguments[1:] or (*PLACES, *PACKAGING)]
         go = find_go(programs)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
@@ -59,7 +61,7 @@ def vet(one: Program, go: Go) -> bool:
     if vetted.returncode != 0:
         print(vetted.stdout.rstrip())
     for name in unformatted:
-        print(f"{one.name}/{name}: not formatted; run `gofmt -w {one.name}`")
+        print(f"{one.name}/{name}: not formatted; run `make format`")
     passed = vetted.returncode == 0 and not unformatted
     print(f"{one.name}: {'go vet and gofmt are content' if passed else 'see above'}")
     return passed

@@ -22,6 +22,10 @@ PLACES: Final[Mapping[str, Path]] = {
     "sops": ROOT / "gitopsd" / "bin",
     "localcluster": ROOT / ".build",
 }
+# What packages are made with: its folder, and where its binary belongs. Tests run without it.
+PACKAGING: Final[Mapping[str, tuple[Path, Path]]] = {
+    "launcher": (ROOT / "packaging" / "launcher", ROOT / ".build"),
+}
 # The official programs that tests and benchmarks compare with: modules that pin them, and nothing of ours in them.
 ORIGINALS: Final = ("decoder", "helm", "jsonnet", "kubectl", "kustomize")
 ORIGINALS_PLACE: Final = ROOT / ".build" / "originals"
@@ -80,9 +84,11 @@ class Go:
 
 
 def program(name: str) -> Program:
-    """Read NAME/build.json: {"output": …, "package": …, "ldflags": …, "tags": …, "env": {…}}."""
+    """Read the build.json of its folder: {"output": …, "package": …, "ldflags": …, "tags": …, "env": {…}}."""
+    if name in PACKAGING:
+        return _described(name, *PACKAGING[name])
     if name not in PLACES:
-        raise SetupError(f"{name}: not a Go program of this repository; there are {', '.join(PLACES)}")
+        raise SetupError(f"{name}: not a Go program of this repository; there are {', '.join((*PLACES, *PACKAGING))}")
     return _described(name, ROOT / name, PLACES[name])
 
 
