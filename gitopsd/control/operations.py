@@ -10,6 +10,7 @@ from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.control.beginning import in_progress
 from gitopsd.core.app import AppSpec
+from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.errors import OperationError
 from gitopsd.core.history import Deletion, Past, Pin, pinned, unpinned
 from gitopsd.core.ids import AppName
@@ -223,7 +224,8 @@ class Desk:
 def _waits_for_word(app: Application) -> bool:
     """Whether somebody's word is needed. Its deletion, if there is one, knows that by itself."""
     asks = app.operation is not None and app.operation.asks
-    return asks or bool(app.held_back) or app.status.deletion is not None
+    held = bool(app.held_back) and app.status.sync is not SyncCode.SYNCED  # else it was synced by hand meanwhile
+    return asks or held or app.status.deletion is not None
 
 
 def _no_application(name: AppName) -> OperationError:

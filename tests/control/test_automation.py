@@ -163,9 +163,12 @@ async def test_where_nothing_waits_nothing_is_confirmed_and_the_breaker_stays_as
         await world.settle()
         assert caught.value.reason == "NothingInProgress"
         assert world.writes() == before
-        await world.supervisor.operations.confirm(AppName(waiting[0]))
+        await sync(world, waiting[0], SyncRequest(initiated_by="somebody", prune=True))
+        with pytest.raises(OperationError, match="nothing of it waits"):
+            await world.supervisor.operations.confirm(AppName(waiting[0]))
+        await world.supervisor.operations.confirm(AppName(waiting[1]))
         await world.settle()
-        assert world.status(waiting[0]).sync is SyncCode.SYNCED
+        assert world.status(waiting[1]).sync is SyncCode.SYNCED
 
 
 async def test_a_prune_that_asks_is_confirmed_once(world: GivenWorld) -> None:
