@@ -336,6 +336,7 @@ class _Loading:
             repositories_from=found.secrets,
             clusters_from=found.cluster_secrets,
             plugins=plugins,
+            plugin_path=tuple(settings.plugin_path),
             applications=applications,
             globs=tuple(globs),
             secret_files=self._files.secrets,

@@ -137,7 +137,8 @@ class Config:
     ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`).
     `digest` is equal if and only if all files' names and contents are. `state_key` is the file of the state's key.
     `secret_files` are all files that hold secrets, as far as they are known here (`exposed` judges them).
-    `surroundings` are what applications that come from elsewhere are checked against.
+    `plugin_path` are folders with plugins in Python. `surroundings` are what applications that come from elsewhere are
+    checked against.
     """
 
     path: str
@@ -161,6 +162,7 @@ class Config:
     repositories_from: tuple[RepositorySecrets, ...] = ()
     clusters_from: tuple[ClusterSecrets, ...] = ()
     plugins: tuple[CommandPlugin, ...] = ()
+    plugin_path: tuple[str, ...] = ()
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     projects: Projects = ONLY_DEFAULT

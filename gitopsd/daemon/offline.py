@@ -156,7 +156,9 @@ async def _workshop(where: Setting) -> AsyncGenerator[_Workshop]:
         accesses = Accesses(config.repositories, config.repository_credentials) if config else Accesses()
         sources = await stack.enter_async_context(opened_sources(where, accesses, Path(folder)))
         commands = CommandPlugins(config.plugins if config else (), str(Path(folder) / "commands"))
-        renderers = await stack.enter_async_context(_renderers(binary, memory, commands))
+        renderers = await stack.enter_async_context(
+            _renderers(binary, memory, commands, config.plugin_path if config else ())
+        )
         made = await anyio.to_thread.run_sync(_sops, where, limiter=anyio.CapacityLimiter(1))
         sops = await stack.enter_async_context(made)
         supplies = Supplies(sources, SystemClock(), decrypt=sops.decrypt, refusal=accesses.refusal)
@@ -244,10 +246,10 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 @asynccontextmanager
 async def _renderers(
-    engine: str | None, memory_limit: int, commands: CommandPlugins
+    engine: str | None, memory_limit: int, commands: CommandPlugins, folders: Sequence[str]
 ) -> AsyncGenerator[Sequence[Renderer]]:
     plugins = PluginManager()
-    for error in plugins.load_installed():
+    for error in (*plugins.load_installed(), *plugins.load_folders(folders)):
         _log.error("plugin not loaded", error=str(error))
     if engine is None:
         _log.warning("no render engine: only plain YAML can be rendered", hint="run `make setup`")

@@ -101,7 +101,7 @@ class OpenRooms(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Rooms]:
         config = self._config
-        self._plugins = load_plugins()
+        self._plugins = load_plugins(config.plugin_path)
         async with (
             StateLock(Path(config.state_dir)) as lock,
             SqliteStore(lock, _unreadable) as store,
@@ -281,10 +281,10 @@ def _reading_secrets(
     return read
 
 
-def load_plugins() -> PluginManager:
-    """Every installed plugin; one that cannot be loaded is logged and left out."""
+def load_plugins(folders: Sequence[str]) -> PluginManager:
+    """Every installed plugin and those of the folders; one that cannot be loaded is logged and left out."""
     plugins = PluginManager()
-    for error in plugins.load_installed():
+    for error in (*plugins.load_installed(), *plugins.load_folders(folders)):
         _log.error("plugin not loaded", error=str(error))
     return plugins
 

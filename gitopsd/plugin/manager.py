@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
@@ -12,6 +14,7 @@ from gitopsd.plugin import hookspecs
 from gitopsd.plugin.actions import ActionProvider
 from gitopsd.plugin.command import NO_COMMANDS, CommandPlugins
 from gitopsd.plugin.engine import Engine
+from gitopsd.plugin.folders import FolderPlugin, plugins_in, refuse_if_open
 from gitopsd.plugin.health import HealthCheck
 from gitopsd.plugin.renderer import Renderer
 
@@ -38,6 +41,47 @@ class PluginManager:
             except Exception as error:  # noqa: BLE001 (the plugin's own code runs: whatever it raises is its failure)
                 errors.append(_import_failed(entry_point, error))
         return tuple(errors)
+
+    def load_folders(self, folders: Iterable[str]) -> tuple[PluginError, ...]:
+        """Register what each folder brings, after everything installed; what is wrong with one hurts no other.
+
+        A folder is put at the end of `sys.path`: a plugin may bring modules of its own, and replaces none.
+        """
+        errors: list[PluginError] = []
+        for folder in folders:
+            try:
+                refuse_if_open(folder)
+                if folder not in sys.path:
+                    sys.path.append(folder)
+                    importlib.invalidate_caches()
+                found = plugins_in(folder, ENTRY_POINTS)
+            except PluginError as error:
+                errors.append(error)
+                continue
+            for plugin in found:
+                try:
+                    self._load(plugin, folder)
+                except PluginError as error:
+                    errors.append(error)
+        return tuple(errors)
+
+    def _load(self, plugin: FolderPlugin, folder: str) -> None:
+        point = plugin.entry_point
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise _import_failed(point, error, folder) from error
+        origin = getattr(sys.modules.get(point.module), "__file__", None) or ""
+        if not origin.startswith(folder.rstrip("/") + "/"):
+            raise PluginError(
+                f"plugin {plugin.name!r} of {folder} is not loaded",
+                why=f"a module named {point.module} comes from {origin or 'Python itself'} already",
+                hint="rename the plugin's module",
+            )
+        if self._pluggy.get_plugin(plugin.name) is loaded:
+            return
+        self.register(loaded, name=plugin.name)
+        self._versions[plugin.name] = plugin.version
 
     def register(self, plugin: object, *, name: str) -> None:
         """Add one plugin.
@@ -104,9 +148,10 @@ class PluginManager:
         return tuple(sorted(name for name, _ in self._pluggy.list_name_plugin()))
 
 
-def _import_failed(entry_point: EntryPoint, error: Exception) -> PluginError:
+def _import_failed(entry_point: EntryPoint, error: Exception, folder: str = "") -> PluginError:
     return PluginError(
         f"plugin {entry_point.name!r} ({entry_point.value}) cannot be imported",
+        where=folder,
         why=f"{type(error).__name__}: {error}",
-        hint="reinstall or remove the package that brings it",
+        hint=f"correct or remove it in {folder}" if folder else "reinstall or remove the package that brings it",
     )

@@ -12,7 +12,7 @@ from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFro
 from gitopsd.config.models.resources import Resources
 from gitopsd.config.models.settings import Artifacts, Git, HelmSettings, Log, Reconcile, Render, Server, State, Sync
 from gitopsd.config.models.sops import Sops
-from gitopsd.config.models.strict import StrictModel
+from gitopsd.config.models.strict import FilePath, StrictModel
 
 
 class Main(StrictModel):
@@ -52,6 +52,11 @@ class Main(StrictModel):
     helm: HelmSettings = Field(default_factory=HelmSettings, description="What Helm charts may do.")
     plugins: list[CommandPlugin] = Field(
         default_factory=list, description="Programs that render sources: Argo CD's config management plugins."
+    )
+    plugin_path: list[FilePath] = Field(
+        default_factory=list,
+        description="Folders with plugins written in Python, relative to this file: packages with entry points, and "
+        "modules named gitopsd_*. Only root or the daemon's user may write to them. Read at start.",
     )
     sops: Sops = Field(default_factory=Sops, description="Keys for files that SOPS encrypted.")
     log: Log = Field(default_factory=Log, description="What is logged and how.")

@@ -44,7 +44,7 @@ def rendering_checks(patient: Patient) -> Sequence[Check]:
         return await in_thread(partial(_sops, patient))
 
     async def plugins() -> Findings:
-        return await in_thread(lambda: list(_plugins()))
+        return await in_thread(lambda: list(_plugins(patient)))
 
     async def commands() -> Findings:
         return await in_thread(lambda: list(_commands(patient)))
@@ -114,9 +114,9 @@ def _version(binary: str, environ: Mapping[str, str]) -> JsonObject:
         raise RenderError("it cannot be started", where=binary, why=why, hint="reinstall gitopsd") from None
 
 
-def _plugins() -> Iterator[Finding]:
+def _plugins(patient: Patient) -> Iterator[Finding]:
     manager = PluginManager()
-    for error in manager.load_installed():
+    for error in (*manager.load_installed(), *manager.load_folders(patient.config.plugin_path)):
         yield problem(RENDERING, "plugins", error)
     versions = manager.versions()
     loaded = ", ".join(f"{name} {versions.get(name, '')}".rstrip() for name in manager.names())
