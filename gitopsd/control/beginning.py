@@ -14,7 +14,7 @@ from gitopsd.control.planning import id_of, obstacle, plan_of
 from gitopsd.control.view import View
 from gitopsd.core.autorollback import Unfinished
 from gitopsd.core.decide import Act, Decision
-from gitopsd.core.errors import GitopsdError, OperationError
+from gitopsd.core.errors import GitopsdError, OperationError, beside
 from gitopsd.core.findings import each_shared
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import string_map
@@ -103,6 +103,7 @@ async def _automated(ground: Ground, view: View, decision: Decision) -> Operatio
     """What `decision` says."""
     app = ground.app
     if decision.act not in (Act.SYNC, Act.HEAL):
+        app.held_back = ()
         return None
     same = app.attempt is not None and app.attempt.digest == view.wanted.digest
     request = HEALING if decision.act is Act.HEAL else AUTOMATED
@@ -153,6 +154,7 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
     operation = replace(operation, results=_skipped(steps), plan=steps)
     if request.dry_run:
         return await _rehearsed(ground, view, operation)
+    app.held_back = ()
     if not request.self_heal and (app.trying is None or app.trying.digest != operation.digest):
         app.trying = Unfinished(operation.digest, now)
     if needs_journal(operation):
@@ -204,7 +206,8 @@ async def _rehearsed(ground: Ground, view: View, operation: Operation) -> Operat
     answers = await ground.cluster.predict(pairs, impersonate=account)
     for (wanted, _), answer in zip(pairs, answers, strict=True):
         code = ResultCode.SYNC_FAILED if answer.error else ResultCode.SYNCED
-        results[wanted.key] = StepResult(code, answer.error or "dry run: it would be applied")
+        told = beside(str(wanted.key), answer.error) if answer.error else "dry run: it would be applied"
+        results[wanted.key] = StepResult(code, told)
     operation = replace(operation, results=results, finished_at=ground.adapters.clock.now())
     failed = operation.failures
     message = f"dry run: {failed[0][0]}: {failed[0][1].message}" if failed else "dry run: nothing was changed"

@@ -89,7 +89,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     resources, health = await _judged(view.comparison, previous, verdicts, adapters)
     status = _status(app, replace(view, resources=resources, health=health), decision, operation, adapters)
     await note_health(app, status, adapters)
-    await go_back(app, status, adapters)
+    status = await go_back(app, status, adapters)
     again = earliest([operated.again, app.look_again])
     app.look_again = None
     return Outcome(status, view.comparison, decision, operation, operated.given_up, again)

@@ -314,7 +314,9 @@ class Daemon(AsyncContextManagerMixin):
 
     async def _forget_removed(self, rooms: Rooms, remembered: Collection[AppName]) -> None:
         known = self.supervisor.applications()
-        names = [name for name in remembered if name not in known]
+        # A child whose record cannot be read now may be read again with the right key: its history stays.
+        brought = await rooms.journal.child_names()
+        names = [name for name in remembered if name not in known and name not in brought]
         if names:
             await rooms.store.remove(names)
         for name in names:
@@ -361,4 +363,5 @@ def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object
     yield "git", before.git, after.git
     yield "render", before.render, after.render
     yield "plugins", before.plugins, after.plugins
+    yield "pluginPath", before.plugin_path, after.plugin_path
     yield "log", before.log, after.log

@@ -144,6 +144,7 @@ async def test_many_prunes_at_once_wait_for_somebody(world: GivenWorld) -> None:
         assert "sync.circuitBreaker" in world.status(waiting[0]).blocked_by[0]
         await sync(world, waiting[0], SyncRequest(initiated_by="somebody", prune=True))
         assert world.status(waiting[0]).sync is SyncCode.SYNCED
+        assert not world.status(waiting[0]).blocked_by
 
 
 async def test_where_nothing_waits_nothing_is_confirmed_and_the_breaker_stays_as_it_is(world: GivenWorld) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.ids import AppName
 from gitopsd.testing.kubelet import FakeKubelet
 from tests.cluster_fixture import ApiServer
 from tests.e2e.conditions import failed, healthy, resource, synced, waiting
@@ -235,3 +236,24 @@ async def test_N4_what_a_team_writes_gets_it_no_rights_of_others(world: World) -
         assert world.full("evil") not in daemon.daemon.supervisor.applications()
         assert await absent(world, "evil", "configmaps/map")
         assert str(resource(status, world.full("evil")).sync) == "OutOfSync"
+
+
+async def test_the_history_of_a_child_survives_a_start_with_another_state_key(world: World) -> None:
+    world.commit({"root/shop.yaml": child(world, "shop"), "shop/map.yaml": config_map("map")})
+    root(world)
+    shop = AppName(world.full("shop"))
+    async with world.daemon() as daemon:
+        await daemon.until("shop", synced)
+        before = (await daemon.daemon.supervisor.operations.history(shop)).entries
+        assert before
+        key = Path(daemon.daemon.config.state_dir) / "state.key"
+    right = key.read_bytes()
+    key.write_bytes(bytes(len(right)))
+    root(world, syncPolicy={})  # nobody brings the child again meanwhile
+    async with world.daemon() as daemon:
+        assert shop not in daemon.daemon.supervisor.applications()
+    key.write_bytes(right)
+    root(world)
+    async with world.daemon() as daemon:
+        await daemon.until("shop", synced)
+        assert (await daemon.daemon.supervisor.operations.history(shop)).entries == before
