@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import threading
 from collections.abc import AsyncGenerator
@@ -10,7 +11,7 @@ from typing import TypeAlias
 
 import anyio
 import anyio.to_thread
-from watchfiles._rust_notify import RustNotify
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from gitopsd.config.files import Stamp, stamp
 from gitopsd.config.includes import matches
@@ -20,6 +21,8 @@ QUIET_MILLISECONDS = 200
 # An editor that never stops writing delays a reload no longer than this.
 LONGEST_MILLISECONDS = 2000
 POLL_SECONDS = 1.0
+# The kernel is asked again after so many looks: what kept it from watching may have passed.
+LOOKS_BEFORE_WATCHING = 60
 MAX_FOLDERS = 4096
 
 _State: TypeAlias = "dict[str, Stamp | None]"
@@ -41,12 +44,12 @@ async def changes(config: Config, *, poll: bool = False) -> AsyncGenerator[froze
         # Watch first, look then: what happens between the two is seen by one of them.
         watcher, folders = await anyio.to_thread.run_sync(_watcher, config, poll, limiter=limiter)
         try:
-            while True:
+            for looked in itertools.count():
                 now, here = await anyio.to_thread.run_sync(_look, config, limiter=limiter)
                 if changed := _difference(told, now):
                     told = now
                     yield changed
-                if here != folders:
+                if here != folders or (watcher is None and not poll and looked == LOOKS_BEFORE_WATCHING):
                     break
                 await _wait(watcher, limiter)
         finally:
@@ -80,8 +83,8 @@ def _watcher(config: Config, poll: bool) -> tuple[RustNotify | None, _Folders]:
         except FileNotFoundError:
             # A folder went between the listing and the watch: list again.
             continue
-        except OSError:
-            # The kernel's limit of watches is reached, or this file system has none.
+        except (OSError, WatchfilesRustInternalError):
+            # The kernel's limit of watches, or that of open files, is reached, or this file system has none.
             return None, folders
 
 

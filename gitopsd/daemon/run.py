@@ -22,6 +22,7 @@ from gitopsd.daemon.daemon import Daemon
 from gitopsd.daemon.log import configure_log
 from gitopsd.daemon.notify import Notifier
 from gitopsd.daemon.once import OnceResult, OnProgress, Rest
+from gitopsd.daemon.openfiles import raise_open_files
 
 _BACKEND_OPTIONS: Final = {"loop_factory": uvloop.new_event_loop}
 
@@ -114,6 +115,9 @@ async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progre
 async def _load(path: str, environ: Mapping[str, str], *, keep_going: bool = False) -> Config:
     config = await anyio.to_thread.run_sync(lambda: load(path, environ=environ, keep_going=keep_going))
     configure_log(config.log.level, config.log.format)
+    before, after = raise_open_files()
+    if after > before:
+        _log.info("more files may be open now: the soft limit was raised to the hard one", before=before, now=after)
     return config
 
 

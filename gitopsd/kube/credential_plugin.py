@@ -23,6 +23,7 @@ from anyio.abc import Process
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, text
 from gitopsd.core.secret import Secret
+from gitopsd.plugin.spawning import open_process
 from gitopsd.ports.cluster import CredentialPlugin
 
 PLUGIN_SECONDS: Final = 30.0
@@ -89,13 +90,8 @@ def plugin_environment(environ: Mapping[str, str], plugin: CredentialPlugin, req
 async def _run(plugin: CredentialPlugin, environ: Mapping[str, str]) -> tuple[bytes, int]:
     """What it printed, and its exit code."""
     try:
-        process = await anyio.open_process(
-            [plugin.command, *plugin.args],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environ,
-            start_new_session=True,
+        process = await open_process(
+            [plugin.command, *plugin.args], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ
         )
     except FileNotFoundError:
         raise PluginFailedError(f"{_named(plugin)} is not installed", hint=_how_to_install(plugin)) from None

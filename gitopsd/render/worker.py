@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import signal
-import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +21,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.core.jsonvalue import JsonObject, integer, text
+from gitopsd.plugin.spawning import open_process
 from gitopsd.render.answer import is_memory_failure, is_stuck
 from gitopsd.render.frame import FrameBuffer, FrameError, pack_frame
 
@@ -286,15 +286,7 @@ async def launch(command: Sequence[str]) -> AsyncIterator[EngineWorker]:
         # Given up half-way it would be killed and not waited for: asyncio complains of that when the loop ends.
         with anyio.CancelScope(shield=True):
             try:
-                process = await anyio.open_process(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env={},
-                    cwd="/",
-                    start_new_session=True,
-                )
+                process = await open_process(command, env={}, cwd="/")
             except OSError as error:
                 raise EngineUnusable(f"{command[0]} cannot be started: {error.strerror}") from error
             stack.push_async_callback(_farewell, process)

@@ -12,6 +12,7 @@ import anyio.abc
 import orjson
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue
+from gitopsd.plugin.spawning import open_process
 from gitopsd.sources.wire import HEADER, Failure, FailureKind, encode, failure_in
 
 # All that a fetch inherits: proxies and credentials come with the request, in no environment and no argument (S9).
@@ -64,9 +65,7 @@ class FetchProcesses:
     async def _exchange(self, command: Sequence[str], frame: bytes) -> bytes:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         try:
-            process = await anyio.open_process(
-                command, stderr=subprocess.DEVNULL, env=environment, cwd="/", start_new_session=True
-            )
+            process = await open_process(command, stderr=subprocess.DEVNULL, env=environment, cwd="/")
         except OSError as error:
             raise Failure(FailureKind.DIED, f"the fetch did not start: {os.strerror(error.errno or 0)}") from None
         self._running.add(process.pid)

@@ -19,6 +19,7 @@ from anyio import to_thread
 
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, text
 from gitopsd.plugin.process import module_command
+from gitopsd.plugin.spawning import open_process
 from gitopsd.sources.limits import GitLimits
 from gitopsd.sources.names import safe_join
 from gitopsd.sources.wire import HEADER, MAX_FRAME, Failure, FailureKind, encode, failure_in
@@ -223,9 +224,7 @@ class WorkerPool(anyio.AsyncContextManagerMixin):
         environment.update(HOME=str(home), LC_ALL="C.UTF-8", GITOPSD_GIT_TIMEOUT=f"{self._limits.lookup_seconds:g}")
         try:
             async with await anyio.open_file(safe_join(str(home), "stderr"), "wb") as complaints:
-                process = await anyio.open_process(
-                    self._command, stderr=complaints.wrapped, env=environment, cwd=str(home), start_new_session=True
-                )
+                process = await open_process(self._command, stderr=complaints.wrapped, env=environment, cwd=str(home))
         except OSError as error:
             await to_thread.run_sync(_removed, home)
             raise Failure(FailureKind.DIED, f"the git worker did not start: {os.strerror(error.errno or 0)}") from None

@@ -136,12 +136,13 @@ class Child:
 
 
 @asynccontextmanager
-async def child(world: World, *, environ: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
-    """The daemon as a process; killed at the end if it still runs."""
+async def child(world: World, *, environ: Mapping[str, str] | None = None, limits: str = "") -> AsyncIterator[Child]:
+    """The daemon as a process; killed at the end if it still runs. `limits` are options of a shell's `ulimit`."""
     world.write()
+    limited = ["sh", "-c", f'ulimit {limits}; exec "$@"', "sh"] if limits else []
     async with anyio.create_task_group() as tasks:
         process = await anyio.open_process(
-            [sys.executable, "-m", "gitopsd.cli", "run", "--config", str(world.path)],
+            [*limited, sys.executable, "-m", "gitopsd.cli", "run", "--config", str(world.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

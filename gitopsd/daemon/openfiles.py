@@ -1,0 +1,32 @@
+"""How many files the daemon may have open: as many as it can get, within reason, before it opens the first."""
+
+from __future__ import annotations
+
+import resource
+from typing import Final, NamedTuple
+
+WANTED: Final = 65_536
+"""Of more nobody has a use, and programs that walk over all descriptors take long where the limit is a billion."""
+
+
+class OpenFiles(NamedTuple):
+    """The soft limit before and after."""
+
+    before: int
+    after: int
+
+
+def raise_open_files() -> OpenFiles:
+    """Raise the soft limit of open files to the hard one, at most to 65,536; it is never lowered.
+
+    systemd, shells and container engines begin with 1,024 (https://0pointer.net/blog/file-descriptor-limits.html):
+    a connection for each watch and cluster soon is more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft == unlimited or soft >= WANTED:
+        return OpenFiles(soft, soft)
+    wanted = WANTED if hard == unlimited else min(hard, WANTED)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return OpenFiles(soft, max(soft, wanted))
