@@ -6,6 +6,8 @@ import typer
 
 from gitopsd.cli.alone import help_alone
 from gitopsd.cli.doctor import doctor
+from gitopsd.cli.loglevel import log_level
+from gitopsd.cli.profile import profile
 
 admin = typer.Typer(help="Look after an installation.", invoke_without_command=True)
 
@@ -16,3 +18,5 @@ def _admin(context: typer.Context) -> None:
 
 
 admin.command("doctor")(doctor)
+admin.command("log-level")(log_level)
+admin.command("profile")(profile)

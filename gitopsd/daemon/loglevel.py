@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,18 +11,10 @@ import structlog
 
 from gitopsd.daemon.log import LEVELS
 from gitopsd.ports.clock import Clock
+from gitopsd.ports.debugging import LogLevel
 
 _log = structlog.get_logger("gitopsd.daemon")
 _FOR_EVER: Final = float("inf")
-
-
-@dataclass(frozen=True, slots=True)
-class LogLevel:
-    """The level now, the one of the configuration, and until when they differ (None: nobody said, or they do not)."""
-
-    level: str
-    configured: str
-    until: datetime | None = None
 
 
 class LogLevels:

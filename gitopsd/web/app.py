@@ -20,6 +20,7 @@ from gitopsd.web.permission import Door, Permission, permissions, set_door
 from gitopsd.web.routes.actions import add_action_routes
 from gitopsd.web.routes.applications import add_application_routes
 from gitopsd.web.routes.clusters import add_cluster_routes
+from gitopsd.web.routes.debug import add_debug_routes
 from gitopsd.web.routes.differences import add_difference_routes
 from gitopsd.web.routes.health import add_health_routes
 from gitopsd.web.routes.history import add_history_routes
@@ -75,6 +76,7 @@ def create_app(services: Services, door: Door) -> FastAPI:
         add_orphan_routes(app, services)
         add_difference_routes(app, services)
         add_cluster_routes(app, services)
+        add_debug_routes(app, services)
         add_repository_routes(app, services)
         add_tree_routes(app, services)
         add_version_routes(app, services)

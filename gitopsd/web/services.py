@@ -16,6 +16,7 @@ from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.orphans import Orphaned
 from gitopsd.ports.clusterstatus import ClusterStatus
+from gitopsd.ports.debugging import Debugging
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
 from gitopsd.web.reconciliations import Reconciliations
@@ -51,6 +52,7 @@ class Services:
     - `orphaned`: what belongs to nobody where an application deploys to; None if there is none of that name.
     - `operations`: plans, syncs, rollbacks, deletions; awaited. None where nobody takes them.
     - `actions`: on live objects; awaited. None where nobody takes them.
+    - `debugging`: looks into the daemon; None where it does not let anybody.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -73,3 +75,4 @@ class Services:
     orphaned: Callable[[AppName], Orphaned | None] = lambda _: None
     operations: Operations | None = None
     actions: Actions | None = None
+    debugging: Debugging | None = None

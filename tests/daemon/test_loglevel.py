@@ -8,7 +8,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from gitopsd.daemon.loglevel import LogLevel, LogLevels
+from gitopsd.daemon.loglevel import LogLevels
+from gitopsd.ports.debugging import LogLevel
 from gitopsd.testing.clock import FakeClock
 from gitopsd.testing.virtual_time import VirtualTimeLoop
 

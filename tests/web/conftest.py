@@ -20,6 +20,7 @@ from gitopsd.core.operation import Operation
 from gitopsd.core.orphans import Orphaned
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.sources import RepositoryStatus
+from gitopsd.testing.debugging import FakeDebugging
 from gitopsd.testing.health import FakeJudge
 from gitopsd.testing.operations import FakeOperations
 from gitopsd.web import Door, Reconciliations, Services, create_app
@@ -58,6 +59,7 @@ class Daemon:
     masked: frozenset[str] = frozenset()
     readiness: tuple[bool, str] = (True, "")
     not_alive: str = ""
+    debugging: FakeDebugging | None = field(default_factory=FakeDebugging)
     fault: Exception | None = None
     asked: anyio.Event = field(default_factory=anyio.Event)
     reconciliations: Reconciliations = field(init=False)
@@ -131,6 +133,7 @@ class Daemon:
             tree=self._tree,
             orphaned=self.orphans.get,
             operations=self.operations,
+            debugging=self.debugging,
         )
 
     async def _tree(self, name: AppName) -> Sight | None:

@@ -32,6 +32,9 @@ LOCAL_ROUTES = {
     ("POST", "/api/v1/applications/{name}/resource/actions"),
     ("GET", "/api/v1/clusters"),
     ("GET", "/api/v1/clusters/{name}"),
+    ("GET", "/api/v1/debug/log-level"),
+    ("POST", "/api/v1/debug/log-level"),
+    ("GET", "/api/v1/debug/profile"),
     ("GET", "/api/v1/repositories"),
     ("GET", "/api/v1/version"),
 }
