@@ -52,6 +52,7 @@ from gitopsd.sources.git import GitSources
 from gitopsd.sources.limits import GitLimits, GitRequest
 from gitopsd.store.journal import SqliteJournal
 from gitopsd.store.lock import StateLock
+from gitopsd.store.opening import Migration
 from gitopsd.store.sqlite import SqliteStore
 
 _log = structlog.get_logger("gitopsd.daemon")
@@ -104,7 +105,7 @@ class OpenRooms(AsyncContextManagerMixin):
         self._plugins = load_plugins(config.plugin_path)
         async with (
             StateLock(Path(config.state_dir)) as lock,
-            SqliteStore(lock, _unreadable) as store,
+            SqliteStore(lock, _unreadable, on_migrated=_migrated) as store,
             SqliteJournal(store.file, _unreadable, key_file=Path(config.state_key), on_lost_key=_lost_key) as journal,
             self._sources() as sources,
             KubeClusters(
@@ -299,6 +300,12 @@ def _kube_warning(key: ObjectKey, message: str) -> None:
 
 def _lost_key(error: StoreError) -> None:
     _log.error("what was kept before cannot be read", error=str(error))
+
+
+def _migrated(migration: Migration) -> None:
+    _log.info(
+        "the state file was brought forward", before=migration.before, now=migration.after, copy=str(migration.copy)
+    )
 
 
 def _unreadable(name: AppName, why: str) -> None:

@@ -58,14 +58,22 @@ def damaged(file: Path, why: str) -> StoreError:
     )
 
 
-def newer(file: Path, found: int, known: int) -> StoreError:
-    """A later gitopsd wrote it."""
+def newer(file: Path, found: str, known: str, written_by: str) -> StoreError:
+    """A later gitopsd wrote it: `found` and `known` are revisions, `written_by` is its version ("" if unknown)."""
+    writer = f"gitopsd {written_by}" if written_by else "a newer gitopsd"
+    copy = file.with_name(before_name(file, found))
     return StoreError(
-        f"the state file has schema version {found}, this gitopsd knows up to {known}",
+        f"the state file has revision {found}, this gitopsd knows up to {known}",
         where=str(file),
-        why="a newer gitopsd wrote it",
-        hint=f"run that version, or move the file away: {_RECOMPUTED}",
+        why=f"{writer} wrote it",
+        hint=f"run that version, or let it bring the file back (gitopsd admin migrate --to {known}); what was there "
+        f"before it may be in {copy.name} beside it",
     )
+
+
+def before_name(file: Path, revision: str) -> str:
+    """What the copy of a state file is called that is kept before it is brought to a revision."""
+    return f"{file.name}.before-{revision}"
 
 
 def _told(error: SQLAlchemyError | sqlite3.Error) -> tuple[int, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
@@ -22,7 +22,7 @@ class StateLock(AsyncContextManagerMixin):
     """Holds the state folder for this process; `async with` takes it and gives it back.
 
     The kernel lets go of the lock when the process dies, however it dies: a lock file that is left behind means
-    nothing. It holds the process id of its last owner, for people.
+    nothing. It holds the process id and the host of its last owner, for people.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,6 +47,25 @@ class StateLock(AsyncContextManagerMixin):
             os.close(lock)
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """Hold the state folder where no loop runs; gives it resolved. Blocks. Raises `StoreError`."""
+    resolved, lock = _take(folder)
+    try:
+        yield resolved
+    finally:
+        os.close(lock)
+
+
+def _who(written: str) -> str:
+    """What is known of an owner by what it wrote; files of the first version name no host."""
+    pid, _, host = written.partition("\n")
+    if not pid.isdigit():
+        return "it is locked"
+    named = f" on {host.strip()}" if host.strip() else ""
+    return f"process {pid}{named} holds it"
+
+
 def _take(wanted: Path) -> tuple[Path, int]:
     folder = private_folder(wanted)
     path = folder / LOCK_FILE
@@ -59,17 +78,17 @@ def _take(wanted: Path) -> tuple[Path, int]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = os.read(lock, 32).decode("ascii", errors="replace").strip()
+        owner = os.read(lock, 256).decode("ascii", errors="replace")
         os.close(lock)
         raise StoreError(
             "another gitopsd uses this state folder",
             where=str(folder),
-            why=f"process {owner} holds it" if owner.isdigit() else "it is locked",
+            why=_who(owner),
             hint="stop that one, or give this one a state.dir of its own",
         ) from None
     try:
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(lock, f"{os.getpid()}\n{os.uname().nodename}\n".encode("ascii", "replace"), 0)
     except OSError as error:
         os.close(lock)
         raise StoreError(

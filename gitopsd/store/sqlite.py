@@ -15,6 +15,7 @@ from gitopsd.core.ids import AppName
 from gitopsd.store.codec import decode, encode_status
 from gitopsd.store.file import StateFile
 from gitopsd.store.lock import StateLock
+from gitopsd.store.opening import Migration
 from gitopsd.store.operations import encode_operation
 from gitopsd.store.tables import APPLICATIONS
 
@@ -29,14 +30,19 @@ class SqliteStore(AsyncContextManagerMixin):
 
     `file` is what it stands on, for others that keep something there. `on_unreadable(application, why)` is called for a
     row that makes no sense to this version; the application starts without a past then, and the others are not
-    concerned. `max_megabytes` bounds the file.
+    concerned. The other arguments as for `StateFile`.
     """
 
     def __init__(
-        self, lock: StateLock, on_unreadable: Callable[[AppName, str], None], *, max_megabytes: int = 8192
+        self,
+        lock: StateLock,
+        on_unreadable: Callable[[AppName, str], None],
+        *,
+        max_megabytes: int = 8192,
+        on_migrated: Callable[[Migration], None] = lambda _: None,
     ) -> None:
         self._on_unreadable = on_unreadable
-        self.file = StateFile(lock, max_megabytes=max_megabytes)
+        self.file = StateFile(lock, max_megabytes=max_megabytes, on_migrated=on_migrated)
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[SqliteStore]:

@@ -1,4 +1,4 @@
-"""The tables, and the version of their layout.
+"""The tables, and the version of their layout; `store/migrations/` leads there from each version before.
 
 Everything of the journal that may hold a value of a Secret is sealed (`store.seal`): manifests, plans, and the sources
 of history entries.
@@ -10,10 +10,16 @@ from typing import Final
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 _METADATA: Final = MetaData()
 
-SCHEMA: Final = Table("schema_version", _METADATA, Column("version", Integer, primary_key=True))
+# One row. Programs of all versions read `version` here first, so this table and that column stay as they are for ever.
+SCHEMA: Final = Table(
+    "schema_version",
+    _METADATA,
+    Column("version", Integer, primary_key=True),
+    Column("written_by", String, nullable=False, server_default=""),
+)
 APPLICATIONS: Final = Table(
     "applications",
     _METADATA,

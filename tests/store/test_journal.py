@@ -30,6 +30,7 @@ from gitopsd.core.plan import ApplyStep, Plan, PlanReason, PruneStep, Stage
 from gitopsd.store.file import STATE_FILE, StateFile
 from gitopsd.store.journal import SqliteJournal
 from gitopsd.store.lock import StateLock
+from gitopsd.store.tables import SCHEMA_VERSION
 from tests.contracts.journal_contract import (
     APP,
     OTHER,
@@ -301,7 +302,7 @@ async def test_a_file_of_the_first_version_is_brought_forward_and_loses_nothing(
     _execute(folder, """INSERT INTO applications VALUES ('old', '{"sync": "Synced"}', NULL)""")
     async with opened(folder) as journal:
         past = await synced(journal)
-    assert _rows(folder, "SELECT version FROM schema_version") == [(2,)]
+    assert _rows(folder, "SELECT version FROM schema_version") == [(SCHEMA_VERSION,)]
     assert _rows(folder, "SELECT * FROM applications") == [("old", '{"sync": "Synced"}', None)]
     async with opened(folder) as journal:
         assert await journal.past(APP) == past

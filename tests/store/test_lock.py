@@ -35,7 +35,7 @@ async def test_the_folder_is_made_private(folder: Path) -> None:
 
 async def test_a_second_daemon_is_refused_and_told_who_is_there(folder: Path) -> None:
     async with StateLock(folder):
-        with pytest.raises(StoreError, match=rf"another gitopsd uses .*: process {os.getpid()} holds it\. Try: stop"):
+        with pytest.raises(StoreError, match=f"another gitopsd uses .*: {_this()} holds it. Try: stop"):
             async with StateLock(folder):
                 pass
     async with StateLock(folder):
@@ -47,13 +47,21 @@ async def test_a_daemon_that_was_killed_leaves_no_lock(folder: Path) -> None:
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StoreError, match=f"process {holder.pid} holds it"):
+        with pytest.raises(StoreError, match=f"process {holder.pid} on .* holds it"):
             async with StateLock(folder):
                 pass
         holder.send_signal(signal.SIGKILL)
         holder.wait(10)
     async with StateLock(folder):
-        assert (folder / "lock").read_text() == f"{os.getpid()}\n"
+        assert (folder / "lock").read_text() == f"{os.getpid()}\n{os.uname().nodename}\n"
+
+
+async def test_an_owner_that_names_no_host_is_told_all_the_same(folder: Path) -> None:
+    async with StateLock(folder):
+        (folder / "lock").write_text("4711\n")
+        with pytest.raises(StoreError, match="process 4711 holds it"):
+            async with StateLock(folder):
+                pass
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
@@ -87,3 +95,7 @@ async def test_the_folder_is_only_known_while_it_is_held(folder: Path) -> None:
     lock = StateLock(folder)
     with pytest.raises(RuntimeError, match="not locked"):
         _ = lock.folder
+
+
+def _this() -> str:
+    return f"process {os.getpid()} on {os.uname().nodename}"

@@ -20,7 +20,9 @@ from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import AppName
 from gitopsd.store.file import STATE_FILE
 from gitopsd.store.lock import StateLock
+from gitopsd.store.revisions import HEAD
 from gitopsd.store.sqlite import SqliteStore
+from gitopsd.store.tables import SCHEMA_VERSION
 from tests.contracts.store_contract import a_status
 
 WRITER = """
@@ -44,13 +46,13 @@ anyio.run(write)
 
 @asynccontextmanager
 async def opened(
-    folder: Path, unreadable: list[tuple[AppName, str]] | None = None, **options: int
+    folder: Path, unreadable: list[tuple[AppName, str]] | None = None, *, max_megabytes: int = 1024
 ) -> AsyncIterator[SqliteStore]:
     """Open the store; rows that cannot be read go to `unreadable`."""
     told = [] if unreadable is None else unreadable
     async with (
         StateLock(folder) as lock,
-        SqliteStore(lock, lambda name, why: told.append((name, why)), **options) as store,
+        SqliteStore(lock, lambda name, why: told.append((name, why)), max_megabytes=max_megabytes) as store,
     ):
         yield store
 
@@ -130,11 +132,16 @@ async def test_somebody_else_s_database_is_not_used(folder: Path) -> None:
 async def test_a_newer_schema_is_left_alone(folder: Path) -> None:
     async with opened(folder) as store:
         await store.save([a_status()])
-    _execute(folder, "UPDATE schema_version SET version = 99")
-    with pytest.raises(StoreError, match=r"schema version 99, this gitopsd knows up to 2.*run that version"):
+    _execute(folder, "UPDATE schema_version SET version = 99, written_by = '7.1.0'")
+    with pytest.raises(StoreError) as caught:
         async with opened(folder):
             pass
-    _execute(folder, "UPDATE schema_version SET version = 2")
+    assert str(caught.value) == (
+        f"{folder}/state.db: the state file has revision 0099, this gitopsd knows up to {HEAD}: gitopsd 7.1.0 "
+        f"wrote it. Try: run that version, or let it bring the file back (gitopsd admin migrate --to {HEAD}); what was "
+        "there before it may be in state.db.before-0099 beside it"
+    )
+    _execute(folder, f"UPDATE schema_version SET version = {SCHEMA_VERSION}")  # noqa: S608  # a number of ours
     async with opened(folder) as store:
         assert len(await store.statuses()) == 1
 

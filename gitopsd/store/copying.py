@@ -1,0 +1,71 @@
+"""A whole copy of a state file, made while others may read and write it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from gitopsd.core.errors import StoreError
+from gitopsd.store.failure import as_store_error
+
+
+def copy_database(source: sqlite3.Connection, target: Path, purpose: str) -> None:
+    """Copy what `source` sees at this moment to `target` (0600, on the disk), replacing what is there. Blocks.
+
+    Nobody waits for it: in WAL mode a reader holds up no writer. Raises `StoreError`, and then leaves nothing;
+    `purpose` begins its text: "the backup".
+    """
+    _check_room(source, target.parent, purpose)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE").close()  # one file, without side files
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except sqlite3.Error as error:
+        _drop(part)
+        told = as_store_error(error, part)
+        raise StoreError(
+            f"{purpose} cannot be made",
+            where=told.where,
+            why=told.why or told.what,
+            hint="make room there" if error.sqlite_errorcode == sqlite3.SQLITE_FULL else told.hint,
+            retryable=told.retryable,
+        ) from None
+    except OSError as error:
+        _drop(part)
+        raise StoreError(
+            f"{purpose} cannot be made", where=str(part), why=error.strerror or str(error), retryable=True
+        ) from None
+
+
+def size_of(source: sqlite3.Connection) -> int:
+    """Bytes of the whole database, what is not in its file yet included."""
+    (pages,) = source.execute("PRAGMA page_count").fetchone()
+    (size,) = source.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(size)
+
+
+def _drop(part: Path) -> None:
+    with contextlib.suppress(OSError):  # what was in its way is told already
+        part.unlink(missing_ok=True)
+
+
+def _check_room(source: sqlite3.Connection, folder: Path, purpose: str) -> None:
+    needed, free = size_of(source), shutil.disk_usage(folder).free
+    if free < needed:
+        raise StoreError(
+            f"{purpose} cannot be made",
+            where=str(folder),
+            why=f"it needs {needed >> 20} MB, and {free >> 20} MB are free",
+            hint="make room there",
+            retryable=True,
+        )

@@ -1,0 +1,15 @@
+BEGIN TRANSACTION;
+CREATE TABLE applications (
+	name VARCHAR NOT NULL, 
+	status TEXT NOT NULL, 
+	operation TEXT, 
+	PRIMARY KEY (name)
+);
+INSERT INTO "applications" VALUES('guestbook','{"sync":"OutOfSync","health":["Degraded","Caused by Deployment:ui"],"revisions":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"],"conditions":[["SyncError","failed"],["SourceWarning","ünreachable"]],"resources":[{"gvk":["apps","v1","Deployment"],"namespace":"guestbook","name":"ui","sync":"OutOfSync","version":"4711","health":["Degraded","crash"],"wave":-2,"changes":["spec.replicas","metadata.labels[''a.b/c'']"],"message":"refused"},{"gvk":["rbac.authorization.k8s.io","v1","ClusterRole"],"namespace":"","name":"reader","sync":"OutOfSync","version":"","requiresPruning":true,"healthIgnored":true}],"hooks":[{"gvk":["batch","v1","Job"],"namespace":"guestbook","name":"migrate","phases":["PreSync","Skip"]}],"renderers":["helm","directory"],"decision":"waits 5 s before the next try","reconciledAt":"2026-03-01T12:00:03+00:00"}','{"digest":"d1","revisions":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"],"startedAt":"2026-03-01T12:00:00.250000+00:00","phase":"Failed","message":"1 of 2 failed","finishedAt":"2026-03-01T12:00:03+00:00","results":[["apps","Deployment","guestbook","ui","SyncFailed","refused: \"spec.replicas\" must be ≥ 0"],["rbac.authorization.k8s.io","ClusterRole","","reader","Pruned",""]],"retries":3,"selfHeal":true,"stage":1,"applied":true}');
+INSERT INTO "applications" VALUES('other','{"sync":"OutOfSync","health":["Degraded","Caused by Deployment:ui"],"revisions":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"],"conditions":[["SyncError","failed"],["SourceWarning","ünreachable"]],"resources":[{"gvk":["apps","v1","Deployment"],"namespace":"guestbook","name":"ui","sync":"OutOfSync","version":"4711","health":["Degraded","crash"],"wave":-2,"changes":["spec.replicas","metadata.labels[''a.b/c'']"],"message":"refused"},{"gvk":["rbac.authorization.k8s.io","v1","ClusterRole"],"namespace":"","name":"reader","sync":"OutOfSync","version":"","requiresPruning":true,"healthIgnored":true}],"hooks":[{"gvk":["batch","v1","Job"],"namespace":"guestbook","name":"migrate","phases":["PreSync","Skip"]}],"renderers":["helm","directory"],"decision":"waits 5 s before the next try","reconciledAt":"2026-03-01T12:00:03+00:00"}','{"digest":"d1","revisions":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"],"startedAt":"2026-03-01T12:00:00.250000+00:00","phase":"Failed","message":"1 of 2 failed","finishedAt":"2026-03-01T12:00:03+00:00","results":[["apps","Deployment","guestbook","ui","SyncFailed","refused: \"spec.replicas\" must be ≥ 0"],["rbac.authorization.k8s.io","ClusterRole","","reader","Pruned",""]],"retries":3,"selfHeal":true,"stage":1,"applied":true}');
+CREATE TABLE schema_version (
+	version INTEGER NOT NULL, 
+	PRIMARY KEY (version)
+);
+INSERT INTO "schema_version" VALUES(1);
+COMMIT;
