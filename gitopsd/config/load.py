@@ -329,7 +329,7 @@ class _Loading:
                 settings.helm.lookup,
             ),
             sops=sops_access(settings.sops),
-            log=LogSettings(settings.log.level, settings.log.format),
+            log=LogSettings(settings.log.level, settings.log.format, settings.log.repeat_interval),
             clusters=found.clusters,
             repositories=found.repositories,
             repository_credentials=found.templates,

@@ -103,10 +103,13 @@ class RenderSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """`level` debug, info, warning or error; `format` auto, text or json."""
+    """`level` debug, info, warning or error; `format` auto, text or json; the same error is logged once in
+    `repeat_seconds`, 0 is each time.
+    """
 
     level: str
     format: str
+    repeat_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

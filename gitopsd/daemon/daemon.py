@@ -32,9 +32,11 @@ from gitopsd.cron.schedules import CronSchedules
 from gitopsd.daemon.alive import Alive
 from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
+from gitopsd.daemon.debugger import Debugger
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
+from gitopsd.daemon.eventlog import EventLog
 from gitopsd.daemon.gauges import show_gauges
-from gitopsd.daemon.log import EventLog
+from gitopsd.daemon.log import Log
 from gitopsd.daemon.notify import Notifier, watchdog_seconds
 from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.metrics import Recorder, sample_loop_lag
@@ -51,7 +53,8 @@ _log = structlog.get_logger("gitopsd.daemon")
 class Daemon(AsyncContextManagerMixin):
     """Everything that runs for one configuration; `async with` starts and ends it.
 
-    `doors`: whether to listen (`run --once` does not). `subscribers` hear of every event from the first on.
+    `doors`: whether to listen (`run --once` does not). `subscribers` hear of every event from the first on. `log` is
+    the process's, if it has one whose level can be changed.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Daemon(AsyncContextManagerMixin):
         doors: bool = True,
         subscribers: tuple[Subscriber, ...] = (),
         notifier: Notifier | None = None,
+        log: Log | None = None,
     ) -> None:
         self.config = config
         self.clock = SystemClock()
@@ -80,8 +84,7 @@ class Daemon(AsyncContextManagerMixin):
         self._supervisor: Supervisor | None = None
         self._running = False
         self._address: Address | None = None
-        self._store_error = ""
-        self._journal_error = ""
+        self._debugger = Debugger(config.log, log, self.clock)
         self._unused: set[str] = set()
         for subscriber in (self.recorder.on_event, EventLog().on_event, *subscribers):
             self.bus.subscribe(subscriber)
@@ -164,8 +167,10 @@ class Daemon(AsyncContextManagerMixin):
                         await self._forget_removed(rooms, remembered.statuses.keys())
                     del remembered  # with thousands of objects it is large, and this goes on to the end
                     show_gauges(self.recorder, self.config, rooms, supervisor, self.clock)
+                    self.recorder.ask_log(self._debugger.lost_lines)
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(self._keep_house)
+                    tasks.start_soon(self._debugger.run)
                     tasks.start_soon(self.alive.run)
                     if self._doors:
                         behind = Behind(
@@ -180,6 +185,7 @@ class Daemon(AsyncContextManagerMixin):
                             world.judge,
                             lambda: self.config.resources.mask_annotations,
                             lambda: str(self.alive.verdict()),
+                            self._debugger,
                         )
                         self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self
@@ -252,6 +258,7 @@ class Daemon(AsyncContextManagerMixin):
         rooms.clusters.customize(config.resources)
         await rooms.directory.reconfigure(config)
         self.config = config
+        self._debugger.reconfigure(config.log)
         self._warn(config)
         for key, old, new in _fixed_at_start(before, config):
             if old != new:
@@ -279,20 +286,14 @@ class Daemon(AsyncContextManagerMixin):
 
     def _store_trouble(self, error: StoreError | None) -> None:
         if error is None:
-            self._store_error = ""
             _log.info("status can be saved again")
             return
         self.recorder.store_failed()
-        # It is tried every other second: a full disk need not say so all night.
-        if str(error) != self._store_error:
-            self._store_error = str(error)
-            _log.error("status not saved; it is tried again until it is", error=str(error))
+        _log.error("status not saved; it is tried again until it is", error=str(error))
 
     def _journal_trouble(self, error: StoreError) -> None:
         self.recorder.journal_failed()
-        if str(error) != self._journal_error:  # as above
-            self._journal_error = str(error)
-            _log.error("what a sync did could not be kept", error=str(error))
+        _log.error("what a sync did could not be kept", error=str(error))
 
     async def _keep_house(self) -> None:
         """Now and then forget snapshots and mirrors that nobody uses any more, and tell of rules that nobody needs."""
@@ -364,4 +365,4 @@ def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object
     yield "render", before.render, after.render
     yield "plugins", before.plugins, after.plugins
     yield "pluginPath", before.plugin_path, after.plugin_path
-    yield "log", before.log, after.log
+    yield "log.format", before.log.format, after.log.format

@@ -19,6 +19,7 @@ from gitopsd.core.errors import ConfigError
 from gitopsd.metrics import Recorder
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.clusterstatus import ClusterStatus
+from gitopsd.ports.debugging import Debugging
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.sources import RepositoryStatus
 
@@ -50,6 +51,7 @@ class Behind:
     judge: HealthJudge
     masked_annotations: Callable[[], frozenset[str]]
     not_alive: Callable[[], str]
+    debugging: Debugging
 
 
 async def check_port(server: ServerSettings) -> None:
@@ -93,6 +95,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         metrics=behind.recorder.exposition,
         ready=behind.ready,
         not_alive=behind.not_alive,
+        debugging=behind.debugging,
         version=__version__,
         orphaned=behind.supervisor.orphaned,
         on_bug=behind.on_bug,

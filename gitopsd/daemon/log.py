@@ -15,7 +15,6 @@ from typing import Any, Final, TextIO
 import structlog
 
 from gitopsd.core.repetition import KeptBack, Repetitions
-from gitopsd.daemon.eventlog import EventLog as EventLog  # noqa: PLC0414  # the daemon takes it from here
 from gitopsd.daemon.journald import SOCKET, Journal, entry, is_journal
 from gitopsd.daemon.logoutput import StandardError
 from gitopsd.daemon.logwriter import Line, LogWriter, Output

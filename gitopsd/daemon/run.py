@@ -5,7 +5,7 @@ from __future__ import annotations
 import faulthandler
 import signal
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import anyio
@@ -19,7 +19,7 @@ from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.errors import GitopsdError
 from gitopsd.daemon.collector import freeze_first_round
 from gitopsd.daemon.daemon import Daemon
-from gitopsd.daemon.log import configure_log
+from gitopsd.daemon.log import Log
 from gitopsd.daemon.notify import Notifier
 from gitopsd.daemon.once import OnceResult, OnProgress, Rest
 from gitopsd.daemon.openfiles import raise_open_files
@@ -33,8 +33,8 @@ def run_daemon(path: str, environ: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT. Raises `GitopsdError` (a `ConfigErrors` for the file) if it cannot start."""
     # systemd's watchdog ends a blocked daemon by SIGABRT: the log then says where it was, line by line.
     faulthandler.enable()
-    with _plain_errors():
-        anyio.run(_serve, path, environ, backend_options=_BACKEND_OPTIONS)
+    with _plain_errors(), ExitStack() as closing:
+        anyio.run(_serve, path, environ, closing, backend_options=_BACKEND_OPTIONS)
 
 
 def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
@@ -42,8 +42,8 @@ def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress:
 
     `on_progress` gets the statuses of all applications whenever one of them changes. Raises as `run_daemon`.
     """
-    with _plain_errors():
-        return anyio.run(_once, path, environ, timeout, on_progress, backend_options=_BACKEND_OPTIONS)
+    with _plain_errors(), ExitStack() as closing:
+        return anyio.run(_once, path, environ, timeout, on_progress, closing, backend_options=_BACKEND_OPTIONS)
 
 
 @contextmanager
@@ -62,20 +62,22 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _serve(path: str, environ: Mapping[str, str]) -> None:
+async def _serve(path: str, environ: Mapping[str, str], closing: ExitStack) -> None:
     notifier = Notifier(environ)
     told = anyio.Event()
     async with anyio.create_task_group() as signals:
         # Before anything else, so that a signal while it starts ends it as cleanly as one later.
         await signals.start(_tell_end, told)
-        await _run(path, environ, notifier, told)
+        await _run(path, environ, notifier, told, closing)
         signals.cancel_scope.cancel()
     _log.info("stopped")
 
 
-async def _run(path: str, environ: Mapping[str, str], notifier: Notifier, told: anyio.Event) -> None:
-    config = await _load(path, environ, keep_going=True)
-    daemon = Daemon(config, environ, notifier=notifier)
+async def _run(
+    path: str, environ: Mapping[str, str], notifier: Notifier, told: anyio.Event, closing: ExitStack
+) -> None:
+    config, log = await _load(path, environ, closing, keep_going=True)
+    daemon = Daemon(config, environ, notifier=notifier, log=log)
     async with _collected(daemon), daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)
@@ -99,9 +101,11 @@ async def _collected(daemon: Daemon) -> AsyncGenerator[None]:
         tasks.cancel_scope.cancel()
 
 
-async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
-    config = await _load(path, environ)
-    daemon = Daemon(config, environ, doors=False)
+async def _once(
+    path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress, closing: ExitStack
+) -> OnceResult:
+    config, log = await _load(path, environ, closing)
+    daemon = Daemon(config, environ, doors=False, log=log)
 
     def applications() -> list[AppStatus]:
         return [status for status in daemon.applications() if not daemon.supervisor.resting(status.name)]
@@ -112,13 +116,17 @@ async def _once(path: str, environ: Mapping[str, str], timeout: float, on_progre
         return await rest.wait(timeout)
 
 
-async def _load(path: str, environ: Mapping[str, str], *, keep_going: bool = False) -> Config:
+async def _load(
+    path: str, environ: Mapping[str, str], closing: ExitStack, *, keep_going: bool = False
+) -> tuple[Config, Log]:
+    """The configuration, and the log as it says, which `closing` ends when the loop is over."""
     config = await anyio.to_thread.run_sync(lambda: load(path, environ=environ, keep_going=keep_going))
-    configure_log(config.log.level, config.log.format)
+    log = Log(config.log.level, config.log.format, environ=environ, repeat_seconds=config.log.repeat_seconds)
+    closing.enter_context(log.opened())
     before, after = raise_open_files()
     if after > before:
         _log.info("more files may be open now: the soft limit was raised to the hard one", before=before, now=after)
-    return config
+    return config, log
 
 
 async def _tell_end(told: anyio.Event, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

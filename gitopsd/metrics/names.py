@@ -185,6 +185,11 @@ STATE_BYTES: Final = Metric("state_bytes", Kind.GAUGE, "How large the files are 
 STORE_FAILED: Final = Metric(
     "store_fail_total", Kind.COUNTER, "Attempts to save state that failed; what could not be saved is tried again."
 )
+LOG_LINES_LOST: Final = Metric(
+    "log_lines_lost_total",
+    Kind.COUNTER,
+    "Log lines that nobody will read: whoever reads them stopped or went away, or the disk was full.",
+)
 INTERNAL_ERRORS: Final = Metric(
     "internal_error_total", Kind.COUNTER, "Bugs that were met and survived; the log has each of them.", ("where",)
 )
@@ -231,6 +236,7 @@ SECTIONS: Final = (
             DISK_SIZE,
             STATE_BYTES,
             STORE_FAILED,
+            LOG_LINES_LOST,
             INTERNAL_ERRORS,
         ),
     ),

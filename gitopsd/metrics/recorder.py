@@ -209,6 +209,10 @@ class Recorder:
 
         self.exposition.gather((names.QUEUE_DEPTH, names.RECONCILING), gather)
 
+    def ask_log(self, lost: Callable[[], int]) -> None:
+        """Show how many log lines were lost."""
+        self.exposition.gather((names.LOG_LINES_LOST,), lambda: {names.LOG_LINES_LOST: [((), lost())]})
+
     def ask_orphans(self, orphans: Orphans) -> None:
         """Show how many orphaned resources the applications have whose projects look for them."""
 

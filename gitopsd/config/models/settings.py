@@ -257,5 +257,10 @@ class Log(StrictModel):
         "info", description="The least important level that is logged."
     )
     format: Literal["auto", "text", "json"] = Field(
-        "auto", description="auto is text on a terminal and JSON otherwise."
+        "auto", description="auto is text on a terminal, entries where standard error is the journal, JSON otherwise."
+    )
+    repeat_interval: Seconds = Field(
+        600.0,
+        description="The same warning or error about the same application is logged once in this time, with how often "
+        "it came; 0 logs each.",
     )
