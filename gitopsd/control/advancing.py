@@ -44,6 +44,7 @@ _STORE_RETRY: Final = 5.0
 async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Operation, View, datetime | None]:
     """As far as it goes now: to its end, or to where it has to wait (design decision 6)."""
     app, adapters = ground.app, ground.adapters
+    operation = app.by_the_clock(operation)
     if reason := _out_of_time(ground, operation):
         operation = terminating(operation, reason)
     tools = Tools(
@@ -64,6 +65,8 @@ async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Ope
     app.operation = operation
     try:
         while True:
+            if app.clock_set:
+                execution.learn(app.by_the_clock(execution.operation))
             if app.terminate:
                 by, app.terminate = app.terminate, ""
                 execution.learn(terminating(execution.operation, by))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.core.annotations import DELETION_APPROVED
@@ -12,6 +12,7 @@ from gitopsd.core.app import AppSpec, Dependency
 from gitopsd.core.appstatus import AppStatus, SyncCode, unknown_status
 from gitopsd.core.autorollback import Unfinished
 from gitopsd.core.causes import Causes
+from gitopsd.core.clockstep import stepped, stepped_health, stepped_past
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.decide import Attempt
 from gitopsd.core.dependency import Readiness
@@ -49,7 +50,8 @@ class Application:
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started;
     `judged`: one ended with this `spec`, or its status is known from before the start.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
-    (monotonic clock) live changes wake nobody.
+    (monotonic clock) live changes wake nobody. `clock_set`: by how many seconds the time of day was set since moments of
+    `operation` were noted.
     """
 
     spec: AppSpec
@@ -95,6 +97,7 @@ class Application:
     writing: bool = False
     disturbed: bool = False
     rest_until: float = 0.0
+    clock_set: float = 0.0
 
     @classmethod
     def begin(
@@ -147,11 +150,30 @@ class Application:
             asked_syncs=self.asked_syncs,
             terminate=self.terminate,
             confirmed_at=self.confirmed_at,
+            clock_set=self.clock_set,
             counted=self.counted,
             healthy_with=self.healthy_with,
             past=self.past,
             pin=self.pin,
         )
+
+    def set_clock(self, seconds: float) -> None:
+        """The time of day was set by so much: what was noted by it is meant so much later."""
+        if self.operation is not None:
+            self.clock_set += seconds
+        by = timedelta(seconds=seconds)
+        if self.confirmed_at is not None:
+            self.confirmed_at += by
+        if self.trying is not None:
+            self.trying = replace(self.trying, began=self.trying.began + by)
+        if self.past is not None:
+            self.past = stepped_past(self.past, seconds)
+        self.status = stepped_health(self.status, seconds)
+
+    def by_the_clock(self, operation: Operation) -> Operation:
+        """The operation under way with its moments as the clock, which may have been set, has them now."""
+        seconds, self.clock_set = self.clock_set, 0.0
+        return stepped(operation, seconds)
 
     def refuse(self, error: Exception) -> None:
         """Answer everything that is asked of it with this."""

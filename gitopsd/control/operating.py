@@ -18,6 +18,7 @@ async def operate(ground: Ground, view: View, decision: Decision) -> Operated:
     has_own_target = bool(asked) and asked[0].request.has_own_target
     running, given_up = await running_operation(ground, view)
     if running is None:
+        ground.app.clock_set = 0.0  # none of its moments are from before
         running = await begun(ground, view, decision)
     refuse_syncs(ground)
     if running is None:

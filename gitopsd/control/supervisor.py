@@ -112,6 +112,14 @@ class Supervisor(AsyncContextManagerMixin):
             app.status = replace(app.status, resources=resources)
         self._all_look(Level.LIVE)
 
+    def set_clock(self, seconds: float) -> None:
+        """The time of day was set by so many seconds: operations go on as if it had always been so, and everybody looks
+        whether a sync window opened or closed by that.
+        """
+        for app in self._parts.applications.at_work.values():
+            app.set_clock(seconds)
+        self._all_look(Level.LIVE)
+
     def reaccess(self, *, projects: bool) -> None:
         """Credentials of repositories changed: what failed is looked up now. With `projects` every application asks
         again whether it may use its repositories.

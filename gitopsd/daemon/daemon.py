@@ -32,6 +32,7 @@ from gitopsd.cron.schedules import CronSchedules
 from gitopsd.daemon.alive import Alive
 from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
+from gitopsd.daemon.clockwatch import watch_clock
 from gitopsd.daemon.debugger import Debugger
 from gitopsd.daemon.doors import Address, Behind, check_port, open_doors
 from gitopsd.daemon.eventlog import EventLog
@@ -169,6 +170,7 @@ class Daemon(AsyncContextManagerMixin):
                     show_gauges(self.recorder, self.config, rooms, supervisor, self.clock)
                     self.recorder.ask_log(self._debugger.lost_lines)
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
+                    tasks.start_soon(watch_clock, self.clock, supervisor.set_clock)
                     tasks.start_soon(self._keep_house)
                     tasks.start_soon(self._debugger.run)
                     tasks.start_soon(self.alive.run)

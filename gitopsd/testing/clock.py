@@ -27,6 +27,10 @@ class FakeClock:
         """The loop's seconds."""
         return anyio.current_time()
 
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the time of day by so much; the monotonic clock goes on."""
+        self._beginning += timedelta(seconds=seconds)
+
     def jitter(self, seconds: float) -> float:
         """The same share each time."""
         return seconds * self.share
