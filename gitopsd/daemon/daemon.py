@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -213,6 +214,9 @@ class Daemon(AsyncContextManagerMixin):
             elif self._rooms is not None:
                 self._rooms.repositories.reread()
                 self._rooms.directory.reread()
+                if config.warnings != self.config.warnings:  # a file of a secret is open to others now, or no more
+                    self.config = replace(self.config, warnings=config.warnings)
+                    self._warn(config)
             self._reloaded("")
             return True
 

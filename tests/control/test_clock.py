@@ -1,4 +1,4 @@
-"""The machine's clock is set while applications are at work: what lasts goes on lasting as long, windows go by the day."""
+"""The machine's clock is set while applications are at work: what lasts goes on as long, windows go by the day."""
 
 from __future__ import annotations
 

@@ -108,6 +108,31 @@ async def test_no_file_to_open_any_more_is_named_and_all_goes_on_when_there_are_
         assert not daemon.has_line("Traceback")
 
 
+async def test_a_file_of_a_secret_that_is_open_to_others_is_warned_of_at_start_and_reload(
+    world: World,
+) -> None:
+    world.good()
+    secret = world.folder / "password"
+    secret.write_text("p4ss-w0rd", encoding="utf-8")
+    secret.chmod(0o644)
+    world.config["repositories"] += [
+        {"url": "https://127.0.0.1:1/a.git", "username": "u", "password": {"file": str(secret)}}
+    ]
+    open_to_all = (str(secret), "it holds a secret, and everybody may read it (mode 0644)", f"chmod 600 {secret}")
+    async with child(world) as daemon:
+        await daemon.until_line(*open_to_all)
+        await daemon.until_line('"ready"')
+        daemon.restart_log()
+        secret.chmod(0o600)
+        daemon.signal(signal.SIGHUP)
+        await daemon.until_line("configuration reloaded")
+        assert not daemon.has_line("holds a secret")
+        secret.chmod(0o644)
+        daemon.signal(signal.SIGHUP)
+        await daemon.until_line(*open_to_all)
+        assert not daemon.has_line("p4ss-w0rd")
+
+
 async def knock(daemon: Child) -> None:
     """Ask for something, which cannot be answered now."""
     with contextlib.suppress(httpx.HTTPError):
