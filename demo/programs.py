@@ -58,9 +58,9 @@ async def daemon(place: Place, log: IO[bytes] | None = None) -> AsyncIterator[Pr
             yield process
 
 
-async def run_once(place: Place, timeout: int) -> tuple[int, bytes]:
+async def run_once(place: Place, timeout: int, program: Path = GITOPSD) -> tuple[int, bytes]:
     """`gitopsd run --once`: its exit code and its answer, JSON. It shows its progress on a terminal."""
-    command = [str(GITOPSD), "run", "--config", str(place.config), "--once", "--timeout", str(timeout), "-o", "json"]
+    command = [str(program), "run", "--config", str(place.config), "--once", "--timeout", str(timeout), "-o", "json"]
     with place.log("gitopsd").open("wb") as log:
         errors = None if sys.stderr.isatty() else log
         async with _child(command, stdout=subprocess.PIPE, stderr=errors) as process:

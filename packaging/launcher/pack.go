@@ -26,7 +26,7 @@ func pack(launcher *os.File, folder, output string) error {
 	}
 	sum := sha256.New()
 	compressed, err := zstd.NewWriter(io.MultiWriter(written, sum),
-		zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
+		zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
 	if err != nil {
 		return err
 	}
