@@ -199,3 +199,53 @@ async def test_prometheus_finds_nothing_to_complain_of_in_a_scrape(world: World)
         text = await running.metrics()
     checked = await anyio.to_thread.run_sync(lambda: promtool("check", "metrics", given=text))
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+async def test_a_running_daemon_has_argo_cd_s_metrics_with_what_is_asked_of_its_rooms(world: World) -> None:
+    world.config["server"] |= {
+        "metricsPrefix": "argocd",
+        "metricsApplicationLabels": ["team"],
+        "metricsClusterLabels": ["environment"],
+    }
+    world.config["clusters"][0]["labels"] = {"environment": "test"}
+    world.config["projects"] = [
+        {
+            "name": "watched",
+            "sourceRepos": ["*"],
+            "destinations": [{"server": "*", "namespace": "*"}],
+            "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+            "orphanedResources": {"warn": False},
+        }
+    ]
+    world.commit({"shop/one.yaml": config_map("one")})
+    world.application("shop", project="watched", labels={"team": "web"})
+    async with world.daemon() as running:
+        await running.until("shop", synced, healthy)
+        stray = {"metadata": {"name": "stray", "namespace": world.full("shop")}}
+        await world.cluster.do("POST", world.cluster.path(world.full("shop"), "configmaps"), stray)
+
+        def counted() -> bool:
+            return list(running.daemon.supervisor.orphan_counts().values()) == [1]
+
+        await running.until_true(counted)
+        text = await running.metrics()
+    name, server = world.full("shop"), world.cluster.server
+    (repo,) = set(re.findall(r'argocd_app_info\{.*?repo="([^"]*)"', text))
+    for line in (
+        f'argocd_app_orphaned_resources_count{{name="{name}",namespace="argocd",project="watched"}} 1.0',
+        f'argocd_app_labels{{label_team="web",name="{name}",namespace="argocd",project="watched"}} 1.0',
+        f'argocd_cluster_labels{{label_environment="test",name="local",server="{server}"}} 1.0',
+        f'argocd_cluster_cache_age_seconds{{server="{server}"}} 0.0',
+        f'argocd_repo_pending_request_total{{repo="{repo}"}} 0.0',
+        "argocd_reconcile_queue_depth 0.0",
+    ):
+        assert line in text, line
+    for begin in (
+        f'argocd_cluster_api_resources{{server="{server}"}} ',
+        f'argocd_cluster_api_resource_objects{{server="{server}"}} ',
+        f'argocd_cluster_events_total{{group="",kind="ConfigMap",server="{server}"}} ',
+        f'argocd_resource_events_processing_count{{server="{server}"}} ',
+        "argocd_repo_parallelism_wait_duration_seconds_count",
+    ):
+        (value,) = [line.removeprefix(begin) for line in text.splitlines() if line.startswith(begin)]
+        assert float(value) > 0, begin
