@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 from typing import Final, NamedTuple
 
@@ -17,7 +18,8 @@ class OpenFiles(NamedTuple):
 
 
 def raise_open_files() -> OpenFiles:
-    """Raise the soft limit of open files to the hard one, at most to 65,536; it is never lowered.
+    """Raise the soft limit of open files to the hard one, at most to 65,536; it is never lowered, and stays where the
+    system lets nobody change it (a filter of system calls).
 
     systemd, shells and container engines begin with 1,024 (https://0pointer.net/blog/file-descriptor-limits.html):
     a connection for each watch and cluster soon is more.
@@ -28,5 +30,7 @@ def raise_open_files() -> OpenFiles:
         return OpenFiles(soft, soft)
     wanted = WANTED if hard == unlimited else min(hard, WANTED)
     if wanted > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return OpenFiles(soft, max(soft, wanted))
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    after, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return OpenFiles(soft, after)
