@@ -39,6 +39,7 @@ from gitopsd.ports.cluster import Cluster
 
 _SUPERSEDED: Final = "superseded by newer manifests"
 _STORE_RETRY: Final = 5.0
+_UNSEEN_SECONDS: Final = 1.0
 
 
 async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Operation, View, datetime | None]:
@@ -52,7 +53,7 @@ async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Ope
         partial(permit_object, app.spec, projects=adapters.projects(), server=ground.cluster.server),
         ground.prepare(view),
         partial(note, ground),
-        lambda: adapters.stopping() or bool(app.terminate),
+        partial(_stops, ground, operation),
         adapters.clock,
         mark(app.spec.name, app.spec.tracking),
         partial(_check, ground, view),
@@ -65,12 +66,7 @@ async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Ope
     app.operation = operation
     try:
         while True:
-            if app.clock_set:
-                execution.learn(app.by_the_clock(execution.operation))
-            if app.terminate:
-                by, app.terminate = app.terminate, ""
-                execution.learn(terminating(execution.operation, by))
-                await note(ground, execution.operation)
+            await _told(ground, execution)
             operation, move, view, until = await _moved(ground, execution, view)
             if move is None:
                 return operation, view, _earlier(ground, until)
@@ -94,6 +90,17 @@ async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Ope
         return waits, view, datetime.fromtimestamp(again, tz=adapters.clock.now().tzinfo)
 
 
+async def _told(ground: Ground, execution: Execution) -> None:
+    """What it has to know before its next move: that the clock was set, that somebody wants it to end."""
+    app = ground.app
+    if app.clock_set:
+        execution.learn(app.by_the_clock(execution.operation))
+    if app.terminate:
+        by, app.terminate = app.terminate, ""
+        execution.learn(terminating(execution.operation, by))
+        await note(ground, execution.operation)
+
+
 async def _moved(
     ground: Ground, execution: Execution, view: View
 ) -> tuple[Operation, Remove | Run | Clean | None, View, datetime | None]:
@@ -104,10 +111,16 @@ async def _moved(
     while True:
         now = execution.operation
         gone = _gone(ground.cluster, now, view)
-        verdicts = await adapters.judge.assess(judged(now, view.live, gone))
-        confirmed = _confirmed(ground.app, now)
         sight = Sight(
-            view.live, verdicts, adapters.clock.now(), adapters.timing(), gone, confirmed=confirmed, owner=owner
+            view.live,
+            await adapters.judge.assess(judged(now, view.live, gone, polite=True)),
+            adapters.clock.now(),
+            adapters.timing(),
+            gone,
+            confirmed=_confirmed(ground.app, now),
+            owner=owner,
+            held=_held(ground, now),
+            polite=True,
         )
         operation, move = next_move(now, sight)
         execution.learn(operation)
@@ -116,13 +129,15 @@ async def _moved(
     over = [item for item in before.running_hooks if operation.hooks[item].outcome.done]
     if over:
         await execution.keep_logs(over, view.live)
-    if _far(execution.operation) != _far(before) or _at_another_stage(execution.operation, before):
+    if _far(execution.operation) != _far(before) or _at_another_point(execution.operation, before):
         await note(ground, execution.operation)
     operation = execution.operation
     if move is None:
         return operation, None, view, None
     if isinstance(move, Remove) and execution.asked_to_remove(move):
         return operation, None, view, None  # the watch will tell when it is gone
+    if isinstance(move, Run) and execution.cannot_see(move, view.live):
+        return operation, None, view, adapters.clock.now() + timedelta(seconds=_UNSEEN_SECONDS)
     if isinstance(move, Wait):
         execution.learn(replace(operation, message=move.message))
         return execution.operation, None, view, move.until
@@ -156,8 +171,13 @@ def _far(operation: Operation) -> Mapping[HookId, tuple[str, HookOutcome, bool]]
     return {item: (run.uid, run.outcome, run.cleaned) for item, run in operation.hooks.items()}
 
 
-def _at_another_stage(now: Operation, before: Operation) -> bool:
-    return (now.stage, now.failing, now.applied) != (before.stage, before.failing, before.applied)
+def _at_another_point(now: Operation, before: Operation) -> bool:
+    return (now.stage, now.failing, now.applied, now.held_since) != (
+        before.stage,
+        before.failing,
+        before.applied,
+        before.held_since,
+    )
 
 
 def _gone(cluster: Cluster, operation: Operation, view: View) -> Mapping[ObjectKey, LiveObject]:
@@ -176,8 +196,18 @@ def _out_of_time(ground: Ground, operation: Operation) -> str:
     if operation.phase is Phase.TERMINATING:
         return ""
     limit = ground.adapters.sync.timeout
-    if limit is not None and (ground.adapters.clock.now() - operation.started_at).total_seconds() > limit:
+    if limit is not None and operation.seconds_at(ground.adapters.clock.now()) > limit:
         return f"sync.timeout, {limit:g} s"
+    return ""
+
+
+def _stops(ground: Ground, operation: Operation) -> bool:
+    """Whether no further step shall begin, though there are some in hand."""
+    return ground.adapters.stopping() or bool(ground.app.terminate) or bool(_held(ground, operation))
+
+
+def _held(ground: Ground, operation: Operation) -> str:
+    """Why a sync window lets it do no further step now; "" if it may."""
     hold = ground.adapters.hold(ground.app.spec)
     return hold.stops if operation.request.automated else hold.stops_manual
 

@@ -68,6 +68,7 @@ class Execution:
         self._tools = tools
         self._on_progress = on_progress
         self._removed: set[str] = set()
+        self._unseen: set[ObjectKey] = set()
 
     def learn(self, operation: Operation) -> None:
         """Take what a look at the cluster told."""
@@ -78,6 +79,11 @@ class Execution:
     def asked_to_remove(self, move: Remove) -> bool:
         """Whether all of it was deleted by this execution already, and the watch does not show it yet."""
         return all(item.uid in self._removed for item in move.objects)
+
+    def cannot_see(self, move: Run, live: Live) -> bool:
+        """Whether all that is to be made is there already, as the API server says, and the watch does not show it."""
+        keys = {step.key for group in move.groups for step in group}
+        return keys <= self._unseen and not any(key in live.objects for key in keys)
 
     async def run(self, move: Run, live: Live, comparison: Comparison) -> None:
         """Run the steps; one that fails stops no other of its stage. Raises `StoreError` where a hook cannot be
@@ -192,8 +198,12 @@ class Execution:
                     why=f"there is one already, and it is {there.owner or there.foreign or 'nobody'}'s",
                     hint="delete it, or give the hook another name",
                 )
+            began = self._tools.clock.now()
             made = await self._made(for_operation(step.hook, run_id(self.operation, item)).object, permit)
-            run = replace(self.operation.hooks[item], uid=made.uid)
+            if made is None:
+                self._unseen.add(step.key)
+                return
+            run = replace(self.operation.hooks[item], uid=made.uid, started_at=began)
         except GitopsdError as error:
             run = replace(
                 self.operation.hooks[item],
@@ -204,8 +214,10 @@ class Execution:
         self.learn(with_hook(self.operation, item, run))
         await self._tools.note(self.operation)
 
-    async def _made(self, wanted: DesiredObject, permit: Permit) -> LiveObject:
-        """The hook's object; one that is there was made before a kill by this operation, or stays by its policy."""
+    async def _made(self, wanted: DesiredObject, permit: Permit) -> LiveObject | None:
+        """The hook's object; one that is there stays by its policy. None for one that would have to go first: once the
+        watch shows it, it is known whether this operation made it before a kill, or somebody else did just now.
+        """
         cluster = self._tools.cluster
         wanted = await self._tools.prepare(wanted)
         try:
@@ -213,6 +225,8 @@ class Execution:
         except ClusterError as error:
             if error.reason != "AlreadyExists":
                 raise
+        if wanted.key.group_kind in RUNS_TO_COMPLETION:
+            return None
         return await cluster.apply(permit, wanted, impersonate=permit.impersonate)
 
 

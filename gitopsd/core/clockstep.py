@@ -71,4 +71,5 @@ def stepped(operation: Operation, seconds: float) -> Operation:
         )
         for item, run in operation.hooks.items()
     }
-    return replace(operation, started_at=operation.started_at + by, hooks=hooks)
+    held_since = operation.held_since + by if operation.held_since is not None else None
+    return replace(operation, started_at=operation.started_at + by, hooks=hooks, held_since=held_since)

@@ -93,6 +93,7 @@ class Operation:
     `id` is unique within the application. `plan` is None for an operation that is over and was read back from the
     store. `failing` is why it failed, while its SyncFail hooks run: then `stage` counts `plan.failing`. `applied`: the
     steps of the stage are done, and what it waits for is waited for. `manifests` names what it applies in the journal.
+    `held_since`: a sync window lets it do no further step since then; `held_seconds` is how long that was before.
     """
 
     digest: str
@@ -111,6 +112,13 @@ class Operation:
     hooks: Mapping[HookId, HookRun] = field(default_factory=dict)
     failing: str = ""
     manifests: str = ""
+    held_since: datetime | None = None
+    held_seconds: float = 0.0
+
+    def seconds_at(self, now: datetime) -> float:
+        """For how long it has run by now, the time aside in which it was held."""
+        until = self.held_since or now
+        return (until - self.started_at).total_seconds() - self.held_seconds
 
     @property
     def self_heal(self) -> bool:

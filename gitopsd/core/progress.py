@@ -13,13 +13,14 @@ from typing import Final, TypeAlias
 from gitopsd.core.annotations import OPERATION, is_hook
 from gitopsd.core.errors import beside, without_hint
 from gitopsd.core.health.status import Health, HealthStatus
-from gitopsd.core.health.timing import NO_TIMEOUTS, Timing, timed
+from gitopsd.core.health.timing import NO_TIMEOUTS, Timing, earliest, timed
 from gitopsd.core.hook import DeletePolicy, HookOutcome
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.immutable import named_fields
 from gitopsd.core.jsonvalue import sequence, string_map
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
+from gitopsd.core.otherruns import abandoned_at, maker_of
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PruneStep, Stage, Step, Way
 
 RUNS_TO_COMPLETION: Final = frozenset(
@@ -71,7 +72,8 @@ class Sight:
 
     `verdicts` are on the health of `judged`'s objects; `gone` are hooks' objects that vanished, as they were seen last.
     `confirmed`: somebody let it delete what waits for that. `owner` is the application as live objects name it: what is
-    not its own is in nobody's way.
+    not its own is in nobody's way. `held` is why no further step may begin now ("" if it may). `polite`: hooks that
+    others began are let run to their end (`core.otherruns`).
     """
 
     live: Live
@@ -81,6 +83,8 @@ class Sight:
     gone: Mapping[ObjectKey, LiveObject] = field(default_factory=dict)
     confirmed: bool = False
     owner: str = ""
+    held: str = ""
+    polite: bool = False
 
 
 def stage_of(operation: Operation) -> Stage | None:
@@ -89,12 +93,16 @@ def stage_of(operation: Operation) -> Stage | None:
     return stages[operation.stage] if operation.stage < len(stages) else None
 
 
-def judged(operation: Operation, live: Live, gone: Mapping[ObjectKey, LiveObject]) -> tuple[LiveObject, ...]:
-    """The objects whose health decides how it goes on."""
+def judged(
+    operation: Operation, live: Live, gone: Mapping[ObjectKey, LiveObject], *, polite: bool = False
+) -> tuple[LiveObject, ...]:
+    """The objects whose health decides how it goes on; `polite` as in `Sight`."""
     stage = stage_of(operation)
     if stage is None:
         return ()
     keys = [item.key for item in operation.running_hooks]
+    if polite and not operation.applied:
+        keys += [step.key for step, _ in _of_others(operation, stage, live)]
     if operation.applied and not operation.failing:
         keys += stage.waits_for
     found = (live.objects.get(key) or gone.get(key) for key in dict.fromkeys(keys))
@@ -103,25 +111,31 @@ def judged(operation: Operation, live: Live, gone: Mapping[ObjectKey, LiveObject
 
 def next_move(operation: Operation, sight: Sight) -> tuple[Operation, Move | None]:
     """The operation with what `sight` tells of it, and what to do next; None when it is over."""
-    operation = _learned(operation, sight)
+    operation = _holding(_learned(operation, sight), sight)
     if operation.phase is Phase.TERMINATING:
         return _terminating(operation, sight)
     while not operation.phase.done:
         stage = stage_of(operation)
         if stage is None:
             return _over(operation, sight.now), None
+        if (operation.applied or sight.polite) and _unjudged(operation, sight):
+            return operation, Judge()
         if not operation.applied:
             left = tuple(_left(operation, stage))
             move = _before(operation, stage, sight) or (Run(left) if left else None)
             if move is not None:
-                return operation, move
+                return _unless_held(operation, stage, move, sight)
             operation = replace(operation, applied=True)
-        if any(item.key not in sight.verdicts for item in judged(operation, sight.live, sight.gone)):
-            return operation, Judge()
+            continue
         operation, move = _after(operation, stage, sight)
         if move is not None:
             return operation, move
     return operation, None
+
+
+def _unjudged(operation: Operation, sight: Sight) -> bool:
+    needed = judged(operation, sight.live, sight.gone, polite=sight.polite)
+    return any(item.key not in sight.verdicts for item in needed)
 
 
 def with_result(operation: Operation, key: ObjectKey, result: StepResult) -> Operation:
@@ -235,6 +249,40 @@ def _failed(operation: Operation, why: str, now: datetime) -> Operation:
     return replace(operation, phase=Phase.FAILED, message=why, finished_at=now)
 
 
+# While no further step may begin
+
+
+def _holding(operation: Operation, sight: Sight) -> Operation:
+    """With how long it was held, which does not count for its time-out."""
+    since = operation.held_since
+    if bool(sight.held) == (since is not None):
+        return operation
+    if since is None:
+        return replace(operation, held_since=sight.now)
+    return replace(
+        operation, held_since=None, held_seconds=operation.held_seconds + (sight.now - since).total_seconds()
+    )
+
+
+def _unless_held(operation: Operation, stage: Stage, move: Move, sight: Sight) -> tuple[Operation, Move]:
+    """The move; while it is held, only what finishes a step in hand: what was deleted to be made anew is made."""
+    if not sight.held or isinstance(move, Wait):
+        return operation, move
+    finishing = tuple(
+        step
+        for step in _left_flat(operation, stage)
+        if isinstance(step, ApplyStep) and step.way is Way.RECREATE and _made_room(step, sight.live)
+    )
+    if finishing:
+        return operation, Run((finishing,))
+    return operation, Wait(f"waits for the sync window: {sight.held}")
+
+
+def _made_room(step: ApplyStep, live: Live) -> bool:
+    there = live.objects.get(step.key)
+    return there is None or there.uid != step.replaces
+
+
 # Before the steps of a stage
 
 
@@ -245,6 +293,8 @@ def _before(operation: Operation, stage: Stage, sight: Sight) -> Move | None:
             f"waiting for somebody to confirm the deletion of {_named(asking)} (Prune=confirm): "
             "gitopsd app confirm-deletion"
         )
+    if sight.polite and (waits := _let_run(operation, stage, sight)) is not None:
+        return waits
     in_the_way = tuple(_in_the_way(operation, stage, sight))
     fresh = tuple(item for item in in_the_way if not item.deleting)
     if fresh:
@@ -254,6 +304,36 @@ def _before(operation: Operation, stage: Stage, sight: Sight) -> Move | None:
         why = f", which {held} holds" if held else ""
         return Wait(f"waiting until {in_the_way[0].key} is gone{why}, to make it anew")
     return None
+
+
+def _of_others(operation: Operation, stage: Stage, live: Live) -> Iterator[tuple[HookStep, LiveObject]]:
+    """The objects of hooks that would be replaced, and that another operation made."""
+    for step in _left_flat(operation, stage):
+        there = live.objects.get(step.key) if isinstance(step, HookStep) else None
+        if isinstance(step, HookStep) and there is not None and not there.deleting:
+            item = HookId(step.phase, step.key)
+            if maker_of(there) not in ("", operation.id) and _goes_first(operation, item, step, there):
+                yield step, there
+
+
+def _let_run(operation: Operation, stage: Stage, sight: Sight) -> Wait | None:
+    """Hooks that another operation made, and that run, come to their end first: nobody's migration is torn down. After
+    the hook's own time-out whoever made it would have ended it, and is gone.
+    """
+    waits: list[str] = []
+    ends: list[datetime | None] = []
+    for step, there in _of_others(operation, stage, sight.live):
+        body = there.document.body()
+        verdict = timed(sight.verdicts.get(there.key), body, sight.now, sight.timing)
+        end = abandoned_at(there, step.hook.timeout)
+        if outcome_of(verdict.health)[0].done or (end is not None and sight.now >= end):
+            continue
+        waits.append(
+            f"{there.key}, which another operation ({maker_of(there)}) made and which runs: "
+            "another gitopsd may be at work on this application"
+        )
+        ends += [end, verdict.until]
+    return Wait(f"waits for {_named(waits)}", earliest(ends)) if waits else None
 
 
 def may_replace(live: LiveObject, owner: str) -> bool:
@@ -277,12 +357,16 @@ def _in_the_way(operation: Operation, stage: Stage, sight: Sight) -> Iterator[Li
         if isinstance(step, HookStep) and not may_replace(there, sight.owner):
             continue
         if isinstance(step, HookStep):
-            earlier = not is_ours(operation, HookId(step.phase, step.key), there)
-            goes = DeletePolicy.BEFORE_HOOK_CREATION in step.hook.policies or there.key.group_kind in RUNS_TO_COMPLETION
-            if earlier and (goes or there.deleting):
+            if _goes_first(operation, HookId(step.phase, step.key), step, there):
                 yield there
         elif isinstance(step, ApplyStep) and step.way is Way.RECREATE and there.uid == step.replaces:
             yield there
+
+
+def _goes_first(operation: Operation, item: HookId, step: HookStep, there: LiveObject) -> bool:
+    """Whether what an earlier run made of a hook is deleted before its next one."""
+    goes = DeletePolicy.BEFORE_HOOK_CREATION in step.hook.policies or there.key.group_kind in RUNS_TO_COMPLETION
+    return not is_ours(operation, item, there) and (goes or there.deleting)
 
 
 def _left(operation: Operation, stage: Stage) -> Iterator[tuple[Step, ...]]:
@@ -315,8 +399,7 @@ def _after(operation: Operation, stage: Stage, sight: Sight) -> tuple[Operation,
     if running:
         first = running[0].key
         more = f" and {len(running) - 1} more" if len(running) > 1 else ""
-        kind = f"{first.group}/{first.kind}" if first.group else first.kind
-        message = f"waiting for completion of hook {kind}/{first.name}{more}"
+        message = f"waiting for completion of hook {first}{more}"
         return replace(operation, message=message), Wait(message, _asked_again_at(operation, stage, running, sight))
     operation, clean = _cleaned(operation, stage, sight.live)
     if clean:

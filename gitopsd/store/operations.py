@@ -56,6 +56,8 @@ def operation_json(operation: Operation) -> str:
             "hooks": hook_rows(operation.hooks),
             "failing": operation.failing,
             "manifests": operation.manifests,
+            "heldSince": moment(operation.held_since),
+            "heldSeconds": operation.held_seconds,
         }
     )
 
@@ -79,6 +81,8 @@ def decode_operation(encoded: str) -> Operation:
         hooks=read_hooks(body),
         failing=text(body, "failing"),
         manifests=text(body, "manifests"),
+        held_since=read_moment(body, "heldSince"),
+        held_seconds=number(body.get("heldSeconds")) or 0.0,
     )
 
 

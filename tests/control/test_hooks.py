@@ -1,15 +1,17 @@
 """Hooks in a sync: their order, their outcomes, what is deleted, and that none runs twice, whatever happens between."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from gitopsd.core.annotations import OPERATION, TRACKING_ID
 from gitopsd.core.app import RetryPolicy
 from gitopsd.core.conditions import ConditionType
 from gitopsd.core.errors import OperationError
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName, ObjectKey
-from gitopsd.core.jsonvalue import JsonObject
+from gitopsd.core.jsonvalue import JsonObject, mapping, string_map
 from gitopsd.core.operation import HookRun, Operation, Phase
 from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.builders import a_config_map, a_deployment, an_app, an_object
@@ -52,7 +54,7 @@ async def test_hooks_of_all_phases_run_around_the_objects(world: GivenWorld) -> 
     world.git(a_config_map(), hook("before", "PreSync"), hook("after", "PostSync"), hook("never", "SyncFail"))
     async with world.running(an_app()):
         assert world.writes() == ["create before"]
-        assert operation(world).message == "waiting for completion of hook batch/Job/before"
+        assert operation(world).message == "waiting for completion of hook batch/Job default/before"
         await finish(world, "before")
         assert world.writes() == ["create before", "apply settings", "create after"]
         await finish(world, "after")
@@ -265,6 +267,62 @@ async def test_a_hook_that_helm_left_is_replaced(world: GivenWorld) -> None:
     world.git(a_config_map(), hook("before", "PreSync"))
     async with world.running(an_app()):
         assert world.writes() == ["delete before", "create before"]
+
+
+def theirs(name: str) -> JsonObject:
+    """The hook as another gitopsd made it, which works on the same application."""
+    body = hook(name, "PreSync")
+    marks = {
+        **string_map(body, "metadata", "annotations"),
+        OPERATION: "their-operation/PreSync",
+        TRACKING_ID: f"guestbook:batch/Job:default/{name}",
+    }
+    return {**body, "metadata": {**mapping(body, "metadata"), "namespace": "default", "annotations": marks}}
+
+
+THEIRS = (
+    "waits for batch/Job default/before, which another operation (their-operation) made and which runs: "
+    "another gitopsd may be at work on this application"
+)
+
+
+async def test_two_daemons_on_one_cluster_let_each_others_hooks_run(world: GivenWorld) -> None:
+    world.cluster.plant(theirs("before"))
+    world.git(a_config_map(), hook("before", "PreSync"))
+    async with world.running(an_app()):
+        assert world.writes() == []
+        assert operation(world).message == THEIRS
+        await finish(world, "before")
+        assert world.writes() == ["delete before", "create before"]
+        await finish(world, "before")
+        assert world.operations() == ["Succeeded"]
+
+
+async def test_who_ends_a_sync_that_waits_for_anothers_hook_leaves_that_alone(world: GivenWorld) -> None:
+    world.cluster.plant(theirs("before"))
+    world.git(a_config_map(), hook("before", "PreSync"))
+    async with world.running(an_app(automated=False)):
+        await world.supervisor.operations.sync(GUESTBOOK, SyncRequest(initiated_by="somebody"))
+        await world.settle()
+        await world.supervisor.operations.terminate(GUESTBOOK)
+        await world.settle()
+        assert world.operations() == ["Failed"]
+        assert world.writes() == []
+
+
+async def test_of_two_daemons_that_make_a_hook_at_once_the_later_one_waits(world: GivenWorld) -> None:
+    world.git(a_config_map(), hook("before", "PreSync"))
+    world.cluster.gate.hold("create")
+    async with world.running(an_app()):
+        world.cluster.plant(theirs("before"))
+        world.cluster.gate.release("create")
+        await world.settle()
+        assert world.writes() == []
+        assert operation(world).message == THEIRS
+        await world.settle(100)
+        await finish(world, "before")
+        assert world.writes() == ["delete before", "create before"]
+        assert run_of(world, "before").started_at > operation(world).started_at + timedelta(seconds=90)
 
 
 async def test_a_hook_in_two_phases_runs_twice(world: GivenWorld) -> None:

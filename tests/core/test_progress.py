@@ -75,11 +75,14 @@ def at(
     gone: Iterable[LiveObject] = (),
     confirmed: bool = False,
     unreadable: Iterable[GroupKind] = (),
+    held: str = "",
+    polite: bool = False,
 ) -> Sight:
     """Return what is there, and how healthy it is, so many seconds after the beginning."""
     live = Live({one.key: one for one in found}, dict.fromkeys(unreadable, "forbidden"))
     vanished = {one.key: one for one in gone}
-    return Sight(live, health or {}, NOW + timedelta(seconds=after), gone=vanished, confirmed=confirmed)
+    now = NOW + timedelta(seconds=after)
+    return Sight(live, health or {}, now, gone=vanished, confirmed=confirmed, held=held, polite=polite)
 
 
 def step_of(operation: Operation, key: ObjectKey, phase: SyncPhase | None = None) -> Step:
@@ -248,16 +251,14 @@ def test_a_hook_stands_as_the_health_of_its_object(health: Health | None, outcom
     assert operation.hooks[pre()].outcome is outcome
 
 
+def limited(body: JsonObject) -> JsonObject:
+    """Return the hook with a time-out of a minute."""
+    marks = {**mapping(body, "metadata", "annotations"), HOOK_TIMEOUT: "1m"}
+    return {**body, "metadata": {**mapping(body, "metadata"), "annotations": marks}}
+
+
 def test_a_hook_that_runs_is_waited_for_until_its_time_is_over() -> None:
-    body = a_hook()
-    limited = {
-        **body,
-        "metadata": {
-            **mapping(body, "metadata"),
-            "annotations": {**mapping(body, "metadata", "annotations"), HOOK_TIMEOUT: "1m"},
-        },
-    }
-    operation = running(begun(limited), pre())
+    operation = running(begun(limited(a_hook())), pre())
     there = hook_object(operation, pre())
     waits, move = next_move(operation, at(there, health={job(): PROGRESSING}, after=59))
     assert isinstance(move, Wait)
@@ -496,6 +497,53 @@ def test_a_termination_runs_no_sync_fail_hooks() -> None:
     ended, move = next_move(terminating(operation, ""), at())
     assert move is None
     assert (ended.phase, ended.message) == (Phase.FAILED, "terminated")
+
+
+def test_while_it_is_held_no_step_begins_and_what_was_deleted_to_be_made_anew_is_made() -> None:
+    operation = begun(a_config_map())
+    operation, move = next_move(operation, at(held="a window is open"))
+    assert move == Wait("waits for the sync window: a window is open")
+    operation, move = next_move(operation, at(after=60))
+    assert isinstance(move, Run)
+    assert (operation.held_since, operation.seconds_at(NOW + timedelta(seconds=90))) == (None, 30.0)
+    step = step_of(operation, SETTINGS)
+    assert isinstance(step, ApplyStep)
+    anew = recreated(operation, step, live_of_step(operation), "a field cannot be changed")
+    _, move = next_move(anew, at(live_of_step(anew), held="a window is open"))
+    assert isinstance(move, Wait)
+    _, move = next_move(anew, at(held="a window is open"))
+    assert told(move) == [["settings"]]
+
+
+def made_by_another(operation: Operation, *, made: datetime = NOW) -> LiveObject:
+    """Return the object of a hook that another gitopsd made at this moment."""
+    live = former(operation, pre())
+    body = live.document.body()
+    metadata = {**mapping(body, "metadata"), "creationTimestamp": made.isoformat()}
+    return replace(live, document=Document(canonical({**body, "metadata": metadata})))
+
+
+def test_a_hook_that_another_operation_runs_is_let_come_to_its_end() -> None:
+    operation = begun(a_hook())
+    live = made_by_another(operation)
+    assert next_move(operation, at(live, polite=True))[1] == Judge()
+    _, move = next_move(operation, at(live, health={job(): PROGRESSING}, after=1e6, polite=True))
+    assert isinstance(move, Wait)
+    assert "which another operation (operation-0) made and which runs" in move.message
+    _, move = next_move(operation, at(live, health={job(): HEALTHY}, polite=True))
+    assert move == Remove((live,))
+    _, move = next_move(operation, at(live, health={job(): DEGRADED}, polite=True))
+    assert move == Remove((live,))
+
+
+def test_a_hook_of_another_operation_is_waited_for_as_long_as_it_may_run() -> None:
+    operation = begun(limited(a_hook()))
+    live = made_by_another(operation)
+    _, move = next_move(operation, at(live, health={job(): PROGRESSING}, polite=True))
+    assert isinstance(move, Wait)
+    assert move.until == NOW + timedelta(seconds=60)
+    _, move = next_move(operation, at(live, health={job(): PROGRESSING}, after=60, polite=True))
+    assert move == Remove((live,))
 
 
 def test_what_is_given_up_says_why() -> None:

@@ -69,7 +69,7 @@ def _graced(live: JsonObject, kind: GroupKind, now: datetime, timing: Timing) ->
     """A custom object that was made a moment ago and has no status: its controller may be about to write one."""
     if "." not in kind.group or kind.group.endswith(".k8s.io") or value(live, "status"):
         return Timed(None)
-    created = _moment(text(live, "metadata", "creationTimestamp"))
+    created = made_at(live)
     if created is None:
         return Timed(None)
     end = created + timedelta(seconds=timing.grace_seconds)
@@ -78,9 +78,10 @@ def _graced(live: JsonObject, kind: GroupKind, now: datetime, timing: Timing) ->
     return Timed(progressing("Waiting a moment for its controller to write a status"), until=end)
 
 
-def _moment(written: str) -> datetime | None:
+def made_at(live: JsonObject) -> datetime | None:
+    """When an object was made, by the API server's clock; None if it does not say."""
     try:
-        found = datetime.fromisoformat(written)
+        found = datetime.fromisoformat(text(live, "metadata", "creationTimestamp"))
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
