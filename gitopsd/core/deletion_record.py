@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gitopsd.core.annotations import DELETION_APPROVED
-from gitopsd.core.app import AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
+from gitopsd.core.app import BY_ANNOTATION, AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import GVK, AppName, ObjectKey, Position
 
@@ -139,10 +139,12 @@ def spec_digest(spec: AppSpec) -> str:
     """32 hex digits that are another if what the owner wrote is another.
 
     Where in the files it stands does not count, nor does the approval of a deletion; nor do fields that are as they are
-    by default, so that one which a later version adds changes nothing.
+    by default, so that one which a later version adds changes nothing, nor what is not written there: how the daemon
+    tracks objects, what its version supports.
     """
     annotations = {name: text for name, text in spec.annotations.items() if name != DELETION_APPROVED}
-    plain = _plain(replace(spec, annotations=annotations))
+    written = replace(spec, annotations=annotations, tracking=BY_ANNOTATION, unsupported=())
+    plain = _plain(written)
     return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()
 
 

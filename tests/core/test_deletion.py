@@ -508,6 +508,8 @@ def test_a_spec_is_another_by_what_its_owner_wrote_and_not_by_where() -> None:
     approval = replace(APP, annotations={DELETION_APPROVED: "2030-01-01T00:00:00Z"})
 
     assert spec_digest(APP) == spec_digest(moved_down) == spec_digest(approval)
+    elsewhere = replace(APP, tracking=Tracking(installation="other"), unsupported=("ignoreThat",))
+    assert spec_digest(APP) == spec_digest(elsewhere), "what rests comes back because of its entry alone"
     assert spec_digest(APP) != spec_digest(replace(APP, destination=Destination(name="other", namespace="default")))
     assert spec_digest(APP) != spec_digest(replace(APP, sync_policy=SyncPolicy(options={"Delete": "false"})))
 
