@@ -110,6 +110,10 @@ bench: setup originals ## Measure speed and size, each figure beside its floor
 binary: venv ## Make gitopsd with Python inside: a folder for packages and images, and the one file dist/gitopsd
 	@nice $(PYTHON) -m tools.binary
 
+.PHONY: wheel
+wheel: venv ## Make a wheel for this platform, and the source distribution that it can be built from, in dist/
+	@$(PYTHON) -m tools.wheel
+
 .PHONY: lock
 lock: venv ## Write requirements.lock anew from pyproject.toml's ranges
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
