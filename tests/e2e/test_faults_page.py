@@ -81,6 +81,13 @@ FAULTS: Final = (
     "two operators on one object",
     "the store's disk full",
     "the store's file damaged",
+    "wrong file modes on credentials",
+    "SIGHUP with a broken file",
+    "SIGTERM in the middle of a sync",
+    "the clock jumps",
+    "1,024 open files only",
+    "no open file left",
+    "out of memory in the engine",
 )
 ADVISORIES: Final = (
     *("P1", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "S8", "S9", "S10", "S11", "S12", "S13", "S15"),

@@ -15,7 +15,7 @@ import httpx
 
 from gitopsd.testing.gitserver import GitRepo
 from tests.e2e.child import Child, child
-from tests.e2e.manifests import KUSTOMIZE, config_map, folder
+from tests.e2e.manifests import CHART, KUSTOMIZE, config_map, folder
 from tests.e2e.world import World
 
 REPOSITORIES = 20
@@ -106,6 +106,29 @@ async def test_no_file_to_open_any_more_is_named_and_all_goes_on_when_there_are_
             lambda child: {world.full(name) for name in ("good", "late")} <= synced_at(child, commit[:7])
         )
         assert not daemon.has_line("Traceback")
+
+
+async def test_an_engine_that_gets_no_more_memory_of_the_machine_costs_one_render(world: World) -> None:
+    world.good()
+    greedy = '{{- $s := repeat 200000000 "xxxxxxxxxx" }}{{ len $s }}\n'
+    world.commit({**folder("greedy", {**CHART, "templates/greedy.yaml": greedy}), **folder("chart", CHART)})
+    world.application("greedy")
+    world.application("chart")
+    world.config["render"] = {"memoryLimit": "8Gi"}  # it is the machine that has no more, not we
+    async with child(world, limits="-Sv 2500000") as daemon:
+        await daemon.until_line("render worker ended", "memory")
+        await daemon.until(
+            lambda child: "the render worker died of this source, twice" in failures(child, world.full("greedy"))
+        )
+        await daemon.until_synced("good", "chart")
+        commit = world.commit({"chart/values.yaml": "greeting: changed\n"})
+        await daemon.refresh("chart")
+        await daemon.until(lambda child: world.full("chart") in synced_at(child, commit[:7]))
+
+
+def failures(daemon: Child, name: str) -> str:
+    """All that was said of an application's trouble."""
+    return "\n".join(str(line) for line in daemon.lines if line.get("application") == name)
 
 
 async def test_a_file_of_a_secret_that_is_open_to_others_is_warned_of_at_start_and_reload(
