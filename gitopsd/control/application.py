@@ -48,10 +48,11 @@ class Application:
     it depends on. `causes` are objects whose change may cure the last failure, `cause_versions` how they were then.
 
     `failures` counts passes in a row that could not compare. `looked`: a pass ended since the daemon started;
-    `judged`: one ended with this `spec`, or its status is known from before the start.
+    `judged`: one ended with this `spec`, or its status is known from before the start; `tried`: one ended with this
+    `spec`, whatever came of it. `gave_up`: the digest with which it waits to prune until others looked, since when.
     `writing`: steps of a sync are under way. `disturbed`: a live change came during the pass; before `rest_until`
-    (monotonic clock) live changes wake nobody. `clock_set`: by how many seconds the time of day was set since moments of
-    `operation` were noted.
+    (monotonic clock) live changes wake nobody. `clock_set`: by how many seconds the time of day was set since
+    moments of `operation` were noted.
     """
 
     spec: AppSpec
@@ -59,6 +60,8 @@ class Application:
     published: StatusChanged | None = None
     looked: bool = False
     judged: bool = field(default=False, kw_only=True)
+    tried: bool = field(default=False, kw_only=True)
+    gave_up: tuple[str, datetime] | None = field(default=None, kw_only=True)
     cluster: Cluster | None = None
     kinds: set[GroupKind] = field(default_factory=set)
     commits: tuple[str, ...] = ()

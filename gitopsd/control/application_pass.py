@@ -19,13 +19,15 @@ from gitopsd.control.revisions import Resolution, Revisions
 from gitopsd.control.timers import Timers
 from gitopsd.control.view import Request
 from gitopsd.core.compare import Verdict
+from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError
+from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError, shown_url
 from gitopsd.core.events import Reconciled
 from gitopsd.core.hold import SyncSettings
 from gitopsd.core.ids import AppName
 from gitopsd.core.schedule import RECONCILE_ERROR, backoff_seconds
 from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.tracer import Span
 
 _REST_SECONDS: Final = 0.05
 _LONGEST_REST_SECONDS: Final = 1.0
@@ -55,6 +57,11 @@ class ApplicationPass:
 
     async def run(self, app: Application, level: Level) -> None:
         """One pass, with whatever goes wrong turned into a condition of this application alone (advisory Z2)."""
+        with self.adapters.tracer.reconcile(app.spec.name, app.spec.project) as span:
+            await self._guarded(app, level, span)
+
+    async def _guarded(self, app: Application, level: Level, span: Span) -> None:
+        before = app.status
         clock = self.adapters.clock
         started = clock.monotonic()
         app.disturbed = False
@@ -66,15 +73,18 @@ class ApplicationPass:
             failed = not await self._reconcile(app, cluster, level)
         except SpecError as error:
             app.refuse(error)
+            span.fail(error)
             self.publisher.failed(app, ConditionType.INVALID_SPEC_ERROR, str(error))
         except GitopsdError as error:
             app.refuse(error)
+            span.fail(error)
             if isinstance(error, ClusterDown):
                 self.destinations.cut_off(app)
             self.publisher.failed(app, ConditionType.COMPARISON_ERROR, str(error))
             self._retry_later(app)
         except Exception as error:  # noqa: BLE001  # a bug met by one application's input must not end the daemon
             self.on_bug(app.spec.name, error)
+            span.fail(error)
             app.refuse(OperationError("internal error; the log has the details", reason="Invalid", where=app.spec.name))
             self.publisher.failed(
                 app, ConditionType.UNKNOWN_ERROR, f"internal error: {type(error).__name__}; the log has the details"
@@ -84,6 +94,8 @@ class ApplicationPass:
         seconds = now - started
         self._rest(app, seconds, now)
         self.looked(app.spec.name)
+        if span.recording:
+            _tell(span, server, level, before, app.status)
         self.bus.publish(Reconciled(app.spec, server, started, seconds, failed, fresh=level > Level.LIVE))
 
     def _rest(self, app: Application, seconds: float, now: float) -> None:
@@ -124,7 +136,7 @@ class ApplicationPass:
             self._retry_later(app)
         else:
             app.failures = 0
-        app.looked = app.judged = True
+        app.looked = app.judged = app.tried = True
         self.bookkeeping.note(app, cluster, outcome)
         return True
 
@@ -132,6 +144,19 @@ class ApplicationPass:
         app.failures += 1
         wait = backoff_seconds(RECONCILE_ERROR, app.failures)
         self.timers.wake_after(app.spec.name, wait + self.adapters.clock.jitter(wait / 10))
+
+
+def _tell(span: Span, server: str, level: Level, before: AppStatus, now: AppStatus) -> None:
+    """What became of the application, for the trace; a pass that changed nothing of that may be worth none."""
+    span.note(
+        cluster=shown_url(server),
+        level=level.name.lower(),
+        revision=",".join(now.revisions),
+        sync=now.sync.value,
+        health=now.health.status.value,
+    )
+    if (before.sync, before.health.status) != (now.sync, now.health.status):
+        span.keep()
 
 
 def _blocked(app: Application, why: str) -> OperationError:
@@ -144,4 +169,5 @@ def _request(resolutions: tuple[Resolution, ...], level: Level) -> Request:
         for item in resolutions
         if item.error
     )
-    return Request(tuple(item.commit for item in resolutions), level, warnings)
+    commits = tuple(item.commit for item in resolutions)
+    return Request(commits, level, warnings, tuple(item.fetch for item in resolutions))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from gitopsd.control.application import Application
 from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import Tracking, TrackingMethod
-from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.ids import AppName
 from gitopsd.core.tracking import mark as mark_of
 
 
@@ -71,14 +71,3 @@ class Applications:
         return mark in self._at_work or (
             tracking.method is TrackingMethod.LABEL and any(mark_of(name, tracking) == mark for name in self._at_work)
         )
-
-    def claimed(self, name: AppName, keys: Collection[ObjectKey]) -> Mapping[ObjectKey, str]:
-        """Which of an application's objects others want, on the same cluster, and who."""
-        own = self.find(name)
-        found: dict[ObjectKey, str] = {}
-        for other, app in self._at_work.items():
-            if other == name or app.desired is None or (own is not None and own.cluster is not app.cluster):
-                continue
-            objects = app.comparison.objects
-            found |= {key: other for key in keys if key in objects and objects[key].desired is not None}
-        return found

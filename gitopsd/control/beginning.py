@@ -27,6 +27,8 @@ from gitopsd.core.progress import (
 from gitopsd.core.syncrequest import AUTOMATED, HEALING, SyncRequest
 
 _SUPERSEDED: Final = "superseded by newer manifests"
+_OTHERS_LOOK: Final = timedelta(seconds=10)
+_LOOK_AGAIN: Final = timedelta(seconds=0.1)
 _NAMESPACE: Final = GroupKind("", "Namespace")
 
 
@@ -111,12 +113,30 @@ async def _automated(ground: Ground, view: View, decision: Decision) -> Operatio
     if steps.empty and decision.act is Act.HEAL:
         return None  # all that differs stays on purpose: Prune=false, or it is being deleted already
     prunes = sum(isinstance(step, PruneStep) for step in steps.steps())
+    if prunes and _lets_others_look(ground, view):
+        return None
     leave = ground.adapters.leave(app.spec.name, ground.cluster.name, prunes)
     app.held_back = (leave.reason,) if leave.reason else ()
     if not leave.granted:
         app.look_again = ground.adapters.clock.now() + timedelta(seconds=leave.again)
         return None
     return await _fresh(ground, view, request, steps, retries=app.attempt.count if same and app.attempt else 0)
+
+
+def _lets_others_look(ground: Ground, view: View) -> bool:
+    """Whether others first look at the commit that it was compared with, for a moment: what left its manifests may be
+    in theirs now, and stays then.
+    """
+    app, now = ground.app, ground.adapters.clock.now()
+    if not ground.adapters.behind(app):
+        app.gave_up = None
+        return False
+    if app.gave_up is None or app.gave_up[0] != view.wanted.digest:
+        app.gave_up = view.wanted.digest, now
+    if now - app.gave_up[1] > _OTHERS_LOOK:
+        return False
+    app.look_again = now + _LOOK_AGAIN
+    return True
 
 
 async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, *, retries: int) -> Operation:

@@ -56,6 +56,10 @@ class Keeper(Protocol):
         """How it stands."""
         ...
 
+    def wants(self, name: AppName, key: ObjectKey) -> bool:
+        """Whether an application wants this object, or may want it."""
+        ...
+
     def take(self, spec: AppSpec) -> None:
         """Work for it from now on, or by this spec."""
         ...
@@ -246,14 +250,15 @@ class Children:
         return spec
 
     def _taken(self, name: AppName, parent: AppName, key: ObjectKey) -> str:
-        """Who has the name. A child whose parent is not there any more is nobody's."""
+        """Who has the name. A child whose parent is not there any more, or does not want it any more, is nobody's."""
         configured = self._book.configured.get(name)
         if configured is not None:
             return f"the configuration has it, at {configured.position}"
         child = self._book.get(name)
         owner = child.record.parent if child is not None else self._writing.get(name, parent)
         if owner != parent:
-            return f"{owner} has it among its manifests" if self._keeper.spec(owner) is not None else ""
+            gave_up = child is not None and not self._keeper.wants(owner, child.key)
+            return f"{owner} has it among its manifests" if self._keeper.spec(owner) is not None and not gave_up else ""
         if child is not None and child.key != key:
             return f"{parent} has it also in namespace {child.key.namespace}"
         return ""
@@ -272,6 +277,9 @@ class Children:
             await self._save(record)
         finally:
             del self._writing[record.name]
+        before = self._book.get(record.name)
+        if before is not None and before.record.parent != record.parent:
+            self.news.changed(before.record.parent, before.key, None)
         child = self._book.enter(record, spec)
         self._keeper.take(self._book.admitted(child))
         for below in self._book.of(record.name):

@@ -28,6 +28,7 @@ from gitopsd.core.deletion_record import (
     kinds_of,
     spec_digest,
     spec_of,
+    with_guard,
     with_kinds,
 )
 from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, StoreError
@@ -79,6 +80,7 @@ class Deletions(AsyncContextManagerMixin):
         self._works: dict[AppName, DeletionWork] = {}
         self._scopes: dict[AppName, anyio.CancelScope] = {}
         self._needed_by: dict[AppName, set[AppName]] = {}
+        self._awaited_by: dict[AppName, set[AppName]] = {}
         self._missing: dict[AppName, Deletion] = {}
         self._queue = WorkQueue()
         self._timers = Timers(tools.clock, self.wake)
@@ -113,9 +115,10 @@ class Deletions(AsyncContextManagerMixin):
         """Whether nobody may sync the application: it is being deleted, or it was."""
         return name in self._works
 
-    async def start(self, leaving: Leaving, *, cascade: str, by: str) -> Deletion:
+    async def start(self, leaving: Leaving, *, cascade: str, by: str, guards: bool = False) -> Deletion:
         """Delete the objects of an application that is there, because somebody asks for it; it rests until its entry
-        changes or goes. One that is under way goes on with this `cascade`, and tries at once what failed.
+        changes or goes. One that is under way goes on with this `cascade`, and tries at once what failed. With `guards`
+        nobody asks for it by name: protected objects of it wait for somebody's word.
 
         Raises `OperationError` for an unknown cascade, `GitopsdError` if the store does not let it begin.
         """
@@ -124,7 +127,7 @@ class Deletions(AsyncContextManagerMixin):
             raise OperationError(f"there is no cascade {cascade[:80]!r}", reason="Invalid", hint=f"use one of {known}")
         work = self._works.get(leaving.spec.name)
         if work is None or (work.deletion.done and work.deletion.cascade != cascade):
-            work = self._begin(leaving, cascade, by=by)
+            work = self._begin(leaving, cascade, by=by, guards=guards)
             try:
                 await self._passes.save(work)
             except GitopsdError:
@@ -158,6 +161,14 @@ class Deletions(AsyncContextManagerMixin):
         work = self._works.get(name)
         if (work is not None and not work.deletion.done) or self._arms.is_wrong(name):
             self._queue.add(name, Level.LIVE)
+
+    def looked(self, name: AppName) -> None:
+        """A pass over an application at work ended: deletions may have waited for what it wants."""
+        now = self._tools.clock.monotonic()
+        for other in self._awaited_by.pop(name, ()):
+            work = self._works.get(other)
+            if work is not None:
+                self._timers.wake_after(other, max(0.0, work.rest_until - now))
 
     def rewire(self) -> None:
         """The clusters or projects of the configuration changed."""
@@ -213,12 +224,13 @@ class Deletions(AsyncContextManagerMixin):
             if one.spec.name in self._works or arm.phase is not DeletionPhase.ARMED:
                 continue
             if certain:
-                self._begin(one, arm.cascade, removed=True, phase=_first(held=held))
+                self._begin(one, arm.cascade, removed=True, guards=True, phase=_first(held=held))
             else:
                 self._missing[one.spec.name] = with_kinds(arm, one.kinds, one.server)
         if certain:
             for arm in self._missing.values():
                 fresh = replace(began(spec_of(arm), arm.cascade, now), details=arm.details)
+                fresh = with_guard(fresh, guards=True)
                 self._enter(DeletionWork(replace(fresh, removed=True, phase=_first(held=held))))
             self._missing.clear()
         self._specs = dict(specs)
@@ -257,11 +269,13 @@ class Deletions(AsyncContextManagerMixin):
         *,
         by: str = "",
         removed: bool = False,
+        guards: bool = False,
         phase: DeletionPhase = DeletionPhase.WAITING,
     ) -> DeletionWork:
         now = self._tools.clock.now()
         deletion = began(leaving.spec, cascade, now, server=leaving.server, kinds=leaving.kinds)
-        return self._enter(DeletionWork(replace(deletion, by=by, removed=removed, phase=phase), wanted=leaving.wanted))
+        deletion = replace(with_guard(deletion, guards=guards), by=by, removed=removed, phase=phase)
+        return self._enter(DeletionWork(deletion, wanted=leaving.wanted))
 
     def _enter(self, work: DeletionWork) -> DeletionWork:
         self._works[work.name] = work
@@ -304,6 +318,8 @@ class Deletions(AsyncContextManagerMixin):
         try:
             again = await self._passes.advance(work, self._places.find, self._dependants(work.name))
             work.failures, work.down = 0, False
+            for other in work.awaits:
+                self._awaited_by.setdefault(other, set()).add(work.name)
             if again is not None:
                 self._timers.wake_after(work.name, again)
             if work.deletion.done:

@@ -20,6 +20,7 @@ from gitopsd.core.deletion import (
     abandoned,
     hook_stages,
     looks,
+    needs_word,
     next_move,
     operation_of,
     retried,
@@ -73,7 +74,7 @@ class DeletionPass:
                 work.deletion = abandoned(work.deletion, f"cluster {spec_of(work.deletion).destination} is not known")
                 await self.save(work)
                 return None
-            before, work.asks = work.deletion, bool(scene.plan.asks)
+            before, work.asks = work.deletion, needs_word(work.deletion, scene)
             work.deletion, move = next_move(before, scene)
             await self._hooks.keep_logs(work, before, scene)
             await self.save(work)
@@ -129,11 +130,14 @@ class DeletionPass:
         projects.account(spec, cluster.server)  # a project that lets nobody do anything is no reason to leave objects
         steps = await self._steps(work)
         live = await cluster.observe(work.name, [step.key for step in steps], kinds_of(work.deletion))
-        claimed = self._tools.claimed(work.name, live.objects.keys())
+        claims = self._tools.claims(work.name, cluster.server, live.objects.keys())
+        protected = self._tools.protected()
         plan = await aside(
             self._tools.threads,
             len(live.objects),
-            lambda: deletion_plan(spec, live, steps, projects=projects, server=cluster.server, claimed=claimed),
+            lambda: deletion_plan(
+                spec, live, steps, projects=projects, server=cluster.server, claims=claims, protected=protected
+            ),
         )
         gone = {
             item.key: last
@@ -150,7 +154,8 @@ class DeletionPass:
         }
         now = self._tools.clock.monotonic()
         work.asked = {uid: when for uid, when in work.asked.items() if now < when + _SHOWN_SECONDS}
-        return Scene(plan, sight, dependants, below, work.asked)
+        work.awaits = frozenset(claims.unknown)
+        return Scene(plan, sight, dependants, below, work.asked, claims.unknown)
 
     async def _delete(self, work: DeletionWork, groups: tuple[tuple[LiveObject, ...], ...]) -> None:
         """Delete all of these; one that cannot be deleted keeps no other from going. Raises its error at the end."""

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import anyio
 
 from gitopsd.control.sync import Execution
+from gitopsd.core.claims import NOTHING_CLAIMED, Claims
 from gitopsd.core.deletion_record import spec_of
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.history import Deletion
-from gitopsd.core.ids import AppName, ObjectKey
+from gitopsd.core.ids import AppName, GroupKind, ObjectKey
 from gitopsd.core.manifest import Desired
 from gitopsd.core.permit import Permit, permit_object
-from gitopsd.core.plan import HookStep
+from gitopsd.core.plan import PROTECTED, HookStep
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.health import HealthJudge
 from gitopsd.ports.journal import Journal
 
-Claimed = Callable[[AppName, Collection[ObjectKey]], Mapping[ObjectKey, str]]
+Claiming = Callable[[AppName, str, Collection[ObjectKey]], Claims]
 
 
-def nobody_claims(_: AppName, __: Collection[ObjectKey]) -> Mapping[ObjectKey, str]:
+def nobody_claims(_name: AppName, _server: str, _keys: Collection[ObjectKey]) -> Claims:
     """No other application wants any of an application's objects."""
-    return {}
+    return NOTHING_CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionTools:
-    """What deletions need of the world. `claimed` (quick, from memory) says which of an application's objects other
-    applications want, and which application that is. `threads` bounds the work on large applications done aside.
+    """What deletions need of the world. `claims` (quick, from memory) says which of an application's objects on a
+    cluster (by its URL) other applications want. Objects of the kinds `protected` are not deleted because an entry left unless
+    somebody confirms. `threads` bounds the work on large applications done aside.
     """
 
     journal: Journal
@@ -40,7 +42,8 @@ class DeletionTools:
     judge: HealthJudge
     projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
     timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
-    claimed: Claimed = nobody_claims
+    claims: Claiming = nobody_claims
+    protected: Callable[[], frozenset[GroupKind]] = lambda: PROTECTED
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
 
@@ -49,11 +52,11 @@ class DeletionWork:
     """One deletion in this process. `saved` is what the journal has of it, `shown` what everybody was told.
 
     `wanted` is what the application wants (None: not known), until its hooks are kept. `asked` are the uids of objects
-    that were deleted a moment ago, and when (monotonic clock), `counted` all such uids. `asks`: at the last look some
-    of its objects were to be confirmed. `failures` counts errors in a row, `failed` hooks' failures in a row; those are
-    tried again at `retry_at`. `unknown_since` is when nobody knew its cluster. `down`: its cluster cannot be reached.
-    Before `rest_until` (monotonic clock) changes in the cluster wake nobody; `disturbed`: there were some during its
-    pass.
+    that were deleted a moment ago, and when (monotonic clock), `counted` all such uids. `asks`: at the last look
+    something was to be confirmed; `awaits` are applications that could not be compared then. `failures` counts errors
+    in a row, `failed` hooks' failures in a row; those are tried again at `retry_at`. `unknown_since` is when nobody
+    knew its cluster. `down`: its cluster cannot be reached. Before `rest_until` (monotonic clock) changes in the
+    cluster wake nobody; `disturbed`: there were some during its pass.
     """
 
     deletion: Deletion
@@ -67,6 +70,7 @@ class DeletionWork:
     asked: dict[str, float] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
     asks: bool = False
+    awaits: frozenset[AppName] = frozenset()
     failures: int = 0
     failed: int = 0
     retry_at: float | None = None

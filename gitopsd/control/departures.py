@@ -89,9 +89,9 @@ class Departures:
         if cascade_of(finalizers) or self._deletions.rests(spec.name):
             self._part_soon()
 
-    async def let_go(self, app: Application, *, cascade: str | None, by: str) -> None:
-        """The application, at work no more, is not wanted by whoever brought it (`by`). Its objects are deleted in the
-        way that `cascade` names, left if that is None. Raises `GitopsdError` if that cannot begin.
+    async def let_go(self, app: Application, *, cascade: str | None, parent: AppName | None) -> None:
+        """The application, at work no more, is not wanted by its `parent`. Its objects are deleted in the way that
+        `cascade` names, left if that is None. Raises `GitopsdError` if that cannot begin.
         """
         if any(one is app for one in self._left):
             self._left = [one for one in self._left if one is not app]
@@ -99,7 +99,10 @@ class Departures:
         self._part_soon()
         if cascade is not None:
             self._applications.depart(app)
-            deletion = await self._deletions.start(_leaving(app), cascade=cascade, by=by)
+            # Whoever deletes the parent by its name means its children too.
+            guards = parent is None or not self._deletions.rests(parent)
+            by = f"application {parent}"
+            deletion = await self._deletions.start(_leaving(app), cascade=cascade, by=by, guards=guards)
             if deletion.done:
                 self._news.changed(deletion)
 

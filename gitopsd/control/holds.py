@@ -86,11 +86,11 @@ class Holds:
         if breaker is not None:
             self._after(cluster, breaker, breaker.settled(app))
 
-    def reset(self, cluster: str) -> None:
-        """Somebody says that all may go on."""
+    def reset(self, cluster: str, confirmed: AppName) -> None:
+        """Somebody says that all may go on, and one of them (`confirmed`) in any case."""
         breaker = self._breakers.get(cluster)
         if breaker is not None:
-            self._after(cluster, breaker, breaker.reset())
+            self._after(cluster, breaker, breaker.reset(confirmed))
 
     def forget(self, app: AppName) -> None:
         """The application is there no more."""

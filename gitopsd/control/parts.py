@@ -15,6 +15,7 @@ from gitopsd.control.bookkeeping import Bookkeeping
 from gitopsd.control.bus import Bus
 from gitopsd.control.child_applications import ChildApplications
 from gitopsd.control.children import Keeper
+from gitopsd.control.claimants import Claimants
 from gitopsd.control.deletion import Deletions
 from gitopsd.control.deletion_news import DeletionNews
 from gitopsd.control.deletion_work import DeletionTools
@@ -79,6 +80,7 @@ class Parts:
             under_way=self.passes.over,
         )
 
+        self.claimants = Claimants(self.applications, self._deleted)
         news = DeletionNews(
             self.applications, self.publisher, self.queue, looked=self.children.looked, gone=self.children.gone
         )
@@ -116,7 +118,7 @@ class Parts:
             publisher=self.publisher,
             bookkeeping=Bookkeeping(bus, clock, self.queue, self.timers, self.holds, retries, self.publisher),
             deleted=self.deletions.rests,
-            looked=self.children.looked,
+            looked=self._looked,
             on_bug=on_bug,
         )
 
@@ -148,7 +150,8 @@ class Parts:
             world.judge,
             projects=self.tuning.projects,
             timing=self.tuning.timing,
-            claimed=self.applications.claimed,
+            claims=self.claimants.claims,
+            protected=self.tuning.protected,
         )
 
     def _make_adapters(self, world: World, settings: SupervisorSettings) -> Adapters:
@@ -162,6 +165,8 @@ class Parts:
             journal=world.journal,
             hold=self._hold,
             leave=self.holds.ask,
+            claims=self.claimants.claims,
+            behind=self.claimants.behind,
             readiness=world.readiness,
             plan_key=world.plan_key,
             sync=settings.sync,
@@ -174,6 +179,7 @@ class Parts:
             expressions=world.expressions,
             projects=self.tuning.projects,
             exists=self._exists,
+            tracer=world.tracer,
         )
 
     def _look(self, name: AppName) -> None:
@@ -183,6 +189,13 @@ class Parts:
         app = self.applications.get(spec.name)
         cluster = app.cluster if app is not None else None
         return self.holds.of(spec, *((cluster.server, cluster.name) if cluster is not None else ()))
+
+    def _deleted(self, name: AppName) -> bool:
+        return self.deletions.rests(name)
+
+    def _looked(self, name: AppName) -> None:
+        self.children.looked(name)
+        self.deletions.looked(name)
 
     def _exists(self, mark: str) -> bool:
         return self.applications.marked(mark, self.tuning.now.resources.tracking)

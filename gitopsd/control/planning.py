@@ -7,7 +7,7 @@ from typing import Final
 from gitopsd.control.aside import aside
 from gitopsd.control.ground import Ground
 from gitopsd.control.view import View
-from gitopsd.core.compare import ObjectComparison, compare_namespace
+from gitopsd.core.compare import ObjectComparison, Verdict, compare_namespace
 from gitopsd.core.conditions import ConditionType
 from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.plan import Plan
@@ -76,12 +76,14 @@ def obstacle(view: View) -> str:
 async def plan_of(ground: Ground, view: View, request: SyncRequest) -> Plan:
     """What such a sync would do now."""
     app, adapters = ground.app, ground.adapters
+    left = [item.key for item in view.comparison.having(Verdict.EXTRA)]
     first = next((commit for commit in view.revisions if commit), "")
     options = plan_options(
         app.spec,
         request,
         suffix=f"{first[:7]}-{int(adapters.clock.now().timestamp())}",
         protected=adapters.sync.protected,
+        claimed=adapters.claims(app.spec.name, ground.cluster.server, left).wanted if left else None,
     )
     namespace = _compare_namespace(view)
     count = len(view.comparison.objects)

@@ -64,7 +64,7 @@ class Publisher:
 
     def failed(self, app: Application, kind: ConditionType, message: str) -> None:
         """Show that the application could not be compared; what was known of its resources is kept."""
-        app.looked = app.judged = True
+        app.looked = app.judged = app.tried = True
         status = replace(
             app.status,
             sync=SyncCode.UNKNOWN,

@@ -106,8 +106,9 @@ class Roster:
             self._remove(name)
         if app is None:
             app = Application.begin(spec, None, self.clock.monotonic())
-        by = f"application {self.children.parent_of(name)}"
-        await self.departures.let_go(app, cascade=cascade_of(spec.finalizers) if cascade else None, by=by)
+        parent = self.children.parent_of(name)
+        cascades = cascade_of(spec.finalizers) if cascade else None
+        await self.departures.let_go(app, cascade=cascades, parent=parent)
 
     # Inside
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.health.timing import NO_TIMEOUTS, Timing
 from gitopsd.core.hold import SyncSettings
+from gitopsd.core.ids import GroupKind
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.core.schedule import SELF_HEAL, Backoff
 
@@ -42,6 +43,10 @@ class Tuning:
     def resources(self) -> ResourceSettings:
         """How kinds are compared and tracked."""
         return self.now.resources
+
+    def protected(self) -> frozenset[GroupKind]:
+        """The kinds of which objects are not deleted unless somebody says so."""
+        return self.now.sync.protected
 
     def projects(self) -> Projects:
         """What applications may do."""

@@ -20,7 +20,7 @@ from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.childapps import ChildRecord, Shown
 from gitopsd.core.compare import Comparison
 from gitopsd.core.findings import unused
-from gitopsd.core.ids import AppName
+from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.orphans import Orphaned
 
@@ -142,6 +142,10 @@ class Supervisor(AsyncContextManagerMixin):
         """How it stands, as far as its parent may go by that."""
         return self._parts.roster.shown(name)
 
+    def wants(self, name: AppName, key: ObjectKey) -> bool:
+        """Whether an application wants this object, or may want it."""
+        return self._parts.claimants.wants(name, key)
+
     def take(self, spec: AppSpec) -> None:
         """Work for it from now on, or by this spec."""
         self._parts.roster.take(spec)
@@ -232,5 +236,5 @@ class Supervisor(AsyncContextManagerMixin):
         app = self._parts.applications.at_work[name]
         app.confirmed_at = self._world.clock.now()
         if app.cluster is not None:
-            self._parts.holds.reset(app.cluster.name)
+            self._parts.holds.reset(app.cluster.name, name)
         self._parts.refreshes.wake(name, fresh=False)

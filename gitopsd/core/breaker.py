@@ -63,6 +63,7 @@ class PruneGate:
         self._done: deque[tuple[float, AppName, int]] = deque()
         self._done_total = 0
         self._managed = 0
+        self._confirmed: set[AppName] = set()
         self.reason = ""
 
     @property
@@ -78,6 +79,10 @@ class PruneGate:
         if prunes:
             self._wanted[app] = now, prunes
             self._wanted_total += prunes
+        if app in self._confirmed:
+            self._confirmed.discard(app)
+            self._drop(app)
+            return True
         if not self._excessive():
             self.reason = ""
         elif prunes and not self.open:
@@ -102,8 +107,11 @@ class PruneGate:
         if not self._wanted or not self._excessive():
             self.reason = ""
 
-    def reset(self) -> None:
-        """Count anew: somebody says that it may be pruned."""
+    def reset(self, confirmed: AppName | None = None) -> None:
+        """Count anew: somebody says that it may be pruned. The application of which it was said prunes whatever others,
+        who count anew, do before it.
+        """
+        self._confirmed = {confirmed} if confirmed is not None else set()
         self._wanted.clear()
         self._done.clear()
         self._wanted_total = self._done_total = 0
@@ -246,10 +254,10 @@ class Breaker:
         self._failures.forget(app)
         return self.settled(app)
 
-    def reset(self) -> tuple[AppName, ...]:
-        """Somebody says that all may go on."""
+    def reset(self, confirmed: AppName | None = None) -> tuple[AppName, ...]:
+        """Somebody says that all may go on, and one of them (`confirmed`) in any case."""
         before = self.reasons
-        self._prunes.reset()
+        self._prunes.reset(confirmed)
         self._failures.reset()
         return self._woken(before)
 

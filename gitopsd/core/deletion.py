@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from gitopsd.core.deletion_held import NOTHING_BELOW, Below, held
 from gitopsd.core.deletion_plan import DeletionPlan
-from gitopsd.core.deletion_record import ORPHAN, asked_of
+from gitopsd.core.deletion_record import ORPHAN, asked_of, guarded, with_guard
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName
@@ -53,8 +53,9 @@ Move: TypeAlias = Remove | Run | Clean | Wait | Judge | Delete | Fail | Finish
 class Scene:
     """What a deletion looks at: its plan and the world.
 
-    `dependants` have to be gone before it. `below` are objects that those which are being deleted own. `asked` are the
-    uids of objects that the API server was asked to delete a moment ago, whatever the watch shows.
+    `dependants` have to be gone before it; `unknown` are applications that may want its objects. `below` are objects
+    that those which are being deleted own. `asked` are the uids of objects that the API server was asked to delete a
+    moment ago, whatever the watch shows.
     """
 
     plan: DeletionPlan
@@ -62,6 +63,7 @@ class Scene:
     dependants: Sequence[AppName] = ()
     below: Below = field(default_factory=lambda: NOTHING_BELOW)
     asked: Collection[str] = ()
+    unknown: Sequence[AppName] = ()
 
 
 def next_move(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move]:
@@ -83,7 +85,7 @@ def looks(deletion: Deletion, dependants: Sequence[AppName] = ()) -> bool:
 
 
 def waits_for_word(deletion: Deletion, *, asks: bool) -> bool:
-    """Whether somebody's word may be needed. `asks`: there are objects to confirm (`Delete=confirm`). Before it begins
+    """Whether somebody's word may be needed. `asks`: there is something to confirm (`needs_word`). Before it begins
     that need not be known yet: then a word may be given beforehand.
     """
     return deletion.phase in (DeletionPhase.HELD, DeletionPhase.WAITING) or (asks and not deletion.confirmed)
@@ -133,7 +135,8 @@ def _held_back(deletion: Deletion, _: Scene) -> tuple[Deletion, Move | None]:
     if deletion.phase is not DeletionPhase.HELD:
         return deletion, None
     if deletion.confirmed:
-        return replace(deletion, phase=DeletionPhase.WAITING, confirmed=False), None
+        let_go = with_guard(deletion, guards=False)
+        return replace(let_go, phase=DeletionPhase.WAITING, confirmed=False), None
     return deletion, Wait(
         "many applications left the configuration at once, so nothing of theirs is deleted until somebody confirms: "
         f"put them back, or gitopsd app confirm-deletion {deletion.app}"
@@ -146,7 +149,7 @@ def _waiting(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move | None]:
     if scene.dependants:
         verb = "depends" if len(scene.dependants) == 1 else "depend"
         return deletion, Wait(f"waiting until {_named(scene.dependants)} is gone, which {verb} on it")
-    if asking := _asking(deletion, scene.plan):
+    if asking := _asking(deletion, scene):
         return deletion, Wait(asking)
     return replace(deletion, phase=DeletionPhase.PRE_DELETE), None
 
@@ -178,8 +181,28 @@ def _is_done(deletion: Deletion, stage: Stage) -> bool:
     return all(run is not None and run.outcome is HookOutcome.SUCCEEDED and run.cleaned for run in runs)
 
 
-def _asking(deletion: Deletion, plan: DeletionPlan) -> str:
-    if not plan.asks or deletion.confirmed:
+def needs_word(deletion: Deletion, scene: Scene) -> bool:
+    """Whether somebody's word would let it go on."""
+    return bool(_asking(replace(deletion, confirmed=False), scene))
+
+
+def _asking(deletion: Deletion, scene: Scene) -> str:
+    plan = scene.plan
+    if deletion.confirmed:
+        return ""
+    if scene.unknown and plan.steps:
+        return (
+            f"waiting until {_named(scene.unknown)} could be compared, which may want objects of it too; to delete "
+            f"without that: gitopsd app confirm-deletion {deletion.app}"
+        )
+    if guarded(deletion) and plan.protected:
+        key, why = min(plan.protected.items())
+        more = f" (and {len(plan.protected) - 1} more)" if len(plan.protected) > 1 else ""
+        return (
+            f"waiting for somebody to confirm the deletion of {key}{more}: {why}. Put the application back, or "
+            f"gitopsd app confirm-deletion {deletion.app}"
+        )
+    if not plan.asks:
         return ""
     return (
         f"waiting for somebody to confirm the deletion of {_named(plan.asks)} (Delete=confirm): "
@@ -197,7 +220,7 @@ def _objects(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move | None]:
     if scene.sight.live.unreadable:
         kind, why = min(scene.sight.live.unreadable.items())
         return deletion, Wait(f"nobody can say what there is of {kind}, so nothing is deleted: {why}")
-    if asking := _asking(deletion, scene.plan):
+    if asking := _asking(deletion, scene):
         return deletion, Wait(asking)
     if not scene.plan.steps:
         return replace(deletion, phase=DeletionPhase.POST_DELETE), None

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from gitopsd.core import annotations as marks
 from gitopsd.core.app import AppSpec
+from gitopsd.core.claims import NOTHING_CLAIMED, Claims, claim
 from gitopsd.core.errors import SpecError
+from gitopsd.core.guards import protection
 from gitopsd.core.history import Deletion
 from gitopsd.core.hook import SyncPhase
 from gitopsd.core.hooknames import named
@@ -37,7 +39,8 @@ class DeletionPlan:
     """What a deletion has still to do: `before` (PreDelete hooks), `steps`, `after` (PostDelete hooks).
 
     A step's objects are gone before the next step begins. `kept` are the application's objects that stay, with the
-    reason; `asks` are those that somebody has to confirm (`Delete=confirm`).
+    reason; `asks` are those that somebody has to confirm (`Delete=confirm`), `protected` those that take more along,
+    with the reason.
     """
 
     before: tuple[Stage, ...] = ()
@@ -45,6 +48,7 @@ class DeletionPlan:
     after: tuple[Stage, ...] = ()
     kept: Mapping[ObjectKey, str] = field(default_factory=dict)
     asks: tuple[ObjectKey, ...] = ()
+    protected: Mapping[ObjectKey, str] = field(default_factory=dict)
 
 
 def deletion_hooks(hooks: Iterable[DesiredHook]) -> tuple[DesiredHook, ...]:
@@ -78,13 +82,14 @@ def deletion_plan(
     *,
     projects: Projects = ONLY_DEFAULT,
     server: str = "",
-    claimed: Mapping[ObjectKey, str] | None = None,
+    claims: Claims = NOTHING_CLAIMED,
+    protected: Collection[GroupKind] = (),
 ) -> DeletionPlan:
     """What is to be done to delete `spec`'s objects among `live`.
 
     Waves in descending order; within one, objects of custom kinds first (whoever takes care of them may be in the same
-    wave), else kinds in the reverse of the order in which they are applied. `hooks` have their final names. `claimed`
-    names the application that wants an object too, where there is one.
+    wave), else kinds in the reverse of the order in which they are applied. `hooks` have their final names. What others
+    claim stays; of the kinds `protected` some objects are.
     """
     steps = tuple(hooks)
     own = {step.key for step in steps}
@@ -96,7 +101,9 @@ def deletion_plan(
         if not is_own(spec, there) or there.key in own or _is_deletion_hook(annotations):
             continue
         reason = (
-            _stays(spec, there, annotations) or _claim(claimed, there.key) or _refusal(spec, there, projects, server)
+            _stays(spec, there, annotations)
+            or claim(claims.wanted, there.key)
+            or _refusal(spec, there, projects, server)
         )
         if reason:
             kept[there.key] = reason
@@ -111,6 +118,7 @@ def deletion_plan(
         after=_stages(steps, SyncPhase.POST_DELETE),
         kept=kept,
         asks=tuple(asks),
+        protected={one.key: reason for _, one in goes if not one.deleting and (reason := protection(one, protected))},
     )
 
 
@@ -134,11 +142,6 @@ def _stays(spec: AppSpec, live: LiveObject, annotations: Mapping[str, str]) -> s
 def _option(spec: AppSpec, annotations: Mapping[str, str]) -> str:
     """`Delete` as the object says it, else as the application does."""
     return marks.deletion_option(annotations, "Delete") or spec.sync_policy.options.get("Delete", "true")
-
-
-def _claim(claimed: Mapping[ObjectKey, str] | None, key: ObjectKey) -> str:
-    other = (claimed or {}).get(key, "")
-    return f"application {other} wants it too" if other else ""
 
 
 def _refusal(spec: AppSpec, live: LiveObject, projects: Projects, server: str) -> str:

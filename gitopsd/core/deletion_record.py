@@ -26,6 +26,7 @@ _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _DELETE: Final = "Delete"
 _ASKED: Final = "asked"
 _FIRST: Final = "askedFirst"
+_GUARDED: Final = "guarded"
 _NAMED: Final = 100
 
 
@@ -117,6 +118,17 @@ def with_asked(deletion: Deletion, keys: Sequence[ObjectKey]) -> Deletion:
 def asked_of(deletion: Deletion) -> tuple[int, Sequence[str]]:
     """How many objects the API server was asked to delete, and the names of the first of them."""
     return int(deletion.details.get(_ASKED, "0")), deletion.details.get(_FIRST, "").splitlines()
+
+
+def guarded(deletion: Deletion) -> bool:
+    """Whether nobody asked for it by name: the application left the configuration, or its parent's git."""
+    return deletion.details.get(_GUARDED) == "yes"
+
+
+def with_guard(deletion: Deletion, *, guards: bool) -> Deletion:
+    """The deletion, with protected objects that wait for a confirmation or without."""
+    details = {key: text for key, text in deletion.details.items() if key != _GUARDED}
+    return replace(deletion, details={**details, _GUARDED: "yes"} if guards else details)
 
 
 def dependencies_of(deletion: Deletion) -> frozenset[AppName]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from gitopsd.core.compare import Comparison
@@ -26,17 +26,19 @@ def held_back(prunes: Sequence[PruneStep], comparison: Comparison, options: Plan
     if options.request.confirmed:
         return {}
     alone = [step for step in prunes if not step.confirm]
-    held = {step.key: f"{reason}; {_CONFIRM}" for step in alone if (reason := protection(step.live, options))}
+    held = {step.key: f"{reason}; {_CONFIRM}" for step in alone if (reason := protection(step.live, options.protected))}
     too_many = _too_many(len(alone), comparison, options)
     if too_many:
         held = {step.key: held.get(step.key, f"{too_many}; {_CONFIRM}") for step in alone}
     return held
 
 
-def protection(live: LiveObject, options: PlanOptions) -> str:
-    """Why this object is not deleted without a confirmation; "" if it may be."""
+def protection(live: LiveObject, protected: Collection[GroupKind]) -> str:
+    """Why this object is not deleted without a confirmation; "" if it may be. `protected` are the kinds of which some
+    are not.
+    """
     kind = live.key.group_kind
-    if kind not in options.protected:
+    if kind not in protected:
         return ""
     if kind == CLAIM and text(live.document.body(), "status", "phase") != "Bound":
         return ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from gitopsd.core.app import AppSpec, SyncPolicy
-from gitopsd.core.ids import GroupKind
+from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.plan import PROTECTED, PlanOptions
 from gitopsd.core.syncrequest import SyncRequest
 
@@ -18,11 +18,12 @@ def plan_options(
     *,
     suffix: str = "",
     protected: Collection[GroupKind] = PROTECTED,
+    claimed: Mapping[ObjectKey, str] | None = None,
 ) -> PlanOptions:
     """What a sync of `spec` that was asked for by `request` may do.
 
     `suffix`, the beginning of the commit and when the sync began (`1a2b3c4-1790000000`), ends the names of generated
-    hooks.
+    hooks. `claimed` names for objects the other applications that want them too.
     """
     policy = spec.sync_policy
     options = {**policy.options, **request.options}
@@ -40,6 +41,7 @@ def plan_options(
         protected=frozenset(protected),
         hooks=request.hooks,
         suffix=suffix,
+        claimed=claimed or {},
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gitopsd.core import annotations as marks
+from gitopsd.core.claims import claim
 from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.guards import held_back
 from gitopsd.core.ids import ObjectKey
@@ -51,7 +52,7 @@ def prunes(comparison: Comparison, options: PlanOptions) -> Prunes:
         if not options.request.selects(item.key, string_map(metadata, "labels")):
             continue
         annotations = string_map(metadata, "annotations")
-        reason = _kept(annotations, options)
+        reason = _kept(annotations, options) or claim(options.claimed, item.key)
         if reason:
             skipped[item.key] = reason
         else:

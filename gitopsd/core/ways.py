@@ -50,7 +50,7 @@ def apply_step(item: ObjectComparison, options: PlanOptions) -> ApplyStep | None
     if item.live is None or wanted.key.group_kind in _NEVER_ANEW:
         return step
     forces = _forces(wanted, options)
-    held = "" if options.request.confirmed else protection(item.live, options)
+    held = "" if options.request.confirmed else protection(item.live, options.protected)
     anew = _why_anew(item, options, always=replaces and forces, forces=forces)
     if anew and held:
         return replace(step, why_anew=f"{anew}; it is not made anew unless somebody confirms: {held}")

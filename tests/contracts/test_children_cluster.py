@@ -36,6 +36,7 @@ class Keeper:
     def __init__(self) -> None:
         self.specs = {ROOT.name: ROOT}
         self.let_gone: list[tuple[AppName, bool]] = []
+        self.gave_up: set[AppName] = set()
 
     def spec(self, name: AppName) -> AppSpec | None:
         """The application."""
@@ -44,6 +45,10 @@ class Keeper:
     def shown(self, name: AppName) -> Shown | None:
         """Nothing is known."""
         return None
+
+    def wants(self, name: AppName, key: ObjectKey) -> bool:
+        """Whether its manifests have it: they did when it was `take`n, unless it `gave_up`."""
+        return name not in self.gave_up
 
     def take(self, spec: AppSpec) -> None:
         """Work for it."""

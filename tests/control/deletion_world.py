@@ -1,14 +1,15 @@
 """A world in which applications are deleted: fakes that can be cut off at any moment, as by a kill."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
 
 from gitopsd.control.deletion import Deletions, Leaving
-from gitopsd.control.deletion_work import Claimed, DeletionTools, nobody_claims
+from gitopsd.control.deletion_work import Claiming, DeletionTools, nobody_claims
 from gitopsd.core.app import AppSpec
+from gitopsd.core.claims import Claims
 from gitopsd.core.desired import desired
 from gitopsd.core.history import Deletion, HistoryEntry, Past
 from gitopsd.core.ids import GVK, AppName, ObjectKey
@@ -105,7 +106,7 @@ class DeletionWorld:
         self.clock = FakeClock()
         self.judge = FakeJudge()
         self.projects: Projects = ONLY_DEFAULT
-        self.claimed: Claimed = nobody_claims
+        self.claims: Claiming = nobody_claims
         self.told: list[Deletion] = []
         self.bugs: list[Exception] = []
         self._deletions: Deletions | None = None
@@ -135,6 +136,9 @@ class DeletionWorld:
         entry = HistoryEntry(0, (), (), "digest", begun.manifests, self.clock.now(), self.clock.now())
         await self.journal.end(spec.name, begun, Past((entry,)))
 
+    def _claims(self, app: AppName, server: str, keys: Collection[ObjectKey]) -> Claims:
+        return self.claims(app, server, keys)  # a test may change what others want while it runs
+
     @asynccontextmanager
     async def running(
         self, *specs: AppSpec, kinds: Iterable[GVK] = (), reaper: Reaper | None = None, certain: bool = True
@@ -148,7 +152,7 @@ class DeletionWorld:
             self.clock,
             self.judge,
             projects=lambda: self.projects,
-            claimed=self.claimed,
+            claims=self._claims,
         )
         fresh = Deletions(
             _AsTheyAre(lambda: self.clusters), tools, self.told.append, lambda _, bug: self.bugs.append(bug)

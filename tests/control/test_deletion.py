@@ -9,6 +9,7 @@ from gitopsd.control.deletion import Leaving
 from gitopsd.core.annotations import DELETION_APPROVED, HOOK, HOOK_DELETE_POLICY, OPERATION, SYNC_OPTIONS, SYNC_WAVE
 from gitopsd.core.app import Dependency
 from gitopsd.core.childapps import ChildRecord
+from gitopsd.core.claims import Claims
 from gitopsd.core.document import Document
 from gitopsd.core.errors import ClusterError, OperationError, StoreError
 from gitopsd.core.history import Deletion, DeletionPhase
@@ -336,12 +337,55 @@ async def test_orphaning_late_says_what_was_deleted_before_also_after_a_restart(
 
 async def test_an_object_that_another_application_wants_stays_and_is_named(world: DeletionWorld) -> None:
     there = world.deployed(APP, a_config_map("shared"), a_config_map("own"))
-    world.claimed = lambda _, keys: {key: "other" for key in keys if key.name == "shared"}
+    world.claims = lambda _app, _server, keys: Claims({key: "other" for key in keys if key.name == "shared"})
     async with world.running(APP):
         await world.leaves(there)
 
         assert world.writes() == ["delete own"]
         assert world.told[-1].kept == {"ConfigMap default/shared": "application other wants it too"}
+
+
+async def test_while_nobody_knows_what_another_application_wants_nothing_is_deleted(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("shared"), a_config_map("own"))
+    world.claims = lambda _app, _server, _keys: Claims({}, (AppName("other"),))
+    async with world.running(APP) as deletions:
+        await world.leaves(there)
+        assert world.writes() == []
+        assert world.of().message.startswith("waiting until other could be compared")
+        world.claims = lambda _app, _server, keys: Claims({key: "other" for key in keys if key.name == "shared"})
+        deletions.looked(AppName("other"))
+        await world.settle(1)
+        assert world.writes() == ["delete own"]
+
+
+async def test_somebody_may_say_that_others_need_not_be_known(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("own"))
+    world.claims = lambda _app, _server, _keys: Claims({}, (AppName("other"),))
+    async with world.running(APP) as deletions:
+        await world.leaves(there)
+        assert world.writes() == []
+        await deletions.confirm(APP.name)
+        await world.settle()
+        assert world.writes() == ["delete own"]
+
+
+async def test_a_namespace_of_an_application_that_left_waits_for_somebodys_word(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_namespace("team"), a_config_map("own"))
+    async with world.running(APP) as deletions:
+        await world.leaves(there)
+        assert world.writes() == []
+        assert "everything in a Namespace is deleted with it" in world.of().message
+        await deletions.confirm(APP.name)
+        await world.settle()
+        assert world.writes() == ["delete own", "delete team"]
+
+
+async def test_a_namespace_of_an_application_that_is_deleted_by_name_goes(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_namespace("team"))
+    async with world.running(APP) as deletions:
+        await deletions.start(there, cascade="foreground", by="somebody")
+        await world.settle()
+        assert world.writes() == ["delete team"]
 
 
 # In order
@@ -384,8 +428,9 @@ async def test_a_namespace_stuck_in_deletion_is_told_with_what_is_left_in_it(wor
     there = world.deployed(APP, a_namespace("stuck"))
     key = ObjectKey("", "Namespace", "", "stuck")
     world.hold(key)
-    async with world.running(APP):
-        await world.leaves(there)
+    async with world.running(APP) as deletions:
+        await deletions.start(there, cascade="foreground", by="somebody")
+        await world.settle()
         said = "Some content in the namespace has finalizers remaining: example.org/x in 1 resource instances"
         condition: JsonObject = {"type": "NamespaceFinalizersRemaining", "status": "True", "message": said}
         world.cluster.set_status(key, {"conditions": [condition]})

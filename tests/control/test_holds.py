@@ -36,8 +36,8 @@ async def test_a_breaker_that_opens_and_closes_is_told_once_each() -> None:
     fail(subject, "east")
     fail(subject, "east")
     assert told == [("east", True)]
-    subject.reset("east")
-    subject.reset("east")
+    subject.reset("east", AppName("a"))
+    subject.reset("east", AppName("a"))
     assert told == [("east", True), ("east", False)]
 
 

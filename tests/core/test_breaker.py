@@ -119,6 +119,15 @@ def test_it_closes_when_somebody_says_so() -> None:
     assert breaker.ask(name(4), 50, MANAGED, 1.0).granted
 
 
+def test_the_one_of_which_somebody_said_so_goes_on_though_others_were_quicker() -> None:
+    breaker = Breaker(SETTINGS)
+    pruned(breaker, range(5), 50)
+    breaker.reset(name(4))
+    pruned(breaker, range(4), 50)
+    assert breaker.ask(name(4), 50, MANAGED, 1.0).granted
+    assert not breaker.ask(name(4), 50, MANAGED, 1.0).granted
+
+
 def test_who_is_synced_by_hand_does_not_wait_any_more() -> None:
     breaker = Breaker(SETTINGS)
     pruned(breaker, range(5), 50)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gitopsd.core.annotations import DELETION_APPROVED, HELM_RESOURCE_POLICY, HOOK, SYNC_OPTIONS
 from gitopsd.core.app import AppSpec, Dependency, Destination, SyncPolicy, Tracking, TrackingMethod
+from gitopsd.core.claims import Claims
 from gitopsd.core.deletion import (
     Delete,
     Fail,
@@ -155,7 +156,7 @@ def test_an_object_that_another_application_wants_stays() -> None:
     there = lives(a_config_map("shared"))
     key = next(iter(there.objects))
 
-    plan = deletion_plan(APP, there, claimed={key: "other"})
+    plan = deletion_plan(APP, there, claims=Claims({key: "other"}))
 
     assert plan.steps == ()
     assert plan.kept == {key: "application other wants it too"}

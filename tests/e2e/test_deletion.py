@@ -213,6 +213,8 @@ async def test_a_namespace_stuck_in_deletion_is_told_with_what_is_left_in_it(
         api_server.do("POST", f"/api/v1/namespaces/{inner}/configmaps", held)
         async with scene.running(scene.spec) as deletions:
             await deletions.reconfigure({}, [there])
+            await scene.until(lambda deletion: "everything in a Namespace is deleted with it" in deletion.message)
+            await deletions.confirm(scene.spec.name)
             said = await scene.until(lambda deletion: "example.org/x" in deletion.message)
             assert f"Namespace {inner} is being deleted" in said.message
             scene.finalizers(f"/api/v1/namespaces/{inner}/configmaps/held")
