@@ -11,6 +11,7 @@ from gitopsd.core.compare import Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.customization import IgnoredStatus
 from gitopsd.core.decide import Act
+from gitopsd.core.doctor import Severity
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import DeletionPhase
 from gitopsd.core.hook import DeletePolicy, HookOutcome, SyncPhase
@@ -52,6 +53,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
     WindowKind: ["allow", "deny"],
     ReadKind: ["file", "dir", "missing"],
     ResultCode: ["Synced", "SyncFailed", "Pruned", "PruneSkipped"],
+    Severity: ["ok", "warning", "problem"],
     Settled: ["moving", "good", "bad"],
     SyncCode: ["Synced", "OutOfSync", "Unknown"],
     Turn: ["stay", "wait", "back"],
