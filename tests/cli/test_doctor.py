@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,22 @@ def test_a_file_of_secrets_that_is_open_to_others_is_a_warning_that_breaks_nothi
     assert f"  ! {tmp_path}/password: it holds a secret, and everybody may read it (mode 0644)" in ran.out
     assert f"      chmod 600 {tmp_path}/password" in ran.out
     assert "secret\n" not in ran.out
+
+
+def test_a_state_file_of_a_newer_version_is_named_and_keeps_nothing_else_from_being_looked_at(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "gitopsd.yaml").write_text("server: {listen: '127.0.0.1:0'}", encoding="utf-8")
+    (tmp_path / "state").mkdir(mode=0o700)
+    with closing(sqlite3.connect(tmp_path / "state" / "state.db")) as connection, connection:
+        connection.execute("CREATE TABLE schema_version (version INTEGER PRIMARY KEY)")
+        connection.execute("INSERT INTO schema_version VALUES (99)")
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml", "-o", "json")
+    findings = json.loads(ran.out)["findings"]
+    (problem,) = [each for each in findings if each["severity"] == "problem"]
+    assert (ran.code, problem["area"]) == (1, "folders")
+    assert "newer gitopsd wrote it" in problem["message"]
+    assert {each["area"] for each in findings} >= {"rendering", "machine"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ async def test_a_good_installation_is_well_before_its_first_start_while_it_runs_
         code, findings, _ = await examined(world)
         assert (code, bad(findings)) == (0, [])
         assert f"process {daemon.process.pid} runs version" in said(findings, "daemon", "process")["message"]
+        assert said(findings, "folders", "state.db")["message"].startswith("revision 0")
         assert f"process {daemon.process.pid} has it" in said(findings, "folders", "has it")["message"]
     code, findings, _ = await examined(world)
     assert (code, bad(findings)) == (0, [])
@@ -126,7 +127,7 @@ async def test_each_thing_that_is_broken_is_found_however_the_others_are_and_no_
     assert code == 1
     assert password not in told
     assert set(bad(findings)) == {
-        ("folders", str(world.folder / "state")),
+        ("folders", str(world.folder / "state" / "state.db")),
         ("daemon", f"listening on 127.0.0.1:{silent}"),
         ("rendering", "plugin own"),
         ("repositories", "https://127.0.0.1:1/a.git"),

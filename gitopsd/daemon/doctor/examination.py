@@ -17,7 +17,7 @@ from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doctor.checks import Check, Findings, made, problem
 from gitopsd.daemon.doctor.clusters import cluster_checks
 from gitopsd.daemon.doctor.daemon import daemon_checks
-from gitopsd.daemon.doctor.files import FOLDERS, file_checks
+from gitopsd.daemon.doctor.files import FOLDERS, file_checks, state_file
 from gitopsd.daemon.doctor.machine import machine_checks
 from gitopsd.daemon.doctor.objects import completed, remembered
 from gitopsd.daemon.doctor.patient import Patient, RunningDaemon
@@ -37,9 +37,10 @@ def examine(path: str, environ: Mapping[str, str], running: RunningDaemon | None
     if config is None:
         return Report(findings)
     folder = Path(config.state_dir)
-    known, trouble = remembered(folder, FOLDERS)
+    state = state_file(folder)
+    known, trouble = remembered(folder, FOLDERS) if Report(tuple(state)).well else ({}, ())
     patient = Patient(config, environ, SystemClock(), known, holder(folder), running)
-    return Report((*findings, *trouble, *anyio.run(_examined, patient)))
+    return Report((*findings, *state, *trouble, *anyio.run(_examined, patient)))
 
 
 async def _examined(patient: Patient) -> Findings:

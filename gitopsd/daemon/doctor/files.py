@@ -13,8 +13,12 @@ import anyio.to_thread
 
 from gitopsd.config import exposed
 from gitopsd.core.doctor import Finding, Severity, space
-from gitopsd.daemon.doctor.checks import Check, Findings
+from gitopsd.core.errors import StoreError
+from gitopsd.daemon.doctor.checks import Check, Findings, problem
 from gitopsd.daemon.doctor.patient import Patient
+from gitopsd.store.file import STATE_FILE
+from gitopsd.store.opening import revision_in
+from gitopsd.store.revisions import HEAD
 
 CREDENTIALS: Final = "credentials"
 FOLDERS: Final = "folders"
@@ -38,6 +42,22 @@ def file_checks(patient: Patient) -> Sequence[Check]:
         Check(FOLDERS, config.state_dir, state),
         Check(FOLDERS, config.cache_dir, cache),
     )
+
+
+def state_file(folder: Path) -> Sequence[Finding]:
+    """Which layout the state file has, and what the next start does about it. Blocks."""
+    file = folder / STATE_FILE
+    try:
+        revision = revision_in(file)
+    except StoreError as error:
+        return [problem(FOLDERS, str(file), error)]
+    except OSError as error:
+        hint = "make it readable for the daemon's user"
+        return [Finding(FOLDERS, str(file), Severity.PROBLEM, f"it cannot be read: {error.strerror}", hint)]
+    if not revision:
+        return ()
+    later = "" if revision == HEAD else f"; the next start brings it to {HEAD}, and keeps a copy of it as it is"
+    return [Finding(FOLDERS, str(file), Severity.OK, f"revision {revision}{later}")]
 
 
 def _modes(paths: Sequence[str]) -> Iterator[Finding]:
