@@ -70,6 +70,30 @@ class Api:
             self._judged(status, told)
         return told
 
+    def stream(self, route: str, query: Mapping[str, str], timeout: float) -> Iterator[bytes]:
+        """An answer that is no JSON of ours and may be of any size, in pieces; whether it is whole only its own format
+        tells. Raises as `_request`, later pieces `DaemonGoneError`. `timeout` is for each piece.
+        """
+        try:
+            with self._asked("GET", route, query, None, timeout) as connection:
+                yield from self._pieces(connection)
+        except OSError as error:
+            raise self._unreachable(error, timeout) from None
+
+    def _pieces(self, connection: socket.socket) -> Iterator[bytes]:
+        head = b""
+        while b"\r\n\r\n" not in head and (part := connection.recv(_CHUNK)):
+            head += part
+        status, body = _parted(head, self.path)
+        if status >= 400:
+            while part := connection.recv(_CHUNK):
+                body += part
+            self._judged(status, body)
+        if body:
+            yield body
+        while part := connection.recv(_CHUNK):
+            yield part
+
     def _request(
         self,
         method: str,
@@ -89,20 +113,33 @@ class Api:
         body: JsonObject | None,
         timeout: float,
     ) -> tuple[int, bytes]:
+        try:
+            with self._asked(method, route, query, body, timeout) as connection:
+                return _read(connection, self.path)
+        except OSError as error:
+            raise self._unreachable(error, timeout) from None
+
+    @contextmanager
+    def _asked(
+        self,
+        method: str,
+        route: str,
+        query: Mapping[str, str | list[str]] | Mapping[str, str],
+        body: JsonObject | None,
+        timeout: float,
+    ) -> Iterator[socket.socket]:
+        """A connection on which the answer comes. Raises OSError."""
         asked = urlencode({key: value for key, value in query.items() if value}, doseq=True)
         target = f"{self._root}{route}" + (f"?{asked}" if asked else "")
         sent = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {target} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n"
         head += "Content-Type: application/json\r\n" if body is not None else ""
         head += f"Content-Length: {len(sent)}\r\n\r\n" if method == "POST" else "\r\n"
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(timeout)
-                connection.connect(self.path)
-                connection.sendall(head.encode("ascii") + sent)
-                return _read(connection, self.path)
-        except OSError as error:
-            raise self._unreachable(error, timeout) from None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout)
+            connection.connect(self.path)
+            connection.sendall(head.encode("ascii") + sent)
+            yield connection
 
     def _judged(self, status: int, body: bytes) -> Answer:
         try:
@@ -177,15 +214,22 @@ def _read(connection: socket.socket, path: str) -> tuple[int, bytes]:
         size += len(part)
         if size > _MOST_BYTES:
             raise DaemonError("the answer is larger than any that the daemon gives", where=path, hint="ask for less")
-    if not parts:
+    answer = b"".join(parts)
+    status, body = _parted(answer, path)
+    length = _length(answer[: -len(body) or None])
+    if length is not None and len(body) < length:
         raise _gone(path)
-    head, separator, body = b"".join(parts).partition(b"\r\n\r\n")
+    return status, body
+
+
+def _parted(answer: bytes, path: str) -> tuple[int, bytes]:
+    """The status, and what of the body is there."""
+    if not answer:
+        raise _gone(path)
+    head, separator, body = answer.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     if not separator or len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
         raise _stranger(path)
-    length = _length(head)
-    if length is not None and len(body) < length:
-        raise _gone(path)
     return int(words[1]), body
 
 

@@ -31,6 +31,7 @@ from gitopsd.core.liveness import Facts
 from gitopsd.core.schedule import Backoff
 from gitopsd.cron.schedules import CronSchedules
 from gitopsd.daemon.alive import Alive
+from gitopsd.daemon.backup import RunningBackups
 from gitopsd.daemon.childapps import ManifestReader
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.clockwatch import watch_clock
@@ -189,6 +190,7 @@ class Daemon(AsyncContextManagerMixin):
                             lambda: self.config.resources.mask_annotations,
                             lambda: str(self.alive.verdict()),
                             self._debugger,
+                            RunningBackups(lambda: self.config, self.clock),
                         )
                         self._address = await open_doors(behind, self.config.server, self.socket_path, tasks)
                     yield self

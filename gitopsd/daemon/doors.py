@@ -17,6 +17,7 @@ from gitopsd.control.bus import Bus
 from gitopsd.control.supervisor import Supervisor
 from gitopsd.core.errors import ConfigError
 from gitopsd.metrics import Recorder
+from gitopsd.ports.backup import Backups
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.debugging import Debugging
@@ -52,6 +53,7 @@ class Behind:
     masked_annotations: Callable[[], frozenset[str]]
     not_alive: Callable[[], str]
     debugging: Debugging
+    backups: Backups
 
 
 async def check_port(server: ServerSettings) -> None:
@@ -96,6 +98,7 @@ async def open_doors(behind: Behind, server: ServerSettings, path: Path, tasks: 
         ready=behind.ready,
         not_alive=behind.not_alive,
         debugging=behind.debugging,
+        backups=behind.backups,
         version=__version__,
         orphaned=behind.supervisor.orphaned,
         on_bug=behind.on_bug,

@@ -11,8 +11,9 @@ from gitopsd.core.errors import StoreError
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def private_folder(folder: Path) -> Path:
-    """Make `folder` (mode 0700) if it is missing and return it resolved. Blocks.
+def private_folder(folder: Path, *, by_root: bool = False) -> Path:
+    """Make `folder` (mode 0700) if it is missing and return it resolved. Blocks. `by_root`: root may look after the
+    folder of another user, whose it stays.
 
     Raises `StoreError` where it cannot be made, is no folder, belongs to someone else, or others may write to it:
     whoever can replace files in it decides what the daemon believes.
@@ -27,7 +28,7 @@ def private_folder(folder: Path) -> Path:
             why=error.strerror or str(error),
             hint="set state.dir to a folder that gitopsd may write to",
         ) from None
-    if found.st_uid != os.geteuid():
+    if found.st_uid != os.geteuid() and not (by_root and os.geteuid() == 0):
         raise StoreError(
             "the state folder belongs to another user",
             where=str(folder),
@@ -36,3 +37,11 @@ def private_folder(folder: Path) -> Path:
     if found.st_mode & _OTHERS_MAY_WRITE:
         raise StoreError("others may write to the state folder", where=str(folder), hint=f"chmod 700 {folder}")
     return folder.resolve()
+
+
+def same_owner(path: Path, folder: Path) -> None:
+    """Give what root made in the folder of another user to that user, and all that is in it. Blocks; raises OSError."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        for each in (path, *path.rglob("*")):
+            os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -13,7 +13,7 @@ import anyio.to_thread
 from anyio import AsyncContextManagerMixin
 
 from gitopsd.core.errors import StoreError
-from gitopsd.store.folder import private_folder
+from gitopsd.store.folder import private_folder, same_owner
 
 LOCK_FILE = "lock"
 
@@ -49,9 +49,12 @@ class StateLock(AsyncContextManagerMixin):
 
 @contextmanager
 def held(folder: Path) -> Iterator[Path]:
-    """Hold the state folder where no loop runs; gives it resolved. Blocks. Raises `StoreError`."""
-    resolved, lock = _take(folder)
+    """Hold the state folder where no loop runs, that of another user too if root asks; gives it resolved. Blocks.
+    Raises `StoreError`.
+    """
+    resolved, lock = _take(folder, by_root=True)
     try:
+        same_owner(resolved / LOCK_FILE, resolved)
         yield resolved
     finally:
         os.close(lock)
@@ -66,8 +69,8 @@ def _who(written: str) -> str:
     return f"process {pid}{named} holds it"
 
 
-def _take(wanted: Path) -> tuple[Path, int]:
-    folder = private_folder(wanted)
+def _take(wanted: Path, *, by_root: bool = False) -> tuple[Path, int]:
+    folder = private_folder(wanted, by_root=by_root)
     path = folder / LOCK_FILE
     try:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

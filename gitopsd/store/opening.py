@@ -7,14 +7,16 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from gitopsd import __version__
 from gitopsd.core.errors import StoreError
 from gitopsd.store.copying import copy_database
-from gitopsd.store.failure import before_name
+from gitopsd.store.failure import as_store_error, before_name
 from gitopsd.store.revisions import LOST, Stored, revision, stored
 from gitopsd.store.tables import SCHEMA, SCHEMA_VERSION, TABLES
 
@@ -71,6 +73,23 @@ def bring_back(file: Path, version: int) -> Migration | None:
         return _migrated(engine, file, found.version, version)
     finally:
         engine.dispose()
+
+
+def revision_in(file: Path) -> str:
+    """The revision that the file has, "" if it is not there or empty; nothing is changed. Others may have it open.
+    Blocks. Raises as `open_state`.
+    """
+    if not file.exists():
+        return ""
+    engine = create_engine(f"sqlite:///file:{quote(str(file))}?mode=ro&uri=true", poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            found = stored(connection, file)
+    except SQLAlchemyError as error:
+        raise as_store_error(error, file) from None
+    finally:
+        engine.dispose()
+    return "" if found is None else revision(found.version)
 
 
 def losses(before: int, after: int) -> tuple[str, ...]:

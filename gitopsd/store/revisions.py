@@ -23,6 +23,11 @@ def revision(version: int) -> str:
     return f"{version:04d}"
 
 
+def version_of(written: str) -> int:
+    """The version that a migration leads to; 0 for what names none."""
+    return int(written) if written.isascii() and written.isdigit() else 0
+
+
 HEAD: Final = revision(SCHEMA_VERSION)
 """The newest migration (a test holds that it is)."""
 

@@ -56,6 +56,28 @@ class Seal:
             ) from None
         return cls(key_file, content)
 
+    @classmethod
+    def kept(cls, key_file: Path) -> Seal:
+        """The seal with the key that is there. Raises `StoreError` as `open`, and where there is none."""
+        try:
+            content = _read(key_file)
+        except OSError as error:
+            raise StoreError(
+                "the key of the state cannot be read", where=str(key_file), why=error.strerror or str(error)
+            ) from None
+        if content is None:
+            raise StoreError(
+                "the key of the state is not there",
+                where=str(key_file),
+                hint="put it back, or name it",
+            )
+        return cls(key_file, content)
+
+    @property
+    def mark(self) -> str:
+        """What tells this key from others, and tells nothing of it: 16 hex digits."""
+        return self._mark.hex()
+
     def name(self, text: bytes) -> str:
         """A name that is equal if and only if `text` is; without the key nobody can try what it might be."""
         return hashlib.blake2b(text, key=self._naming, digest_size=20).hexdigest()

@@ -19,6 +19,7 @@ from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.permission import Door, Permission, permissions, set_door
 from gitopsd.web.routes.actions import add_action_routes
 from gitopsd.web.routes.applications import add_application_routes
+from gitopsd.web.routes.backup import add_backup_routes
 from gitopsd.web.routes.clusters import add_cluster_routes
 from gitopsd.web.routes.debug import add_debug_routes
 from gitopsd.web.routes.differences import add_difference_routes
@@ -76,6 +77,7 @@ def create_app(services: Services, door: Door) -> FastAPI:
         add_orphan_routes(app, services)
         add_difference_routes(app, services)
         add_cluster_routes(app, services)
+        add_backup_routes(app, services)
         add_debug_routes(app, services)
         add_repository_routes(app, services)
         add_tree_routes(app, services)

@@ -15,6 +15,7 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.orphans import Orphaned
+from gitopsd.ports.backup import Backups
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.debugging import Debugging
 from gitopsd.ports.health import HealthJudge
@@ -53,6 +54,7 @@ class Services:
     - `operations`: plans, syncs, rollbacks, deletions; awaited. None where nobody takes them.
     - `actions`: on live objects; awaited. None where nobody takes them.
     - `debugging`: looks into the daemon; None where it does not let anybody.
+    - `backups`: makes them, of the state; None where nobody does.
     - `on_bug`: hears of exceptions that nobody foresaw; `where` is the route.
     """
 
@@ -76,3 +78,4 @@ class Services:
     operations: Operations | None = None
     actions: Actions | None = None
     debugging: Debugging | None = None
+    backups: Backups | None = None

@@ -20,6 +20,7 @@ from gitopsd.core.operation import Operation
 from gitopsd.core.orphans import Orphaned
 from gitopsd.ports.clusterstatus import ClusterStatus
 from gitopsd.ports.sources import RepositoryStatus
+from gitopsd.testing.backups import FakeBackups
 from gitopsd.testing.debugging import FakeDebugging
 from gitopsd.testing.health import FakeJudge
 from gitopsd.testing.operations import FakeOperations
@@ -60,6 +61,7 @@ class Daemon:
     readiness: tuple[bool, str] = (True, "")
     not_alive: str = ""
     debugging: FakeDebugging | None = field(default_factory=FakeDebugging)
+    backups: FakeBackups | None = field(default_factory=FakeBackups)
     fault: Exception | None = None
     asked: anyio.Event = field(default_factory=anyio.Event)
     reconciliations: Reconciliations = field(init=False)
@@ -134,6 +136,7 @@ class Daemon:
             orphaned=self.orphans.get,
             operations=self.operations,
             debugging=self.debugging,
+            backups=self.backups,
         )
 
     async def _tree(self, name: AppName) -> Sight | None:

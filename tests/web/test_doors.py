@@ -30,6 +30,7 @@ LOCAL_ROUTES = {
     ("POST", "/api/v1/applications/{name}/refresh"),
     ("GET", "/api/v1/applications/{name}/resource/actions"),
     ("POST", "/api/v1/applications/{name}/resource/actions"),
+    ("GET", "/api/v1/backup"),
     ("GET", "/api/v1/clusters"),
     ("GET", "/api/v1/clusters/{name}"),
     ("GET", "/api/v1/debug/log-level"),

@@ -1,0 +1,257 @@
+"""`gitopsd admin backup`, `restore` and `migrate`."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from gitopsd.core.errors import StoreError
+from gitopsd.store.archive import verified
+from gitopsd.store.revisions import HEAD
+from gitopsd.testing.backups import FakeBackups
+from tests.cli.conftest import GITOPSD, Cli, Served
+from tests.store.statefiles import rows, write
+from tests.store.test_restore import MADE, back_up, fill
+
+CONFIG = """
+clusters: [{name: here, kubeconfig: kubeconfig}]
+state: {dir: daemon}
+"""
+
+
+@pytest.fixture
+def resting(tmp_path: Path) -> Path:
+    """Return the configuration of a daemon that ran, and does not; its state is in `daemon`."""
+    anyio.run(fill, tmp_path / "daemon")
+    (tmp_path / "kubeconfig").write_text(
+        json.dumps(
+            {
+                "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+                "current-context": "x",
+            }
+        )
+    )
+    config = tmp_path / "gitopsd.yaml"
+    config.write_text(CONFIG)
+    return config
+
+
+def backups(served: Served) -> FakeBackups:
+    assert served.daemon.backups is not None
+    return served.daemon.backups
+
+
+def real(tmp_path: Path, *, with_key: bool = False) -> bytes:
+    """A backup of a state folder somewhere."""
+    anyio.run(fill, tmp_path / "somewhere")
+    back_up(tmp_path / "somewhere", tmp_path / "real", with_key=with_key)
+    return (tmp_path / "real").read_bytes()
+
+
+def test_the_running_daemon_gives_a_private_file_that_is_whole(cli: Cli, served: Served, tmp_path: Path) -> None:
+    content = real(tmp_path)
+    backups(served).pieces = tuple(content[start : start + 1000] for start in range(0, len(content), 1000))
+    file = tmp_path / "state.tar.gz"
+    ran = cli("admin", "backup", str(file), "--socket", str(served.socket))
+    assert (ran.code, ran.err) == (0, "")
+    mark = verified(file).key
+    assert f"of 2026-03-02 08:30:05 UTC, without its key ({mark})" in ran.out
+    assert file.read_bytes() == content
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not (tmp_path / "state.tar.gz.part").exists()
+
+
+def test_a_backup_with_the_key_is_warned_of(cli: Cli, served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path, with_key=True),)
+    ran = cli("admin", "backup", "b", "--with-key", "-o", "json", "--socket", str(served.socket))
+    assert ran.code == 0
+    assert "holds the key" in ran.err
+    assert json.loads(ran.out)["withKey"] is True
+    assert backups(served).asked == [True]
+
+
+def test_a_file_that_is_there_is_only_replaced_if_that_is_said(cli: Cli, served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    (tmp_path / "b").write_text("precious")
+    ran = cli("admin", "backup", "b", "--socket", str(served.socket))
+    assert ran.code == 2
+    assert "--force" in ran.err
+    assert (tmp_path / "b").read_text() == "precious"
+    assert cli("admin", "backup", "b", "--force", "--socket", str(served.socket)).code == 0
+    assert verified(tmp_path / "b").created == MADE
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
+def test_a_backup_that_breaks_off_leaves_nothing(cli: Cli, served: Served, tmp_path: Path, kept: float) -> None:
+    content = real(tmp_path)
+    backups(served).pieces = (content[: int(len(content) * kept)],)
+    (tmp_path / "b").write_text("the last one")
+    ran = cli("admin", "backup", "b", "--force", "--socket", str(served.socket))
+    assert ran.code == 1
+    assert "the backup broke off" in ran.err
+    assert (tmp_path / "b").read_text() == "the last one"
+    assert not (tmp_path / "b.part").exists()
+
+
+def test_the_daemons_own_trouble_is_told(cli: Cli, served: Served) -> None:
+    backups(served).error = StoreError("the backup cannot be made", why="no room", hint="make room there")
+    ran = cli("admin", "backup", "b", "--socket", str(served.socket))
+    assert (ran.code, ran.err) == (1, "Error: the backup cannot be made: no room\n  Try: make room there\n")
+
+
+@pytest.mark.parametrize("place", ["nowhere/b", "/dev/full"])
+def test_a_place_that_takes_no_file_is_named(cli: Cli, served: Served, tmp_path: Path, place: str) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    ran = cli("admin", "backup", place, "--socket", str(served.socket))
+    assert ran.code == 2
+    assert place in ran.err
+
+
+def test_a_backup_goes_to_standard_output(served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    command = [GITOPSD, "admin", "backup", "-", "--socket", str(served.socket)]
+    done = subprocess.run(command, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == backups(served).pieces[0]
+    backups(served).pieces = (backups(served).pieces[0][:-1],)
+    done = subprocess.run(command, check=False, capture_output=True)
+    assert done.returncode == 1
+    assert b"broke off" in done.stderr
+
+
+def test_a_daemon_that_does_not_run_is_backed_up_by_its_configuration(cli: Cli, resting: Path, tmp_path: Path) -> None:
+    ran = cli("admin", "backup", "b", "--config", str(resting))
+    assert ran.code == 0, ran.err
+    made = verified(tmp_path / "b")
+    assert (made.revision, made.with_key) == (HEAD, False)
+    assert len(made.configuration) > 16
+
+
+def test_without_a_daemon_and_a_configuration_nothing_is_backed_up(cli: Cli) -> None:
+    ran = cli("admin", "backup", "b")
+    assert ran.code == 1
+    assert "no daemon found" in ran.err
+
+
+def test_a_restore_tells_what_was_brought_back(cli: Cli, resting: Path, tmp_path: Path) -> None:
+    cli("admin", "backup", "b", "--config", str(resting))
+    ran = cli("admin", "restore", "b", "--state-dir", "new", "--key-file", str(tmp_path / "daemon/state.key"))
+    assert (ran.code, ran.err) == (0, "")
+    told = ran.out.splitlines()
+    assert told[0].startswith(f"restored into {tmp_path}/new: state of gitopsd ")
+    assert told[1:] == [
+        "syncs that were under way then, not gone on with: guestbook",
+        "deletions that wait for `gitopsd app confirm-deletion NAME`: other",
+        "pinned again, as they were then (until `gitopsd app unpin NAME`): guestbook",
+        "known again as brought by other applications, until git says otherwise: child",
+    ]
+
+
+def test_a_restore_into_the_configurations_own_folder_sets_aside_what_is_there(
+    cli: Cli, resting: Path, tmp_path: Path
+) -> None:
+    cli("admin", "backup", "b", "--with-key", "--config", str(resting))
+    ran = cli("admin", "restore", "b", "--config", str(resting))
+    assert ran.code == 1
+    assert "the state folder is not empty" in ran.err
+    ran = cli("admin", "restore", "b", "--config", str(resting), "--force", "-o", "json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["randomValuesKept"] is True
+    assert (Path(told["setAside"]) / "state.db").exists()
+    assert (tmp_path / "daemon" / "state.db").exists()
+
+
+def test_a_key_that_the_configuration_names_is_used_and_stays_where_it_is(
+    cli: Cli, resting: Path, tmp_path: Path
+) -> None:
+    cli("admin", "backup", "b", "--config", str(resting))
+    (tmp_path / "daemon/state.key").rename(tmp_path / "elsewhere.key")
+    resting.write_text(CONFIG.replace("dir: daemon", "dir: new, keyFile: elsewhere.key"))
+    ran = cli("admin", "restore", "b", "--config", str(resting))
+    assert (ran.code, ran.err) == (0, "")
+    assert not (tmp_path / "new/state.key").exists()
+    assert (tmp_path / "new/random.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "name the state folder"),
+        (["--state-dir", "new", "--config", "gitopsd.yaml"], "name the state folder"),
+        (["--state-dir", "new", "--key-file", "k", "--without-key"], "there is a key or there is none"),
+    ],
+)
+def test_a_command_line_that_cannot_be_is_refused(cli: Cli, tmp_path: Path, arguments: list[str], told: str) -> None:
+    ran = cli("admin", "restore", "b", *arguments)
+    assert ran.code == 2
+    assert told in ran.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_backup_that_is_not_there_is_named(cli: Cli) -> None:
+    ran = cli("admin", "restore", "nowhere.tar.gz", "--state-dir", "new")
+    assert ran.code == 1
+    assert "nowhere.tar.gz: the backup cannot be restored: No such file" in ran.err
+
+
+def test_migrate_shows_brings_back_and_forward(cli: Cli, tmp_path: Path) -> None:
+    assert cli("admin", "migrate", "--state-dir", "state").out.startswith("no state yet; this gitopsd works with")
+    file = write(tmp_path / "state", "0002")
+    ran = cli("admin", "migrate", "--state-dir", "state")
+    assert ran.out == f"revision 0002; this gitopsd works with {HEAD} and brings it there when it starts\n"
+    ran = cli("admin", "migrate", "--state-dir", "state", "--to", HEAD, "-o", "json")
+    assert json.loads(ran.out) == {"stored": HEAD, "head": HEAD, "copy": f"{file}.before-{HEAD}"}
+    ran = cli("admin", "migrate", "--state-dir", "state", "--to", "0002")
+    assert ran.out.splitlines()[1] == f"as it was before: {file}.before-0002"
+    assert rows(file, "SELECT version FROM schema_version") == [(2,)]
+
+
+def test_migrate_loses_nothing_unless_that_is_said(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path / "state", "0002")
+    ran = cli("admin", "migrate", "--state-dir", "state", "--to", "0001")
+    assert ran.code == 2
+    assert "has no place for operations under way, history, pins" in ran.err
+    assert rows(file, "SELECT version FROM schema_version") == [(2,)]
+    assert cli("admin", "migrate", "--state-dir", "state", "--to", "0001", "--force").code == 0
+    assert rows(file, "SELECT version FROM schema_version") == [(1,)]
+
+
+@pytest.mark.parametrize("revision", ["0099", "0000", "head", "-1", "0002; DROP"])
+def test_a_revision_that_is_none_is_refused(cli: Cli, tmp_path: Path, revision: str) -> None:
+    write(tmp_path / "state", "0002")
+    ran = cli("admin", "migrate", "--state-dir", "state", "--to", revision)
+    assert ran.code == 1
+    assert "there is no revision" in ran.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have the folder of another user")
+def test_what_root_restores_belongs_to_the_owner_of_the_folder(cli: Cli, resting: Path, tmp_path: Path) -> None:
+    cli("admin", "backup", "b", "--with-key", "--config", str(resting))
+    target = tmp_path / "theirs"
+    target.mkdir(mode=0o700)
+    os.chown(target, 4711, 4712)
+    ran = cli("admin", "restore", "b", "--state-dir", str(target))
+    assert (ran.code, ran.err) == (0, "")
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in target.iterdir()}
+    assert owners == {(4711, 4712)}
+
+
+def test_a_backup_is_made_without_loading_alembic(served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    script = (
+        "import sys; from gitopsd.cli import main; code = main(sys.argv[1:]); "
+        "print([name for name in sys.modules if name.startswith(('alembic', 'sqlalchemy'))]); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "admin", "backup", "b", "--socket", str(served.socket)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]"
