@@ -5,6 +5,7 @@ from __future__ import annotations
 from gitopsd.config.childapps import child_application
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.load import load
+from gitopsd.config.models.tracing import has_tracing
 from gitopsd.config.secretfiles import exposed
 from gitopsd.config.values import (
     ArtifactSettings,
@@ -17,6 +18,7 @@ from gitopsd.config.values import (
     RenderSettings,
     RepositorySecrets,
     ServerSettings,
+    TracingSettings,
 )
 from gitopsd.config.watch import changes, watchable
 
@@ -32,9 +34,11 @@ __all__ = [
     "RenderSettings",
     "RepositorySecrets",
     "ServerSettings",
+    "TracingSettings",
     "changes",
     "child_application",
     "exposed",
+    "has_tracing",
     "load",
     "watchable",
 ]

@@ -24,6 +24,7 @@ from gitopsd.config.models.main import Main
 from gitopsd.config.models.project import ProjectEntry
 from gitopsd.config.models.repository import CredentialTemplate, RepositoriesFrom, Repository
 from gitopsd.config.models.settings import listen_address
+from gitopsd.config.models.tracing import Tracing
 from gitopsd.config.plugins import PluginReader
 from gitopsd.config.projects import WrittenProject, projects_of
 from gitopsd.config.references import References
@@ -44,6 +45,7 @@ from gitopsd.config.values import (
     RenderSettings,
     RepositorySecrets,
     ServerSettings,
+    TracingSettings,
 )
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.app import AppSpec, Tracking, TrackingMethod
@@ -329,6 +331,7 @@ class _Loading:
                 settings.helm.lookup,
             ),
             sops=sops_access(settings.sops),
+            tracing=_tracing(settings.tracing),
             log=LogSettings(settings.log.level, settings.log.format, settings.log.repeat_interval),
             clusters=found.clusters,
             repositories=found.repositories,
@@ -345,6 +348,12 @@ class _Loading:
             digest=self._files.digest,
             stamps=self._files.stamps,
         )
+
+
+def _tracing(model: Tracing | None) -> TracingSettings | None:
+    if model is None:
+        return None
+    return TracingSettings(model.endpoint or "", tuple(model.headers.items()), model.sample_ratio, model.insecure)
 
 
 def _tracking(settings: Main) -> Tracking:

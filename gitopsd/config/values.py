@@ -13,6 +13,7 @@ from gitopsd.core.customization import ResourceSettings
 from gitopsd.core.errors import ConfigError
 from gitopsd.core.ids import GroupKind
 from gitopsd.core.project import ONLY_DEFAULT, Projects
+from gitopsd.core.secret import Secret
 from gitopsd.plugin.command import CommandPlugin
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sops import SopsAccess
@@ -113,6 +114,16 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """`endpoint` "" and `sample_ratio` None are what the environment says; `insecure`: any TLS certificate will do."""
+
+    endpoint: str = ""
+    headers: tuple[tuple[str, Secret], ...] = ()
+    sample_ratio: float | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RepositorySecrets:
     """A namespace of a configured cluster that holds Argo CD's Secrets of repositories."""
 
@@ -170,6 +181,7 @@ class Config:
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     projects: Projects = ONLY_DEFAULT
     sync: SyncSettings = field(default_factory=SyncSettings)
+    tracing: TracingSettings | None = None
     state_key: str = ""
     secret_files: tuple[str, ...] = ()
     surroundings: Surroundings = field(default=NO_SURROUNDINGS, repr=False)

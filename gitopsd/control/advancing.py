@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ from gitopsd.core.progress import (
 )
 from gitopsd.core.tracking import mark
 from gitopsd.ports.cluster import Cluster
+from gitopsd.ports.tracer import Span
 
 _SUPERSEDED: Final = "superseded by newer manifests"
 _STORE_RETRY: Final = 5.0
@@ -148,10 +150,28 @@ async def _carried_out(ground: Ground, execution: Execution, move: Run, view: Vi
     app = ground.app
     app.writing = True
     try:
-        await execution.run(move, view.live, view.comparison)
+        with ground.adapters.tracer.span("apply") as span:
+            span.keep()
+            await execution.run(move, view.live, view.comparison)
+            if span.recording:
+                _tell(span, move, execution.operation)
     finally:
         app.writing = False
     return await ground.look(view)
+
+
+def _tell(span: Span, move: Run, operation: Operation) -> None:
+    """What a stage did, for the trace."""
+    steps = [step for group in move.groups for step in group]
+    kinds = Counter(step.key.kind for step in steps)
+    results = Counter(operation.results[step.key].code.value for step in steps if step.key in operation.results)
+    span.note(
+        stage=operation.stage + 1,
+        objects=len(steps),
+        kinds=[f"{kind}={count}" for kind, count in sorted(kinds.items())],
+        results=[f"{code}={count}" for code, count in sorted(results.items())],
+        revision=",".join(operation.revisions),
+    )
 
 
 def _earlier(ground: Ground, until: datetime | None) -> datetime | None:

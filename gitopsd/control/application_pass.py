@@ -18,8 +18,8 @@ from gitopsd.control.reconcile import reconcile
 from gitopsd.control.revisions import Resolution, Revisions
 from gitopsd.control.timers import Timers
 from gitopsd.control.view import Request
-from gitopsd.core.compare import Verdict
 from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.compare import Verdict
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, SpecError, shown_url
 from gitopsd.core.events import Reconciled

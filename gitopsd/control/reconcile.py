@@ -6,6 +6,7 @@ Bookkeeping (status, events, metrics, back-off) hangs on the `Outcome` and is no
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -67,7 +68,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     wanted = _included(app, cluster, target.wanted)
     async with adapters.turns(cluster.name).of(app.spec.name):
         app.comparison = _reconsidered(app.comparison, request.level)
-        view = await look(app, cluster, replace(target, wanted=wanted), request.warnings, adapters)
+        view = await _compared(app, cluster, replace(target, wanted=wanted), request, adapters)
         now = adapters.clock.monotonic()
         decision = decide(
             app.spec,
@@ -93,6 +94,16 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     again = earliest([operated.again, app.look_again])
     app.look_again = None
     return Outcome(status, view.comparison, decision, operation, operated.given_up, again)
+
+
+async def _compared(app: Application, cluster: Cluster, target: Target, request: Request, adapters: Adapters) -> View:
+    with adapters.tracer.span("compare") as span:
+        view = await look(app, cluster, target, request.warnings, adapters)
+        if span.recording:
+            verdicts = Counter(item.verdict.name.lower() for item in view.comparison.objects.values())
+            counts = [f"{verdict}={count}" for verdict, count in sorted(verdicts.items())]
+            span.note(objects=len(view.comparison.objects), verdicts=counts)
+    return view
 
 
 async def _judged(

@@ -42,6 +42,7 @@ class Refreshes:
             passed=ended,
             on_bug=on_bug,
             refusal=world.refusal,
+            tracer=world.tracer,
         )
         """What each target revision stands for now."""
 

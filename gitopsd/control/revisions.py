@@ -18,6 +18,7 @@ from gitopsd.core.schedule import RECONCILE_ERROR, backoff_seconds
 from gitopsd.core.touched import touched
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.sources import Refs, Sources
+from gitopsd.ports.tracer import NO_TRACER, Span, Tracer
 
 _HEAD_START_SECONDS: Final = 0.5
 
@@ -28,11 +29,12 @@ Place = tuple[str, str, str]
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What a target revision stands for. `error` is why the last look-up failed; with a `commit` that one is still
-    kept.
+    kept. `fetch` is the trace of the look-up that found it.
     """
 
     commit: str = ""
     error: str = ""
+    fetch: Span | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -78,8 +80,10 @@ class Revisions:
         passed: Callable[[Collection[AppName]], Awaitable[None]],
         on_bug: Callable[[AppName, Exception], None],
         refusal: Refusal = nobody_refused,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._sources = sources
+        self._tracer = tracer
         self._refusal = refusal
         self._clock = clock
         self.interval = interval
@@ -212,7 +216,7 @@ class Revisions:
                 fresh = fresh or bool(asked or repository.failures)
                 concerned: Collection[AppName] = ()
                 try:
-                    woken = await self._look_up(url, repository, fresh=fresh)
+                    woken = await self._traced(url, repository, fresh=fresh)
                     concerned = await self._concerned(url, repository, before, woken - asked)
                 # A bug that one repository's answer meets must not end the look-ups of the others (Z2).
                 except Exception as error:  # noqa: BLE001
@@ -271,17 +275,29 @@ class Revisions:
             return False
         return True
 
-    async def _look_up(self, url: str, repository: _Repository, *, fresh: bool) -> set[AppName]:
+    async def _traced(self, url: str, repository: _Repository, *, fresh: bool) -> set[AppName]:
+        """`_look_up`; one that finds something, or fails otherwise than before, is worth a trace."""
+        with self._tracer.fetch(url) as span:
+            woken = await self._look_up(url, repository, span, fresh=fresh)
+            if woken:
+                span.note(revisions=len(repository.users), applications=len(woken))
+                span.keep()
+        return woken
+
+    async def _look_up(self, url: str, repository: _Repository, span: Span, *, fresh: bool) -> set[AppName]:
         """Resolve every revision in use; the applications for which it is another one now."""
         try:
             repository.refs = await self._sources.refs(url, fresh=fresh)
         except GitopsdError as error:
-            return self._failed(repository, str(error))
+            told = self._failed(repository, str(error))
+            if told:
+                span.fail(error)
+            return told
         woken: set[AppName] = set()
         failed = False
         for revision in tuple(repository.users):
             try:
-                resolution = Resolution(await self._sources.commit(url, *revision))
+                resolution = Resolution(await self._sources.commit(url, *revision), fetch=span)
             except GitopsdError as error:
                 failed = failed or error.retryable
                 before = repository.known.get(revision, Resolution())

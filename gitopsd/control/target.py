@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from gitopsd.control.adapters import Adapters
@@ -12,7 +13,8 @@ from gitopsd.control.view import Request
 from gitopsd.core.desired import desired, wanted_kinds
 from gitopsd.core.errors import GitopsdError, OperationError
 from gitopsd.core.history import Pin, unpinned
-from gitopsd.core.manifest import Desired
+from gitopsd.core.jsonvalue import text
+from gitopsd.core.manifest import Desired, Rendered
 from gitopsd.ports.cluster import Cluster
 
 
@@ -103,12 +105,7 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
     if moved or request.level is Level.HARD:
         app.commits = ()  # should the render fail, the next pass must not take the old one for good
     if rendered is None or not fresh:
-        target = await cluster.target()
-        use_cache = request.level < Level.HARD
-        async with adapters.rendering:
-            rendered = await adapters.renderer.render(
-                app.spec, request.commits, target, use_cache=use_cache, known=app.content
-            )
+        rendered = await _rendered(app, cluster, request, adapters)
         app.random, app.places = rendered.random, rendered.places
         if rendered.unchanged and app.desired is not None:
             app.commits = request.commits
@@ -123,6 +120,26 @@ async def want(app: Application, cluster: Cluster, request: Request, adapters: A
     app.content = rendered.content if complete else ""
     app.rendered = None if complete else rendered
     return app.desired
+
+
+async def _rendered(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Rendered:
+    tracer = adapters.tracer
+    tracer.fetched(fetch for fetch in request.fetches if app.commits != request.commits)
+    with tracer.span("render") as span:
+        target = await cluster.target()
+        use_cache = request.level < Level.HARD
+        async with adapters.rendering:
+            found = await adapters.renderer.render(
+                app.spec, request.commits, target, use_cache=use_cache, known=app.content
+            )
+        if not found.unchanged:
+            span.keep()
+        if span.recording:
+            kinds = Counter(text(item.body, "kind") for item in found.manifests)
+            counts = [f"{kind}={count}" for kind, count in sorted(kinds.items())]
+            span.note(revision=",".join(request.commits), unchanged=found.unchanged)
+            span.note(objects=len(found.manifests), kinds=counts, renderers=found.renderers)
+    return found
 
 
 async def _rescoped(app: Application, cluster: Cluster) -> bool:

@@ -15,6 +15,7 @@ from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.live import Live
 from gitopsd.core.manifest import Desired, DesiredObject
 from gitopsd.core.operation import Operation
+from gitopsd.ports.tracer import Span
 
 _NOT_JUDGED: Final = Health(HealthStatus.UNKNOWN)
 
@@ -26,6 +27,8 @@ class Request:
     commits: tuple[str, ...]
     level: Level = Level.GIT
     warnings: tuple[Condition, ...] = ()
+    fetches: tuple[Span | None, ...] = ()
+    """The look-ups that found the commits, for the trace."""
 
 
 @dataclass(frozen=True, slots=True)

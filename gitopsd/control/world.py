@@ -24,6 +24,7 @@ from gitopsd.ports.readiness import ReadinessJudge
 from gitopsd.ports.renderer import Renderer
 from gitopsd.ports.schedule import Schedules
 from gitopsd.ports.sources import Sources
+from gitopsd.ports.tracer import NO_TRACER, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class World:
     on_action: Callable[[Done], None] = lambda _: None
     plan_key: bytes = b""
     applications: ReadApplication | None = None
+    tracer: Tracer = NO_TRACER
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from gitopsd.daemon.gauges import show_gauges
 from gitopsd.daemon.log import Log
 from gitopsd.daemon.notify import Notifier, watchdog_seconds
 from gitopsd.daemon.rooms import OpenRooms, Rooms
+from gitopsd.daemon.traces import open_traces
 from gitopsd.metrics import Recorder, sample_loop_lag
 from gitopsd.rules.readiness import ReadinessJudge
 from gitopsd.store.writer import StatusWriter
@@ -123,6 +124,7 @@ class Daemon(AsyncContextManagerMixin):
         if self._doors:
             await check_port(self.config.server)
         async with (
+            open_traces(self.config.tracing, self._environ, self.clock) as traces,
             OpenRooms(
                 self.config, self._environ, self.clock, self.recorder, projects=lambda: self.config.projects
             ) as rooms,
@@ -130,6 +132,8 @@ class Daemon(AsyncContextManagerMixin):
             anyio.create_task_group() as tasks,
         ):
             self._rooms = rooms
+            self.recorder.exemplar = traces.tracer.current
+            self._debugger.show_traces(traces.tracer)
             world = World(
                 rooms.sources,
                 rooms.renderer,
@@ -147,6 +151,7 @@ class Daemon(AsyncContextManagerMixin):
                 plan_key=rooms.journal.key("plan ids"),
                 readiness=ReadinessJudge(rooms.judging, rooms.judging.expressions),
                 applications=ManifestReader(lambda: self.config),
+                tracer=traces.tracer,
             )
             try:
                 async with Supervisor(world, self.bus, _settings(self.config), self._bug) as supervisor:
@@ -171,6 +176,7 @@ class Daemon(AsyncContextManagerMixin):
                     del remembered  # with thousands of objects it is large, and this goes on to the end
                     show_gauges(self.recorder, self.config, rooms, supervisor, self.clock)
                     self.recorder.ask_log(self._debugger.lost_lines)
+                    self.recorder.ask_traces(lambda: (traces.delivered().sent, traces.delivered().lost))
                     tasks.start_soon(sample_loop_lag, self.recorder, self.clock)
                     tasks.start_soon(watch_clock, self.clock, supervisor.set_clock)
                     tasks.start_soon(self._keep_house)
@@ -374,3 +380,4 @@ def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object
     yield "plugins", before.plugins, after.plugins
     yield "pluginPath", before.plugin_path, after.plugin_path
     yield "log.format", before.log.format, after.log.format
+    yield "tracing", before.tracing, after.tracing

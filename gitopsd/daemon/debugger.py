@@ -8,6 +8,7 @@ from gitopsd.daemon.loglevel import LogLevels
 from gitopsd.daemon.profile import Profiler
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.debugging import LogLevel
+from gitopsd.ports.tracer import Tracer
 
 
 class Debugger:
@@ -33,6 +34,11 @@ class Debugger:
     def lost_lines(self) -> int:
         """How many log lines nobody will read."""
         return self._log.lost if self._log is not None else 0
+
+    def show_traces(self, tracer: Tracer) -> None:
+        """Name the trace in each line that is logged within one."""
+        if self._log is not None:
+            self._log.trace = tracer.current
 
     def reconfigure(self, settings: LogSettings) -> None:
         """Take other settings over."""

@@ -190,6 +190,12 @@ LOG_LINES_LOST: Final = Metric(
     Kind.COUNTER,
     "Log lines that nobody will read: whoever reads them stopped or went away, or the disk was full.",
 )
+TRACE_SPANS: Final = Metric(
+    "trace_spans_total",
+    Kind.COUNTER,
+    "Spans of traces, by outcome: sent to the collector, or lost because it took none or too few.",
+    ("outcome",),
+)
 INTERNAL_ERRORS: Final = Metric(
     "internal_error_total", Kind.COUNTER, "Bugs that were met and survived; the log has each of them.", ("where",)
 )
@@ -237,6 +243,7 @@ SECTIONS: Final = (
             STATE_BYTES,
             STORE_FAILED,
             LOG_LINES_LOST,
+            TRACE_SPANS,
             INTERNAL_ERRORS,
         ),
     ),

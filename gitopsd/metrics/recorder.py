@@ -213,6 +213,15 @@ class Recorder:
         """Show how many log lines were lost."""
         self.exposition.gather((names.LOG_LINES_LOST,), lambda: {names.LOG_LINES_LOST: [((), lost())]})
 
+    def ask_traces(self, spans: Callable[[], tuple[int, int]]) -> None:
+        """Show how many spans were sent, and how many were lost."""
+
+        def gather() -> Mapping[Metric, Rows]:
+            sent, lost = spans()
+            return {names.TRACE_SPANS: [(("sent",), sent), (("lost",), lost)]}
+
+        self.exposition.gather((names.TRACE_SPANS,), gather)
+
     def ask_orphans(self, orphans: Orphans) -> None:
         """Show how many orphaned resources the applications have whose projects look for them."""
 

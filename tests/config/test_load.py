@@ -557,7 +557,7 @@ def example(folder: Path) -> Config:
         (folder / "secrets" / name).write_text(f"{PEM}\n")
     (folder / "secrets" / "git-ca.crt").write_text(Authority("git").pem)
     (folder / "secrets" / "known_hosts").write_text("git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==\n")
-    for name in ("age.txt", "team-age.txt", "aws-id", "aws-key", "vault", "pgp.asc"):
+    for name in ("age.txt", "team-age.txt", "aws-id", "aws-key", "vault", "pgp.asc", "collector"):
         (folder / "secrets" / name).write_text("-----BEGIN PGP PRIVATE KEY BLOCK-----\n")
     for path in (folder / "secrets").iterdir():
         path.chmod(0o600)

@@ -109,6 +109,7 @@ def feed(recorder: Recorder) -> None:
     recorder.ask_queue(lambda: 3, lambda: 1)
     recorder.ask_orphans(lambda: {AppName("guestbook"): 4})
     recorder.ask_log(lambda: 5)
+    recorder.ask_traces(lambda: (2, 1))
     recorder.ask_disk(Path("/"), Path("/"))
 
 

@@ -13,6 +13,7 @@ from gitopsd.config.models.resources import Resources
 from gitopsd.config.models.settings import Artifacts, Git, HelmSettings, Log, Reconcile, Render, Server, State, Sync
 from gitopsd.config.models.sops import Sops
 from gitopsd.config.models.strict import FilePath, StrictModel
+from gitopsd.config.models.tracing import Tracing
 
 
 class Main(StrictModel):
@@ -60,6 +61,9 @@ class Main(StrictModel):
     )
     sops: Sops = Field(default_factory=Sops, description="Keys for files that SOPS encrypted.")
     log: Log = Field(default_factory=Log, description="What is logged and how.")
+    tracing: Tracing | None = Field(
+        None, description="Traces of reconciles for an OpenTelemetry collector. Needs gitopsd[tracing]."
+    )
     include: list[str] = Field(
         default_factory=list,
         description="Globs of files, relative to this one, with more applications: lists, or Argo CD Application "
