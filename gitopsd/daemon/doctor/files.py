@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,14 +29,16 @@ def file_checks(patient: Patient) -> Sequence[Check]:
     """Who may read the secrets; whether there is room to work."""
     config = patient.config
 
+    in_thread = partial(anyio.to_thread.run_sync, abandon_on_cancel=True)
+
     async def modes() -> Findings:
-        return await anyio.to_thread.run_sync(lambda: list(_modes(config.secret_files)))
+        return await in_thread(lambda: list(_modes(config.secret_files)))
 
     async def state() -> Findings:
-        return await anyio.to_thread.run_sync(lambda: list(_folder(config.state_dir, "state.dir", held=patient.holder)))
+        return await in_thread(lambda: list(_folder(config.state_dir, "state.dir", held=patient.holder)))
 
     async def cache() -> Findings:
-        return await anyio.to_thread.run_sync(lambda: list(_folder(config.cache_dir, "state.cacheDir", links=True)))
+        return await in_thread(lambda: list(_folder(config.cache_dir, "state.cacheDir", links=True)))
 
     return (
         Check(CREDENTIALS, "files", modes),
