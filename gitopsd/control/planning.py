@@ -54,11 +54,14 @@ async def _shown_plan(ground: Ground, view: View, request: SyncRequest) -> PlanV
     blocked = "; ".join([item for item in (obstacle(view), *held) if item])
     adapters = ground.adapters
     masked = adapters.resources().mask_annotations
+    namespace = _compare_namespace(view)
 
     def show() -> PlanView:
         return plan_view(
             steps,
             view.comparison,
+            namespace=namespace,
+            respects=app.spec.sync_policy.enabled("RespectIgnoreDifferences"),
             masked=masked,
             revisions=view.revisions,
             blocked=blocked,

@@ -9,12 +9,12 @@ another manager's, so without more it would stay for ever. Kubernetes' answer is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gitopsd.core.fieldpath import Found
-from gitopsd.core.fieldset import children, owned_fields, without_owned
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
+from gitopsd.core.fieldset import leaves, minus, owned_fields, union, without_owned
+from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
 from gitopsd.core.ownership import FIELD_MANAGER
 
 MIGRATION_MANAGER: Final = "argocd.argoproj.io/client-side-apply-migration-manager"
@@ -27,7 +27,6 @@ ADOPTED_MANAGERS: Final = frozenset(
 """The field managers whose fields are ours from our first apply on."""
 
 _NOBODY: Final[frozenset[str]] = frozenset()
-_ITSELF: Final = "."
 
 
 def adopted_managers(annotations: Mapping[str, str], options: Mapping[str, str]) -> frozenset[str]:
@@ -80,26 +79,39 @@ def leftovers(desired: JsonObject, live: JsonObject, managers: frozenset[str]) -
     entries = _adoptable(live, managers)
     if not entries:
         return ()
-    last = _last_applied(live)
     left: JsonObject = {}
     for entry in entries:
-        applied = mapping(entry, "fieldsV1")
-        if text(entry, "operation") == "Update":
-            applied = _minus(applied, without_owned(applied, last, _leaves(last))) if last else {}
-        left = _union(left, applied)
-    left = without_owned(left, desired, _leaves(desired))
+        left = union(left, _applied(live, entry))
+    left = without_owned(left, desired, leaves(desired))
     for entry in objects(live, "metadata", "managedFields"):
         if not any(entry is one for one in entries):
-            left = _minus(left, mapping(entry, "fieldsV1"))
+            left = minus(left, mapping(entry, "fieldsV1"))
     left = {name: node for name, node in left.items() if name != "f:status"}
     return tuple(field for field in owned_fields(left, live) if field != ("metadata", "annotations", LAST_APPLIED))
+
+
+def set_by(live: JsonObject, entry: JsonObject, managers: frozenset[str]) -> JsonObject:
+    """The field set of an entry of `managedFields`, of one of `managers` (that may also have recorded defaults) what it
+    applied.
+    """
+    if text(entry, "manager") in managers and not text(entry, "subresource"):
+        return _applied(live, entry)
+    return mapping(entry, "fieldsV1")
+
+
+def _applied(live: JsonObject, entry: JsonObject) -> JsonObject:
+    applied = mapping(entry, "fieldsV1")
+    if text(entry, "operation") != "Update":
+        return applied
+    last = _last_applied(live)
+    return minus(applied, without_owned(applied, last, leaves(last))) if last else {}
 
 
 def _joined(live: JsonObject, taken: Sequence[JsonObject], gone: Sequence[JsonObject]) -> Sequence[JsonObject]:
     """The `managedFields` with the fields of `taken` in one entry of ours, and without the entries `gone`."""
     fields: JsonObject = {}
     for entry in taken:
-        fields = _union(fields, mapping(entry, "fieldsV1"))
+        fields = union(fields, mapping(entry, "fieldsV1"))
     ours: JsonObject = {
         "manager": FIELD_MANAGER,
         "operation": "Apply",
@@ -132,43 +144,3 @@ def _last_applied(live: JsonObject) -> JsonObject:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _leaves(here: JsonValue, so_far: Found = ()) -> Iterator[Found]:
-    """Every field that holds no others."""
-    if isinstance(here, dict) and here:
-        for name, item in here.items():
-            yield from _leaves(item, (*so_far, name))
-    elif isinstance(here, list) and here:
-        for position, item in enumerate(here):
-            yield from _leaves(item, (*so_far, position))
-    elif so_far:
-        yield so_far
-
-
-def _union(one: JsonObject, other: JsonObject) -> JsonObject:
-    """Two field sets as one. A node without children means the field itself; with children it says so by `.`."""
-    made = dict(one)
-    for name, node in other.items():
-        mine = made.get(name)
-        if not isinstance(mine, dict) or not isinstance(node, dict):
-            made[name] = node
-        elif bool(mine) is bool(node):
-            made[name] = _union(mine, node)
-        else:
-            made[name] = {_ITSELF: {}, **(mine or node)}
-    return made
-
-
-def _minus(one: JsonObject, other: JsonObject) -> JsonObject:
-    """What of a field set the other does not have."""
-    left: dict[str, JsonValue] = {}
-    for name, node in one.items():
-        theirs = other.get(name)
-        if name not in other:
-            left[name] = node
-        elif isinstance(node, dict) and isinstance(theirs, dict) and children(node):
-            below = _minus(node, theirs)
-            if children(below):
-                left[name] = below
-    return left

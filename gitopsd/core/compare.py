@@ -11,7 +11,7 @@ from typing import Final
 
 from gitopsd.core import annotations as marks
 from gitopsd.core.adoption import leftovers
-from gitopsd.core.document import Document
+from gitopsd.core.document import Document, canonical
 from gitopsd.core.effect import Effect, differences, effects
 from gitopsd.core.fieldpath import Found, path_of, values_at
 from gitopsd.core.ids import ObjectKey
@@ -206,14 +206,32 @@ def compare_namespace(wanted: DesiredObject, there: LiveObject | None) -> Object
 
     One that exists is left alone where no metadata is asked for, and where an application has it among its manifests.
     """
-    body = wanted.document.body()
     if there is None:
-        verdict = Verdict.MISSING
-    elif there.owner or len(mapping(body, "metadata")) == 1 or unchanged(body, there.document.body()):
-        verdict = Verdict.SYNCED
-    else:
-        verdict = Verdict.CHANGED
-    return ObjectComparison(wanted.key, wanted, there, verdict)
+        return ObjectComparison(wanted.key, wanted, there, Verdict.MISSING)
+    body, live = wanted.document.body(), there.document.body()
+    if there.owner or len(mapping(body, "metadata")) == 1 or unchanged(body, live):
+        return ObjectComparison(wanted.key, wanted, there, Verdict.SYNCED)
+    predicted = Document(canonical(_with_metadata(live, body)))
+    item = ObjectComparison(wanted.key, wanted, there, Verdict.CHANGED, predicted=predicted)
+    changes = itertools.islice(effects_of(item, NO_RULES), _SHOWN_CHANGES)
+    return replace(item, changes=tuple(effect.path for effect in changes))
+
+
+def _with_metadata(namespace: JsonObject, wanted: JsonObject) -> JsonObject:
+    """The namespace as an apply of the labels and annotations that are `wanted` leaves it. Without `managedFields`, so
+    that all that is another than before counts.
+    """
+    owned = applied_fields(namespace, text(wanted, "apiVersion")) or {}
+    metadata = dict(mapping(namespace, "metadata"))
+    metadata.pop("managedFields", None)
+    for part in ("labels", "annotations"):
+        dropped = [name[2:] for name in mapping(owned, "f:metadata", f"f:{part}")]
+        kept = {name: item for name, item in mapping(metadata, part).items() if name not in dropped}
+        if left := {**kept, **mapping(wanted, "metadata", part)}:
+            metadata[part] = left
+        else:
+            metadata.pop(part, None)
+    return {**namespace, "metadata": metadata}
 
 
 def reconsidered(item: ObjectComparison, rules: CompareRules, expressed: Expressed) -> ObjectComparison:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -19,6 +19,7 @@ from gitopsd.core.fieldset import item_of
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.mask import masked
 from gitopsd.core.normalize import CompareRules, content
+from gitopsd.core.overwritten import overwritten
 from gitopsd.core.ownership import FIELD_MANAGER
 
 MOST_DIFFERENCES: Final = 200
@@ -88,10 +89,22 @@ def object_differences(
     show = partial(masked, annotations=mask_annotations)
     if item.verdict is not Verdict.CHANGED:
         return ObjectDifferences(item, (_whole(item, show),))
-    live = (item.current or item.live.document).body() if item.live is not None else {}
-    found = list(itertools.islice(effects_of(item, rules, show), MOST_DIFFERENCES + 1))
-    fields = tuple(_difference(effect, live) for effect in found[:MOST_DIFFERENCES])
-    return ObjectDifferences(item, fields, truncated=len(found) > MOST_DIFFERENCES)
+    return _listed(item, effects_of(item, rules, show))
+
+
+def replacing_differences(
+    item: ObjectComparison,
+    rules: CompareRules,
+    mask_annotations: Collection[str] = (),
+    *,
+    anew: bool = False,
+    respects: bool = False,
+) -> ObjectDifferences:
+    """The fields of a live object that change when it is replaced, or made `anew`, not applied: those that git does not
+    have and somebody set are among them. `respects` as for `overwritten`.
+    """
+    show = partial(masked, annotations=mask_annotations)
+    return _listed(item, overwritten(item, rules, show, anew=anew, respects=respects))
 
 
 def differing(comparison: Comparison) -> tuple[ObjectComparison, ...]:
@@ -152,6 +165,13 @@ def _field_as_json(field: Difference) -> JsonObject:
 
 def _shown_as_json(shown: Shown) -> JsonObject:
     return {"present": shown.present, "value": shown.value, "size": shown.size}
+
+
+def _listed(item: ObjectComparison, effects: Iterator[Effect]) -> ObjectDifferences:
+    live = (item.current or item.live.document).body() if item.live is not None else {}
+    found = list(itertools.islice(effects, MOST_DIFFERENCES + 1))
+    fields = tuple(_difference(effect, live) for effect in found[:MOST_DIFFERENCES])
+    return ObjectDifferences(item, fields, truncated=len(found) > MOST_DIFFERENCES)
 
 
 def _whole(item: ObjectComparison, show: partial[Sequence[JsonObject]]) -> Difference:

@@ -64,6 +64,46 @@ def children(node: JsonObject) -> list[str]:
     return [name for name in node if name != _ITSELF]
 
 
+def leaves(here: JsonValue, so_far: Found = ()) -> Iterator[Found]:
+    """Every field that holds no others."""
+    if isinstance(here, dict) and here:
+        for name, item in here.items():
+            yield from leaves(item, (*so_far, name))
+    elif isinstance(here, list) and here:
+        for position, item in enumerate(here):
+            yield from leaves(item, (*so_far, position))
+    elif so_far:
+        yield so_far
+
+
+def union(one: JsonObject, other: JsonObject) -> JsonObject:
+    """Two field sets as one. A node without children means the field itself; with children it says so by `.`."""
+    made = dict(one)
+    for name, node in other.items():
+        mine = made.get(name)
+        if not isinstance(mine, dict) or not isinstance(node, dict):
+            made[name] = node
+        elif bool(mine) is bool(node):
+            made[name] = union(mine, node)
+        else:
+            made[name] = {_ITSELF: {}, **(mine or node)}
+    return made
+
+
+def minus(one: JsonObject, other: JsonObject) -> JsonObject:
+    """What of a field set the other does not have."""
+    left: dict[str, JsonValue] = {}
+    for name, node in one.items():
+        theirs = other.get(name)
+        if name not in other:
+            left[name] = node
+        elif isinstance(node, dict) and isinstance(theirs, dict) and children(node):
+            below = minus(node, theirs)
+            if children(below):
+                left[name] = below
+    return left
+
+
 def _order(field: Found) -> list[tuple[int, str]]:
     return [(-1, step) if isinstance(step, str) else (step, "") for step in field]
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gitopsd.core.compare import Comparison, Verdict
-from gitopsd.core.difference import ObjectDifferences, object_differences
+from gitopsd.core.compare import Comparison, ObjectComparison, Verdict
+from gitopsd.core.difference import ObjectDifferences, object_differences, replacing_differences
 from gitopsd.core.errors import beside
 from gitopsd.core.hook import SyncPhase
 from gitopsd.core.ids import ObjectKey
@@ -64,27 +64,44 @@ def plan_view(
     plan: Plan,
     comparison: Comparison,
     *,
+    namespace: ObjectComparison | None = None,
+    respects: bool = False,
     masked: Collection[str] = (),
     revisions: Sequence[str] = (),
     blocked: str = "",
     key: bytes = b"",
 ) -> PlanView:
-    """`plan`, made of `comparison`, as people see it. `masked` are the annotations of which no values are shown, `key`
-    is what its id is made with (`plan_id`).
+    """`plan`, made of `comparison` (and of that of the `namespace` that `CreateNamespace=true` asks for), as people see
+    it. `respects` is what the application says of `RespectIgnoreDifferences`, `masked` are the annotations of which no
+    values are shown, `key` is what its id is made with (`plan_id`).
     """
     numbers = itertools.count(1)
+    sight = _Sight(comparison, namespace, respects, masked)
     return PlanView(
         plan_id(plan, comparison, key),
         tuple(revisions),
-        tuple(_stage(stage, comparison, masked, numbers) for stage in plan.stages),
-        tuple(_stage(stage, comparison, masked, numbers) for stage in plan.failing),
+        tuple(_stage(stage, sight, numbers) for stage in plan.stages),
+        tuple(_stage(stage, sight, numbers) for stage in plan.failing),
         plan.skipped,
         plan.guarded,
         blocked,
     )
 
 
-def _stage(stage: Stage, comparison: Comparison, masked: Collection[str], numbers: Iterator[int]) -> StageView:
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What steps are explained with."""
+
+    comparison: Comparison
+    namespace: ObjectComparison | None
+    respects: bool
+    masked: Collection[str]
+
+    def item(self, step: ApplyStep) -> ObjectComparison | None:
+        return self.namespace if step.reason is PlanReason.NAMESPACE else self.comparison.objects.get(step.key)
+
+
+def _stage(stage: Stage, sight: _Sight, numbers: Iterator[int]) -> StageView:
     steps: list[Step] = [*stage.prunes, *itertools.chain.from_iterable(stage.groups)]
     shown = tuple(
         StepView(
@@ -93,8 +110,8 @@ def _stage(stage: Stage, comparison: Comparison, masked: Collection[str], number
             stage.wave,
             _action(step),
             step.key,
-            f"{_why(step, comparison)}{_moved(step, stage)}",
-            _differences(step, comparison, masked),
+            f"{_why(step, sight.comparison)}{_moved(step, stage)}",
+            _differences(step, sight),
         )
         for step in steps
     )
@@ -145,8 +162,13 @@ def _moved(step: Step, stage: Stage) -> str:
     return f"; it comes before wave {step.desired.wave} because something needs it earlier"
 
 
-def _differences(step: Step, comparison: Comparison, masked: Collection[str]) -> ObjectDifferences | None:
-    item = comparison.objects.get(step.key)
-    if not isinstance(step, ApplyStep) or item is None or item.verdict is not Verdict.CHANGED:
+def _differences(step: Step, sight: _Sight) -> ObjectDifferences | None:
+    item = sight.item(step) if isinstance(step, ApplyStep) else None
+    if item is None or item.live is None or not isinstance(step, ApplyStep):
         return None
-    return object_differences(item, comparison.rules, masked)
+    rules = sight.comparison.rules
+    if step.way is Way.APPLY:
+        return object_differences(item, rules, sight.masked) if item.verdict is Verdict.CHANGED else None
+    said = step.desired.options.get("RespectIgnoreDifferences", "true" if sight.respects else "false")
+    found = replacing_differences(item, rules, sight.masked, anew=step.way is Way.RECREATE, respects=said == "true")
+    return found if found.fields or item.verdict is Verdict.CHANGED else None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import anyio
 import pytest
 
 from gitopsd.core.errors import OperationError
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Phase
+from gitopsd.core.planview import StepView
 from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.kubelet import FakeKubelet
 from tests.e2e.conditions import healthy, out_of_sync, synced
@@ -18,6 +20,7 @@ from tests.e2e.world import Running, World
 
 HOOK = "argocd.argoproj.io/hook"
 POLICY = "argocd.argoproj.io/hook-delete-policy"
+SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 BY_HAND = SyncRequest(initiated_by="somebody")
 
 
@@ -231,3 +234,63 @@ async def test_a_definition_comes_with_its_instance_and_hook_in_one_commit(world
         status = await daemon.until("app", synced, seconds=60)
         assert status.operation is not None
         assert status.operation.phase is Phase.SUCCEEDED
+
+
+async def test_a_plan_shows_what_a_replacement_takes_from_others_and_that_is_what_goes(world: World) -> None:
+    def service(port: int) -> str:
+        spec = {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": port}]}
+        return manifest("v1", "Service", "web", annotations={SYNC_OPTIONS: "Replace=true"}, spec=spec)
+
+    world.commit({"app/web.yaml": service(80)})
+    world.application("app", manual=True)
+    async with world.daemon() as daemon:
+        await daemon.until("app", out_of_sync)
+        await sync(daemon, "app")
+        place = world.full("app"), "services/web"
+        beside = {"annotations": {"lb/id": "i-1"}, "labels": {"cost": "7"}, "finalizers": ["example.org/lb"]}
+        theirs = {"metadata": beside, "spec": {"sessionAffinity": "ClientIP"}}
+        await world.cluster.patch(place[0], f"{place[1]}?fieldManager=balancer", theirs)
+        world.commit({"app/web.yaml": service(81)})
+        await daemon.refresh("app")
+        shown = await daemon.daemon.supervisor.operations.plan(AppName(world.full("app")), BY_HAND)
+        found = shown.stages[0].steps[0].differences
+        assert found is not None
+        going = {field.path for field in found.fields if field.live.present and not field.path.startswith("spec.ports")}
+        assert going == {
+            'metadata.annotations["lb/id"]',
+            "metadata.labels.cost",
+            "spec.sessionAffinity",
+            "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+        }
+        before = await world.cluster.get(*place)
+        await sync(daemon, "app")
+        after = await world.cluster.get(*place)
+        assert after["metadata"]["finalizers"] == ["example.org/lb"]
+        assert "lb/id" not in after["metadata"]["annotations"]
+        assert "cost" not in after["metadata"].get("labels", {})
+        assert (after["spec"]["sessionAffinity"], after["spec"]["clusterIP"]) == ("None", before["spec"]["clusterIP"])
+        await world.cluster.patch(*place, {"metadata": {"finalizers": None}})
+
+
+async def test_a_plan_shows_what_changes_of_the_namespace(world: World) -> None:
+    world.commit({"app/one.yaml": config_map("one")})
+    metadata = {"labels": {"team": "x"}, "annotations": {"note": "hi"}}
+    world.application("app", manual=True, syncPolicy={"managedNamespaceMetadata": metadata})
+    async with world.daemon() as daemon:
+        await daemon.until("app", out_of_sync)
+        await sync(daemon, "app")
+        name = world.full("app")
+        await world.cluster.do(
+            "PATCH", f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"team": "other", "mine": "1"}}}
+        )
+
+        steps: tuple[StepView, ...] = ()
+        with anyio.fail_after(20):
+            while not any(step.key.name == name for step in steps):  # until the watch has it
+                plan = await daemon.daemon.supervisor.operations.plan(AppName(name), BY_HAND)
+                steps = tuple(step for stage in plan.stages for step in stage.steps)
+        found = steps[0].differences
+        assert found is not None
+        assert [(field.path, field.live.value, field.desired.value) for field in found.fields] == [
+            ("metadata.labels.team", "other", "x")
+        ]
