@@ -41,6 +41,8 @@ from gitopsd.ports.tracer import Span
 
 _SUPERSEDED: Final = "superseded by newer manifests"
 _STORE_RETRY: Final = 5.0
+# A moment that is over is looked at when it is over for sure.
+_AFTERWARDS: Final = 0.01
 _UNSEEN_SECONDS: Final = 1.0
 
 
@@ -71,7 +73,7 @@ async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Ope
             await _told(ground, execution)
             operation, move, view, until = await _moved(ground, execution, view)
             if move is None:
-                return operation, view, _earlier(ground, until)
+                return operation, view, _earlier(ground, operation, until)
             if moved_on(operation, view) and not operation.running_hooks:
                 return superseded(operation, adapters.clock.now(), _SUPERSEDED), view, None
             if isinstance(move, Run):
@@ -174,11 +176,16 @@ def _tell(span: Span, move: Run, operation: Operation) -> None:
     )
 
 
-def _earlier(ground: Ground, until: datetime | None) -> datetime | None:
-    """When to look again: then, or when a sync window closes."""
+def _earlier(ground: Ground, operation: Operation, until: datetime | None) -> datetime | None:
+    """When to look again: then, or when a sync window closes, or the operation's time is over."""
+    now = ground.adapters.clock.now()
     again = ground.adapters.hold(ground.app.spec).again
-    closes = ground.adapters.clock.now() + timedelta(seconds=again) if again is not None else None
-    return earliest([until, closes])
+    closes = now + timedelta(seconds=again) if again is not None else None
+    limit = ground.adapters.sync.timeout
+    ends = None
+    if limit is not None and operation.phase is not Phase.TERMINATING and operation.held_since is None:
+        ends = now + timedelta(seconds=max(0.0, limit - operation.seconds_at(now)) + _AFTERWARDS)
+    return earliest([until, closes, ends])
 
 
 def _check(ground: Ground, view: View, wanted: DesiredObject, replaces: bool) -> None:

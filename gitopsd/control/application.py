@@ -169,6 +169,8 @@ class Application:
             self.confirmed_at += by
         if self.trying is not None:
             self.trying = replace(self.trying, began=self.trying.began + by)
+        if self.gave_up is not None:
+            self.gave_up = (self.gave_up[0], self.gave_up[1] + by)
         if self.past is not None:
             self.past = stepped_past(self.past, seconds)
         self.status = stepped_health(self.status, seconds)

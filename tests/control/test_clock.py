@@ -12,7 +12,6 @@ from gitopsd.core.customization import HealthTimeout
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.health.timing import Timing
 from gitopsd.core.hold import SyncSettings
-from gitopsd.core.ids import AppName
 from gitopsd.core.ignore import KindPattern
 from gitopsd.core.project import Project, Projects
 from gitopsd.core.window import SyncWindow, WindowKind
@@ -34,13 +33,6 @@ async def clock_set(world: GivenWorld, seconds: float) -> None:
     await world.settle()
 
 
-async def looked_after(world: GivenWorld, seconds: float) -> None:
-    """So much later somebody has the application looked at."""
-    await world.settle(seconds)
-    world.supervisor.refresh(AppName("guestbook"))
-    await world.settle()
-
-
 @both_ways
 async def test_a_sync_has_its_whole_time_and_no_more(world: GivenWorld, seconds: float) -> None:
     world.settings = replace(world.settings, sync=SyncSettings(timeout=60))
@@ -50,9 +42,9 @@ async def test_a_sync_has_its_whole_time_and_no_more(world: GivenWorld, seconds:
         await world.settle(30)
         await clock_set(world, seconds)
         assert world.operations() == []
-        await looked_after(world, 20)
+        await world.settle(20)
         assert world.operations() == []
-        await looked_after(world, 15)
+        await world.settle(15)
         assert world.operations()[:1] == ["Failed"]
 
 
