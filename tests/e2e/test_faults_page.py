@@ -88,6 +88,12 @@ FAULTS: Final = (
     "1,024 open files only",
     "no open file left",
     "out of memory in the engine",
+    "log pipe closed",
+    "log pipe that nobody reads",
+    "disk full under the log",
+    "journald restarted or gone",
+    "the same error all night",
+    "trace collector down or slow",
 )
 ADVISORIES: Final = (
     *("P1", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "S8", "S9", "S10", "S11", "S12", "S13", "S15"),

@@ -131,9 +131,9 @@ def test_two_passes_at_once_do_not_mix() -> None:
 
     anyio.run(both)
     for trace in world.traces:
-        part_of, root = trace
-        assert part_of.name == f"part of {root.attributes['gitopsd.application']}"
-        assert part_of.parent == root.span_id
+        part_of, whole = trace
+        assert part_of.name == f"part of {whole.attributes['gitopsd.application']}"
+        assert part_of.parent == whole.span_id
 
 
 def test_applications_that_share_a_fetch_show_it_and_are_linked_to_it() -> None:
@@ -151,12 +151,12 @@ def test_applications_that_share_a_fetch_show_it_and_are_linked_to_it() -> None:
     (origin,) = shared
     assert origin.attributes == {"gitopsd.repository": "https://git.example.org/app.git"}
     for trace, waited in zip(passes, (3.0, 5.0), strict=True):
-        part, root = trace
-        assert (part.name, part.parent, part.trace_id) == ("fetch", root.span_id, root.trace_id)
+        part, whole = trace
+        assert (part.name, part.parent, part.trace_id) == ("fetch", whole.span_id, whole.trace_id)
         assert part.links == [(origin.trace_id, origin.span_id)]
         assert (part.began_ns, part.ended_ns) == (origin.began_ns, origin.ended_ns)
-        assert root.began_ns == part.began_ns
-        assert root.attributes["gitopsd.queued_seconds"] == waited
+        assert whole.began_ns == part.began_ns
+        assert whole.attributes["gitopsd.queued_seconds"] == waited
 
 
 def test_a_commit_that_was_found_long_ago_is_no_part_of_the_pass() -> None:
