@@ -59,7 +59,7 @@ def _operation(application: JsonObject) -> str:
     operation = mapping(application, "operation")
     if not operation:
         return ""
-    if integer(operation, "stages"):
+    if integer(operation, "stages") or text(operation, "phase") == "Pending":
         return under_way(operation)
     began, ended = shown_time(text(operation, "startedAt")), shown_time(text(operation, "finishedAt"))
     shown = f"{text(operation, 'phase')} at {ended}" if ended else f"{text(operation, 'phase')} since {began}"

@@ -35,12 +35,17 @@ class Cascade(StrEnum):
 
 
 def terminate(name: Name, *, output: Output = None, socket: Socket = "", config: SocketOf = "") -> None:
-    """End the sync under way, and the hooks that it runs; what was applied stays applied."""
+    """End the sync under way, and the hooks that it runs; what was applied stays applied.
+
+    A sync that waits for its turn is taken back.
+    """
     api = Api(find_socket(socket, config, os.environ))
     with about(name):
         found = api.delete(f"{application_route(name)}/operation").body
     if output is not None:
         data(found, output)
+    elif mapping(found, "askedOperation"):
+        lines([f"{name}: its sync is taken back: it had not begun"])
     else:
         running = mapping(found, "operation")
         told = "" if text(running, "phase") == "Terminating" else "told to end; it was "

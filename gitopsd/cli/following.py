@@ -11,6 +11,8 @@ from gitopsd.cli.failures import DaemonError, DaemonGoneError, NoDaemonError
 from gitopsd.core.jsonvalue import JsonObject, boolean, integer, mapping, text
 
 _LOOK: Final = 30.0
+_LOOK_AT_QUEUE: Final = 3.0
+_NOTHING: Final[JsonObject] = {}
 _BETWEEN: Final = 0.1
 _DAEMON_AWAY: Final = 60.0
 _AWAY_BETWEEN: Final = 0.5
@@ -22,8 +24,16 @@ def is_over(operation: JsonObject) -> bool:
     return text(operation, "phase") in _OVER
 
 
-def states(api: Api, name: str, seconds: float) -> Iterator[JsonObject]:
-    """What the application is doing, now and whenever it is something else, until `seconds` are over.
+def is_pending(operation: JsonObject) -> bool:
+    """Whether it waits for its turn to begin."""
+    return text(operation, "phase") == "Pending"
+
+
+def states(
+    api: Api, name: str, seconds: float, asked: Callable[[], JsonObject] = lambda: _NOTHING
+) -> Iterator[JsonObject]:
+    """What the application is doing, now and whenever it is something else, until `seconds` are over; and what the
+    operation that is `asked` for does, whatever came after it.
 
     A daemon that is away for a moment is waited for. Raises `DaemonError`.
     """
@@ -32,7 +42,10 @@ def states(api: Api, name: str, seconds: float) -> Iterator[JsonObject]:
     while True:
         left = max(0.0, until - time.monotonic())
         try:
-            state = state_of(api, name, seen, min(left, _LOOK))
+            operation = asked()
+            # Its place in the queue is another one though nothing happens to the application.
+            look = _LOOK_AT_QUEUE if is_pending(operation) else _LOOK
+            state = state_of(api, name, seen, min(left, look), text(operation, "id"))
         except (NoDaemonError, DaemonGoneError):
             # It is being restarted, perhaps: what it does goes on from its journal.
             away = away or time.monotonic()
@@ -49,9 +62,11 @@ def states(api: Api, name: str, seconds: float) -> Iterator[JsonObject]:
         _pause(_BETWEEN)
 
 
-def state_of(api: Api, name: str, seen: str = "", wait: float = 0.0) -> JsonObject:
-    """What it is doing; with `seen` only once that is something else, or `wait` seconds are over."""
-    query = {"seen": seen, "wait": f"{wait:g}" if seen and wait else ""}
+def state_of(api: Api, name: str, seen: str = "", wait: float = 0.0, operation: str = "") -> JsonObject:
+    """What it is doing; with `seen` only once that is something else, or `wait` seconds are over. `operation` is the id
+    of one that is told besides.
+    """
+    query = {"seen": seen, "wait": f"{wait:g}" if seen and wait else "", "id": operation}
     with about(name):
         return api.get(f"{application_route(name)}/operation", query, TIMEOUT + wait).body
 
@@ -70,18 +85,19 @@ class Following:
 
     def learn(self, state: JsonObject) -> bool:
         """Take what `state` tells of it; whether it is still the one that the daemon knows."""
-        for found in (mapping(state, "previousOperation"), mapping(state, "operation")):
+        for found in (mapping(state, each) for each in ("askedOperation", "previousOperation", "operation")):
             if found and self._is_ours(found):
                 self.operation = found
                 self._terminated = self._terminated or text(found, "phase") == "Terminating"
-        return self._is_ours(mapping(state, "operation")) or self.ended()
+        return any(self._is_ours(mapping(state, each)) for each in ("askedOperation", "operation")) or self.ended()
 
     def ended(self) -> bool:
         """Whether it ended, and is not tried again."""
         if not is_over(self.operation):
             return False
         tried_again = 0 <= self._retries <= integer(self.operation, "retries")
-        return text(self.operation, "phase") == "Succeeded" or self._terminated or tried_again
+        never_began = text(self.operation, "startedAt") == text(self.operation, "finishedAt") != ""
+        return text(self.operation, "phase") == "Succeeded" or self._terminated or tried_again or never_began
 
     def _is_ours(self, found: JsonObject) -> bool:
         if text(found, "id") == text(self.operation, "id"):
@@ -100,7 +116,7 @@ def followed(
     show(following.operation)
     if following.ended():
         return following.operation
-    for state in states(api, name, seconds):
+    for state in states(api, name, seconds, lambda: following.operation):
         known = following.learn(state)
         show(following.operation)
         if following.ended():

@@ -68,6 +68,8 @@ def stage_of(operation: JsonObject) -> str:
 
 def waits_of(operation: JsonObject) -> str:
     """What it waits for; "" if for nothing that is known."""
+    if text(operation, "phase") == "Pending":
+        return text(operation, "message")
     running = [each for each in objects(operation, "hooks") if text(each, "outcome") == "Running"]
     awaited = objects(operation, "waitsFor")
     told = [f"hook {object_of(each)}" for each in running[:1]] or [_awaited(each) for each in awaited[:1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from typing import Annotated, NamedTuple
 
 import typer
@@ -85,7 +86,8 @@ def sync(
     """Make the cluster as git says, and wait until that is done.
 
     On a terminal, a sync that deletes something shows its plan and asks; what is carried out then is that plan and no
-    other. Exit codes: 0 Succeeded, 1 it failed or was refused, 3 not over in time (it goes on).
+    other. Exit codes: 0 Succeeded, 1 it failed or was refused, 3 not over in time (it goes on). Ctrl-C ends the waiting
+    alone: what was asked for stays so until `gitopsd app terminate-op`.
 
     \b
     Examples:
@@ -159,11 +161,16 @@ def _carry_out(api: Api, order: _Order, manner: _Manner) -> int:
                 note("nothing was done")
                 return ExitCode.FAILED
             order = order._replace(body={**order.body, "plan": text(found, "id")})
-    operation = _begun(api, order, manner)
+    until = time.monotonic() + manner.seconds
+    try:
+        operation = _begun(api, order, manner)
+    except KeyboardInterrupt:
+        note(_stays(order.name))
+        raise
     if manner.begin_only:
         _told_begun(order, operation, manner)
         return ExitCode.OK
-    return _followed(api, order.name, operation, manner)
+    return _followed(api, order.name, operation, manner, until)
 
 
 def _begun(api: Api, order: _Order, manner: _Manner) -> JsonObject:
@@ -201,14 +208,19 @@ def _explained(api: Api, name: str, error: DaemonError) -> DaemonError:
 
 
 def _told_begun(order: _Order, operation: JsonObject, manner: _Manner) -> None:
+    from gitopsd.cli.following import is_pending
+
     if manner.output is not None:
         data(operation, manner.output)
         return
-    lines([f"{order.name}: {order.route} begun ({text(operation, 'id')})"])
+    if is_pending(operation):
+        lines([f"{order.name}: {order.route} asked for ({text(operation, 'id')}): {text(operation, 'message')}"])
+    else:
+        lines([f"{order.name}: {order.route} begun ({text(operation, 'id')})"])
 
 
-def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> int:
-    from gitopsd.cli.following import Following, followed, is_over
+def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner, until: float) -> int:
+    from gitopsd.cli.following import Following, followed, is_over, is_pending
     from gitopsd.cli.operation_text import after_retries, show_result
     from gitopsd.cli.sync_progress import SyncProgress
 
@@ -220,10 +232,10 @@ def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> in
         progress.show(found)
 
     try:
-        over = followed(api, name, Following(operation, manner.retries), manner.seconds, seen)
+        over = followed(api, name, Following(operation, manner.retries), until - time.monotonic(), seen)
     except KeyboardInterrupt:
         progress.end()
-        note(f"{name}: it goes on. Try: gitopsd app terminate-op {name}")
+        note(_stays(name) if is_pending(last[0]) else f"{name}: it goes on. Try: gitopsd app terminate-op {name}")
         raise
     finally:
         progress.end()
@@ -238,6 +250,10 @@ def _followed(api: Api, name: str, operation: JsonObject, manner: _Manner) -> in
     if again := after_retries(over):
         note(again)
     return ExitCode.FAILED
+
+
+def _stays(name: str) -> str:
+    return f"{name}: the sync stays requested: gitopsd app terminate-op {name} takes it back"
 
 
 def _late(name: str, operation: JsonObject, manner: _Manner) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.core.annotations import DELETION_APPROVED
@@ -29,6 +31,8 @@ from gitopsd.core.orphans import NOT_ASKED, Orphaned
 from gitopsd.core.progress import runs_hooks
 from gitopsd.ports.cluster import Cluster
 
+_MOST_ANSWERED: Final = 8
+
 
 @dataclass(slots=True)
 class Application:
@@ -40,7 +44,8 @@ class Application:
     `moved` whether one of those may have moved since. `included` is `desired` without the kinds that the cluster
     excludes. `comparison` was made by `rules`; `shared` is what in it others have too, `used_ignores` are the rules of
     the application that ever found something to ignore. `orphaned` is what belongs to nobody where it deploys to.
-    `operation` is the one under way, as far as it came; `asked_plans` and `asked_syncs` wait for the next pass;
+    `operation` is the one under way, as far as it came; `asked_plans` and `asked_syncs` wait for the next pass, which
+    plans the one that is `beginning`; `answered` are the last of which no operation came;
     `terminate` is who wants the operation to end, `confirmed_at` when somebody let it delete what waits for that.
     `past` is its history once it was read, `pin` what it is held at, `held` the objects of the pin or of an
     operation that applies something else than git has now, once they were read, after the name they are kept by.
@@ -82,6 +87,8 @@ class Application:
     operation: Operation | None = None
     asked_plans: list[AskedPlan] = field(default_factory=list)
     asked_syncs: list[AskedSync] = field(default_factory=list)
+    beginning: AskedSync | None = None
+    answered: deque[AskedSync] = field(default_factory=lambda: deque(maxlen=_MOST_ANSWERED))
     terminate: str = ""
     confirmed_at: datetime | None = None
     past: Past | None = None
@@ -151,6 +158,7 @@ class Application:
             operation=self.operation,
             asked_plans=self.asked_plans,
             asked_syncs=self.asked_syncs,
+            answered=self.answered,
             terminate=self.terminate,
             confirmed_at=self.confirmed_at,
             clock_set=self.clock_set,
@@ -180,6 +188,11 @@ class Application:
         seconds, self.clock_set = self.clock_set, 0.0
         return stepped(operation, seconds)
 
+    @property
+    def queued(self) -> AskedSync | None:
+        """The sync that somebody asked for and that waits for its turn."""
+        return next((item for item in self.asked_syncs if not item.request.automated), None)
+
     def refuse(self, error: Exception) -> None:
         """Answer everything that is asked of it with this."""
         for plan in self.asked_plans:
@@ -193,7 +206,10 @@ class Application:
         if asked.pin is not None and self.pin == asked.pin:
             self.pin = asked.before
             self.past = replace(self.past, pin=asked.before) if self.past is not None else None
+        if self.beginning is asked:
+            self.beginning, self.terminate = None, ""
         asked.answer.fail(error)
+        self.answered.append(asked)
 
     def approved(self, since: datetime) -> bool:
         """Whether somebody confirmed deletions after this moment: through the API, or by Argo CD's annotation."""

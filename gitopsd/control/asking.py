@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, Generic, TypeVar
 
 import anyio
 
 from gitopsd.core.history import Pin
-from gitopsd.core.operation import Operation
+from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.planview import PlanView
 from gitopsd.core.syncrequest import SyncRequest
 
 _T = TypeVar("_T")
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Answer(Generic[_T]):
@@ -27,6 +29,22 @@ class Answer(Generic[_T]):
     def given(self) -> bool:
         """Whether it was."""
         return self._given.is_set()
+
+    @property
+    def value(self) -> _T | None:
+        """The value, if it was given."""
+        return self._value
+
+    @property
+    def error(self) -> Exception | None:
+        """Why there is none, if that was given."""
+        return self._error
+
+    async def within(self, seconds: float) -> _T | None:
+        """The value, or None if none is given in so many seconds."""
+        with anyio.move_on_after(seconds):
+            await self._given.wait()
+        return await self.wait() if self.given else None
 
     def give(self, value: _T) -> None:
         """The value; a second answer is none."""
@@ -60,7 +78,7 @@ class AskedPlan:
 @dataclass(frozen=True, slots=True)
 class AskedSync:
     """Sync like this; `retries` of it failed before. A rollback has pinned the application to `pin` already, which was
-    pinned to what `before` says.
+    pinned to what `before` says. `id` is that of the operation ("": any), asked for `at` this moment.
     """
 
     request: SyncRequest
@@ -68,3 +86,27 @@ class AskedSync:
     answer: Answer[Operation] = field(default_factory=Answer)
     pin: Pin | None = None
     before: Pin | None = None
+    id: str = ""
+    at: datetime = _LONG_AGO
+
+    def pending(self, message: str) -> Operation:
+        """As an operation that waits to begin."""
+        return Operation(
+            digest="",
+            revisions=self.request.revisions,
+            started_at=self.at,
+            phase=Phase.PENDING,
+            message=message,
+            retries=self.retries,
+            id=self.id,
+            request=self.request,
+        )
+
+    def outcome(self) -> Operation | None:
+        """What came of it where no operation did: refused, taken back, or a dry run; None otherwise."""
+        found = self.answer.value
+        if found is not None:
+            return found if found.request.dry_run else None
+        if self.answer.error is None:
+            return None
+        return replace(self.pending(str(self.answer.error)), phase=Phase.FAILED, finished_at=self.at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from gitopsd.control.application import Application
@@ -36,6 +36,8 @@ def in_progress(app: Application) -> OperationError:
     """Why nothing else can be begun."""
     running = app.operation
     what = f"{running.phase} since {running.started_at:%H:%M:%S} UTC" if running is not None else "it has just begun"
+    if running is None and app.queued is not None:
+        what = f"asked for at {app.queued.at:%H:%M:%S} UTC, it waits for its turn"
     wait = f"wait for it (gitopsd app wait {app.spec.name} --operation)"
     if app.terminate or (running is not None and running.phase is Phase.TERMINATING):
         what, instead = f"{what}, and told to end", ""
@@ -48,6 +50,11 @@ def in_progress(app: Application) -> OperationError:
         why=f"{what}: {running.message}" if running is not None and running.message else what,
         hint=wait + instead,
     )
+
+
+def operation_id(now: datetime) -> str:
+    """One that no other operation of the application has."""
+    return f"{now:%Y%m%d-%H%M%S-%f}"
 
 
 def refuse_syncs(ground: Ground) -> None:
@@ -87,17 +94,24 @@ async def begun(ground: Ground, view: View, decision: Decision) -> Operation | N
     asked = ground.app.asked_syncs
     has_own_target = bool(asked) and asked[0].request.has_own_target
     while asked:
-        item = asked.pop(0)
+        item = ground.app.beginning = asked[0]
         try:
             steps = await plan_of(ground, view, item.request)
-            operation = await _fresh(ground, view, item.request, steps, retries=item.retries)
+            operation = await _fresh(ground, view, item.request, steps, retries=item.retries, name=item.id)
         except GitopsdError as error:
+            asked.remove(item)
             ground.app.turn_down(item, error)
             if has_own_target or (asked and asked[0].request.has_own_target):
                 return None  # `view` is of what the first one asked for: nothing else is to be done with it
             continue
+        asked.remove(item)
+        ground.app.beginning = None
         item.answer.give(operation)
-        return None if item.request.dry_run else operation
+        if not item.request.dry_run:
+            return operation
+        ground.app.answered.append(item)
+        ground.app.terminate = ""  # who came to end it is too late, and does not mean the next one
+        return None
     return await _automated(ground, view, decision)
 
 
@@ -139,12 +153,16 @@ def _lets_others_look(ground: Ground, view: View) -> bool:
     return True
 
 
-async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, *, retries: int) -> Operation:
-    """An operation that has not begun. Raises `OperationError` where it must not, `StoreError` if it cannot be kept."""
+async def _fresh(
+    ground: Ground, view: View, request: SyncRequest, steps: Plan, *, retries: int, name: str = ""
+) -> Operation:
+    """An operation that has not begun; its id is `name`, or a new one. Raises `OperationError` where it must not,
+    `StoreError` if it cannot be kept.
+    """
     app, adapters = ground.app, ground.adapters
     now = adapters.clock.now()
     if not request.automated:
-        _allow(ground, view)
+        _allow(ground, view, dry_run=request.dry_run)
     if request.selective and not _selects_something(view, request):
         raise OperationError(
             "none of its objects fits what is to be synced",
@@ -157,7 +175,7 @@ async def _fresh(ground: Ground, view: View, request: SyncRequest, steps: Plan, 
         revisions=view.revisions,
         started_at=now,
         retries=retries,
-        id=f"{now:%Y%m%d-%H%M%S-%f}",
+        id=name or operation_id(now),
         request=request,
     )
     if app.shared and app.spec.sync_policy.enabled("FailOnSharedResource"):
@@ -188,7 +206,7 @@ def _selects_something(view: View, request: SyncRequest) -> bool:
     return any(request.selects(key, string_map(body.body(), "metadata", "labels")) for key, body in documents)
 
 
-def _allow(ground: Ground, view: View) -> None:
+def _allow(ground: Ground, view: View, *, dry_run: bool) -> None:
     """Raises `OperationError` where somebody asks for a sync that must not be."""
     app = ground.app
     if why := obstacle(view):
@@ -200,6 +218,8 @@ def _allow(ground: Ground, view: View) -> None:
             hint="mend that first",
         )
     hold = ground.adapters.hold(app.spec)
+    if dry_run:
+        return  # it changes nothing
     if hold.reasons and not hold.manual:
         raise OperationError(
             "it must not be synced now", reason="Blocked", where=app.spec.name, why="; ".join(hold.reasons)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gitopsd.control.actions import Ground as ActionGround
+from gitopsd.control.application import Application
 from gitopsd.control.applications import Applications
 from gitopsd.control.trees import Ground
 from gitopsd.control.turns import ClusterTurns
@@ -15,6 +17,8 @@ from gitopsd.core.compare import NOTHING_COMPARED, Comparison
 from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.orphans import Orphaned
+
+_ASKED: Final = "waits for its turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,22 @@ class Inspection:
         if app is None:
             return None
         status, running = app.status, app.operation
-        waiting = self.turns.before(app.cluster.name, name) if app.cluster is not None else None
-        if waiting is not None and app.cluster is not None:
-            what = f"waits for its turn on the cluster {app.cluster.name}, {waiting} before it"
-            status = replace(status, decision=what)
+        if place := self._place(app):
+            status = replace(status, decision=place)
+        if running is None and app.queued is not None:
+            running = app.queued.pending(place or _ASKED)
         return app.spec, status if running is None else replace(status, operation=running)
+
+    def place(self, name: AppName) -> str:
+        """Where an application that was asked for something stands in the queue."""
+        app = self.applications.get(name)
+        return (self._place(app) if app is not None else "") or _ASKED
+
+    def _place(self, app: Application) -> str:
+        waiting = self.turns.before(app.cluster.name, app.spec.name) if app.cluster is not None else None
+        if waiting is None or app.cluster is None:
+            return ""
+        return f"waits for its turn on the cluster {app.cluster.name}, {waiting} before it"
 
     def comparison(self, name: AppName) -> Comparison:
         """The application's last comparison; an empty one if there was none yet."""

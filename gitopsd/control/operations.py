@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedPlan, AskedSync
-from gitopsd.control.beginning import in_progress
+from gitopsd.control.beginning import in_progress, operation_id
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.errors import OperationError
@@ -21,6 +21,8 @@ from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.journal import Journal
 
+_SOON_SECONDS: Final = 2.0
+
 
 class Operations(Protocol):
     """All raise `OperationError` where what is asked for cannot be done, with reason `NotFound` where there is no such
@@ -32,8 +34,15 @@ class Operations(Protocol):
         ...
 
     async def sync(self, name: AppName, request: SyncRequest) -> Operation:
-        """Begin a sync; the operation as it began (a dry run: as it ended). `InProgress` if another one is under way;
-        `PlanChanged` if `request.plan` is not the id of what would be done now.
+        """Begin a sync; the operation as it began (a dry run: as it ended), or `Pending` where its turn does not come
+        soon. `InProgress` if another one is under way or waits for its turn; `PlanChanged` if `request.plan` is not the
+        id of what would be done now.
+        """
+        ...
+
+    def outcome(self, name: AppName, operation: str) -> Operation | None:
+        """What came of a sync that was asked for, by its id, where no operation did: refused, taken back, or a dry run;
+        None if nothing is known of one.
         """
         ...
 
@@ -51,8 +60,10 @@ class Operations(Protocol):
         """
         ...
 
-    async def terminate(self, name: AppName) -> None:
-        """End the operation under way, and the hooks that it runs. `NothingInProgress` if there is none."""
+    async def terminate(self, name: AppName) -> Operation | None:
+        """End the operation under way, and the hooks that it runs; or take a sync back that waits for its turn, which
+        is returned. `NothingInProgress` if there is neither.
+        """
         ...
 
     async def history(self, name: AppName) -> Past:
@@ -82,7 +93,8 @@ class Wake(Protocol):
 class Desk:
     """`Operations` on the supervisor's applications. `find` gives one, `wake` has it reconciled (with `fresh` from what
     its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion,
-    `confirmed` lets what waits for somebody's word go on (`KeyError` if there is no such application).
+    `confirmed` lets what waits for somebody's word go on (`KeyError` if there is no such application). `place` says
+    where an application stands in the queue.
     """
 
     find: Callable[[AppName], Application | None]
@@ -90,6 +102,7 @@ class Desk:
     commit: Callable[[AppSpec, int, str], Awaitable[str]]
     remove: Callable[[AppSpec, str, str], Awaitable[Deletion]]
     confirmed: Callable[[AppName], Awaitable[None]]
+    place: Callable[[AppName], str]
     journal: Journal
     clock: Clock
 
@@ -104,32 +117,46 @@ class Desk:
         return await asked.answer.wait()
 
     async def sync(self, name: AppName, request: SyncRequest) -> Operation:
-        """Begin a sync; the operation as it began."""
-        app = self._found(name)
-        if app.operation is not None and not app.operation.phase.done:
-            raise in_progress(app)
+        """Begin a sync; the operation as it began, or `Pending` where its turn does not come soon."""
+        app = self._free(name)
         if request.revisions:
             request = replace(request, revisions=await self._commits(app, request.revisions))
-        asked = AskedSync(request)
+            app = self._free(name)
+        asked = self._asked(request)
         app.asked_syncs.append(asked)
         self.wake(name, fresh=True)
-        return await asked.answer.wait()
+        return await asked.answer.within(_SOON_SECONDS) or asked.pending(self.place(name))
+
+    def outcome(self, name: AppName, operation: str) -> Operation | None:
+        """What came of a sync that was asked for where no operation did."""
+        app = self.find(name)
+        answered = app.answered if app is not None else ()
+        return next((item.outcome() for item in answered if item.id == operation), None)
+
+    def _asked(self, request: SyncRequest) -> AskedSync:
+        now = self.clock.now()
+        return AskedSync(request, id=operation_id(now), at=now)
+
+    def _free(self, name: AppName) -> Application:
+        """The application, where nothing is under way and nobody waits. Raises `OperationError`."""
+        app = self._found(name)
+        if (app.operation is not None and not app.operation.phase.done) or app.queued is not None:
+            raise in_progress(app)
+        return app
 
     async def rollback(self, name: AppName, entry: int, request: SyncRequest) -> Operation:
         """Begin to bring a history entry back, and pin the application to it."""
-        app = self._found(name)
-        if app.operation is not None and not app.operation.phase.done:
-            raise in_progress(app)
+        app = self._free(name)
         past = await self.journal.past(name)
         found = past.find(entry)
         if found is None:
             raise _no_entry(name, entry, past)
         await self.journal.manifests(found.manifests)  # it fails here, before anything changes
-        asked = AskedSync(replace(request, history=entry))
+        asked = self._asked(replace(request, history=entry))
         if request.dry_run:
             app.asked_syncs.append(asked)
             self.wake(name, fresh=False)
-            return await asked.answer.wait()
+            return await asked.answer.within(_SOON_SECONDS) or asked.pending(self.place(name))
         before = app.pin
         held_against = app.desired.digest if app.desired is not None and app.pin is None else ""
         if app.pin is not None:
@@ -178,13 +205,20 @@ class Desk:
         except KeyError:
             raise _no_application(name) from None
 
-    async def terminate(self, name: AppName) -> None:
-        """End the operation under way, and the hooks that it runs."""
+    async def terminate(self, name: AppName) -> Operation | None:
+        """End the operation under way, and the hooks that it runs; or take a sync back that waits for its turn."""
         app = self._found(name)
-        if app.operation is None or app.operation.phase.done:
+        queued = app.queued
+        running = app.operation is not None and not app.operation.phase.done
+        if queued is None and not running:
             raise OperationError("no operation is under way", reason="NothingInProgress", where=name)
+        if queued is not None and not running and app.beginning is not queued:
+            app.asked_syncs.remove(queued)
+            app.turn_down(queued, OperationError("taken back before it began", reason="TakenBack", where=name))
+            return queued.outcome()
         app.terminate = "the API"
         self.wake(name, fresh=False)
+        return None
 
     async def history(self, name: AppName) -> Past:
         """Its history, oldest first, and its pin."""

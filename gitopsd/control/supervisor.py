@@ -165,6 +165,7 @@ class Supervisor(AsyncContextManagerMixin):
             self._parts.refreshes.commit,
             self._parts.departures.delete,
             self._confirm,
+            self._parts.inspection.place,
             self._world.journal,
             self._world.clock,
         )

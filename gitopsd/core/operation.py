@@ -17,6 +17,8 @@ from gitopsd.core.syncrequest import AUTOMATED, SyncRequest
 class Phase(enum.StrEnum):
     """Argo CD's operation phases."""
 
+    PENDING = "Pending"
+    """Asked for, and its turn has not come: no operation of the journal or of a status is in this phase."""
     RUNNING = "Running"
     TERMINATING = "Terminating"
     SUCCEEDED = "Succeeded"
@@ -26,7 +28,7 @@ class Phase(enum.StrEnum):
     @property
     def done(self) -> bool:
         """Whether the operation is over."""
-        return self not in (Phase.RUNNING, Phase.TERMINATING)
+        return self not in (Phase.PENDING, Phase.RUNNING, Phase.TERMINATING)
 
 
 class ResultCode(enum.StrEnum):

@@ -29,7 +29,8 @@ class FakeOperations:
 
     `views` are the plans by application (an empty one where none is given), `underway` the operations that run,
     `pasts` the histories, `stored` what their entries deployed. `on_change` hears of each operation that begins or
-    changes. `fault` is raised by whatever is asked next. Operations run until `finish`.
+    changes. `fault` is raised by whatever is asked next. Operations run until `finish`; with `queueing` they wait for
+    their turn first. `outcomes` are those of syncs of which no operation came.
     """
 
     applications: Callable[[AppName], object] = lambda _name: True
@@ -42,6 +43,8 @@ class FakeOperations:
     asked: list[tuple[str, AppName, SyncRequest | None]] = field(default_factory=list)
     now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)
     fault: Exception | None = None
+    queueing: bool = False
+    outcomes: dict[AppName, Operation] = field(default_factory=dict)
 
     async def plan(self, name: AppName, request: SyncRequest) -> PlanView:
         """As `control.Operations` says."""
@@ -80,10 +83,19 @@ class FakeOperations:
         operation = self._running(name)
         self._change(name, replace(operation, request=replace(operation.request, confirmed=True)))
 
-    async def terminate(self, name: AppName) -> None:
+    async def terminate(self, name: AppName) -> Operation | None:
         """As `control.Operations` says."""
         self._note("terminate", name)
+        running = self._running(name)
+        if running.phase is Phase.PENDING:
+            del self.underway[name]
+            message = f"{name}: taken back before it began"
+            taken = replace(running, phase=Phase.FAILED, message=message, finished_at=self.now)
+            self.outcomes[name] = taken
+            self.on_change(name, taken)
+            return taken
         self._change(name, replace(self._running(name), phase=Phase.TERMINATING, message="terminated"))
+        return None
 
     async def history(self, name: AppName) -> Past:
         """As `control.Operations` says."""
@@ -105,6 +117,11 @@ class FakeOperations:
         self.deletions[name] = deletion
         return deletion
 
+    def outcome(self, name: AppName, operation: str) -> Operation | None:
+        """As `control.Operations` says."""
+        found = self.outcomes.get(name)
+        return found if found is not None and found.id == operation else None
+
     def finish(self, name: str, phase: Phase = Phase.SUCCEEDED, message: str = "") -> Operation:
         """The operation under way ends; as it ended."""
         operation = self.underway.pop(AppName(name))
@@ -124,7 +141,9 @@ class FakeOperations:
         operation = Operation(
             digest="d", revisions=view.revisions, started_at=self.now, id=f"op-{begun}", request=request
         )
-        if request.dry_run:
+        if self.queueing:
+            operation = replace(operation, phase=Phase.PENDING, message="waits for its turn")
+        elif request.dry_run:
             return replace(operation, phase=Phase.SUCCEEDED, message="dry run", finished_at=self.now)
         self._change(name, operation)
         return operation

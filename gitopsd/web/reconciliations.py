@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import anyio
 
 from gitopsd.core.events import AppRemoved, Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.ids import AppName
-from gitopsd.core.operation import Operation
+from gitopsd.core.operation import Operation, Phase
 from gitopsd.ports.clock import Clock
+
+_MOST_ASKED: Final = 256
 
 
 class Waiter:
@@ -39,6 +42,8 @@ class Reconciliations:
         self._waiters: dict[AppName, set[Waiter]] = {}
         self._lookers: dict[AppName, set[anyio.Event]] = {}
         self._ended: dict[AppName, Operation] = {}
+        self._asked: dict[tuple[AppName, str], Operation] = {}
+        self._queued: set[AppName] = set()
         self._begun: dict[AppName, Operation] = {}
 
     def on_event(self, event: Event) -> None:
@@ -51,9 +56,13 @@ class Reconciliations:
                 self._look_again(event.spec.name)
             case OperationEnded():
                 self._ended[event.spec.name] = event.operation
+                self._keep(event.spec.name, event.operation)
                 self._look_again(event.spec.name)
             case Reconciled():
                 self._begun.pop(event.spec.name, None)
+                if event.spec.name in self._queued:
+                    self._queued.discard(event.spec.name)
+                    self._look_again(event.spec.name)
                 waiters = self._waiters.get(event.spec.name)
                 if waiters and event.fresh:
                     for waiter in waiters:
@@ -62,6 +71,7 @@ class Reconciliations:
             case AppRemoved():
                 self._ended.pop(event.name, None)
                 self._begun.pop(event.name, None)
+                self._queued.discard(event.name)
                 self._look_again(event.name)
                 for waiter in self._waiters.get(event.name, ()):
                     waiter.finish()
@@ -98,10 +108,18 @@ class Reconciliations:
         """The operation of `name` that ended last, of those since the start."""
         return self._ended.get(name)
 
+    def asked(self, name: AppName, operation: str) -> Operation | None:
+        """The operation of `name` with this id, if somebody asked for it and it ended not long ago."""
+        return self._asked.get((name, operation))
+
     def begin(self, name: AppName, operation: Operation) -> None:
         """Whoever asked was told that this began: so is whoever looks, before the pass that began it shows a status."""
-        if not operation.phase.done:
+        if operation.phase not in (Phase.PENDING, *(phase for phase in Phase if phase.done)):
             self._begun[name] = operation
+
+    def queued(self, name: AppName) -> None:
+        """Something of `name` waits for its turn: whoever looks is told of the pass in which that comes."""
+        self._queued.add(name)
 
     def under_way(self, name: AppName, shown: Operation | None) -> Operation | None:
         """What `name` does: the operation that its status shows, or one that began since."""
@@ -119,6 +137,15 @@ class Reconciliations:
     def looked_at(self, name: AppName) -> bool:
         """Whether somebody waits for something to happen to `name`."""
         return name in self._lookers
+
+    def _keep(self, name: AppName, operation: Operation) -> None:
+        """Who asked for it may look after others ended too."""
+        if operation.request.automated:
+            return
+        self._asked.pop((name, operation.id), None)
+        self._asked[name, operation.id] = operation
+        while len(self._asked) > _MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
 
     def _look_again(self, name: AppName) -> None:
         for looker in self._lookers.get(name, ()):

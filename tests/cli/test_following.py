@@ -73,6 +73,13 @@ def test_a_daemon_that_never_was_there_or_stays_away_is_an_error() -> None:
         next(told)
 
 
+def test_an_operation_is_followed_to_its_end_though_another_one_ended_after_it() -> None:
+    state = {**a_state("v2", "op-2", "Failed"), "askedOperation": {"id": "op-1", "phase": "Succeeded"}}
+    begun: JsonObject = {"id": "op-1", "phase": "Running"}
+    over = followed(ScriptedApi(state), "shop", Following(begun), 60.0, lambda _: None)
+    assert over == {"id": "op-1", "phase": "Succeeded"}
+
+
 def test_an_operation_that_is_over_is_not_asked_for() -> None:
     api = ScriptedApi()
     assert followed(api, "shop", Following({"id": "op-1", "phase": "Error"}), 60.0, lambda _: None) is not None

@@ -174,6 +174,45 @@ def test_a_sync_that_is_not_over_in_time_has_its_own_code(cli: Cli, served: Serv
     assert served.daemon.operator.underway
 
 
+def test_a_sync_that_waits_for_its_turn_is_told_at_once_and_taken_back(cli: Cli, served: Served) -> None:
+    served.daemon.operator.queueing = True
+    ran = cli("app", "sync", "shop", "--async")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "shop: sync asked for (op-1): waits for its turn\n"
+    ran = cli("app", "wait", "shop", "--operation", "--timeout", "100ms")
+    assert ran.code == 3
+    assert "the sync is not over (Pending, waits for its turn)" in ran.err
+    assert "Last sync:    a sync to 1a2b3c4 by local since 2026-03-01T12:00:00Z, Pending, waits for its turn" in (
+        cli("app", "get", "shop").out
+    )
+    ran = cli("app", "terminate-op", "shop")
+    assert (ran.code, ran.out) == (0, "shop: its sync is taken back: it had not begun\n")
+
+
+def test_the_time_that_a_sync_waits_for_its_turn_counts(cli: Cli, served: Served) -> None:
+    served.daemon.operator.queueing = True
+    ran = cli("app", "sync", "shop", "--timeout", "100ms")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.splitlines() == [
+        "  waits for its turn",
+        "shop: not over within 0.1 s: Pending, waits for its turn; it goes on. Try: gitopsd app wait shop --operation",
+    ]
+
+
+def test_a_sync_that_is_refused_once_its_turn_comes_fails(cli: Cli, served: Served) -> None:
+    operator = served.daemon.operator
+    operator.queueing = True
+
+    def refuse() -> None:
+        asked = operator.underway.pop(SHOP)
+        operator.on_change(SHOP, replace(asked, phase=Phase.FAILED, message="it is refused", finished_at=BEGAN))
+
+    served.script.append(refuse)
+    ran = cli("app", "sync", "shop", "--retry-limit", "3")
+    assert ran.code == 1
+    assert ran.out.endswith("it is refused\n")
+
+
 def test_a_sync_that_another_one_replaces_is_not_taken_for_it(cli: Cli, served: Served) -> None:
     becomes(served, id="op-other", message="a newer commit")
     ran = cli("app", "sync", "shop")

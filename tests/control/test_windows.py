@@ -105,3 +105,12 @@ async def test_what_waits_for_the_window_can_be_terminated(window: GivenWorld) -
         await window.settle()
         assert window.operations() == ["Failed"]
         assert window.writes() == ["create before"]
+
+
+async def test_a_dry_run_is_let_through_while_nothing_may_be_synced(window: GivenWorld) -> None:
+    window.git(a_config_map())
+    async with window.running(an_app(automated=False)):
+        await window.settle(600)
+        tried = await window.supervisor.operations.sync(GUESTBOOK, SyncRequest(dry_run=True))
+        assert tried.phase is Phase.SUCCEEDED
+        assert window.writes() == []

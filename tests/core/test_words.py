@@ -42,7 +42,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
     IgnoredStatus: ["all", "crd", "none"],
     HealthStatus: ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"],
     OriginKind: ["git", "helm", "oci", "file"],
-    Phase: ["Running", "Terminating", "Succeeded", "Failed", "Error"],
+    Phase: ["Pending", "Running", "Terminating", "Succeeded", "Failed", "Error"],
     PlanReason: ["missing", "changed", "left git", "namespace", "at each sync"],
     OnImmutable: ["fail", "recreate"],
     SyncPhase: ["PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete"],
@@ -80,8 +80,8 @@ def test_a_condition_is_an_error_or_a_warning_by_its_name(kind: ConditionType) -
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_all_phases_but_running_and_terminating_are_an_end(phase: Phase) -> None:
-    assert phase.done is (phase not in (Phase.RUNNING, Phase.TERMINATING))
+def test_all_phases_but_those_of_what_goes_on_are_an_end(phase: Phase) -> None:
+    assert phase.done is (phase not in (Phase.PENDING, Phase.RUNNING, Phase.TERMINATING))
 
 
 @pytest.mark.parametrize(

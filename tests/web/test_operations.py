@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import anyio.lowlevel
 import httpx
@@ -419,6 +421,55 @@ async def test_a_look_ends_when_its_time_is_over(daemon: Daemon, local: httpx.As
     assert again.json() == state
     for wrong in ("301", "-1", "inf", "soon"):
         assert (await local.get(f"{URL}/operation", params={"wait": wrong})).status_code == 422
+
+
+async def test_a_sync_is_found_by_its_id_whatever_ended_after_it(daemon: Daemon, local: httpx.AsyncClient) -> None:
+    ours = (await local.post(f"{URL}/sync", json={})).json()["id"]
+    spec, _ = daemon.apps[SHOP]
+    for ended in (daemon.operator.finish("shop"), an_operation(id="op-later", phase=Phase.FAILED)):
+        daemon.operates(SHOP, ended)
+        daemon.reconciliations.on_event(OperationEnded(spec, "", ended, 1.0))
+    state = (await local.get(f"{URL}/operation", params={"id": ours})).json()
+    assert (state["operation"]["id"], state["previousOperation"]) == ("op-later", None)
+    assert (state["askedOperation"]["id"], state["askedOperation"]["phase"]) == (ours, "Succeeded")
+    assert (await local.get(f"{URL}/operation", params={"id": "op-unknown"})).json()["askedOperation"] is None
+
+
+async def test_a_sync_that_waits_for_its_turn_is_pending_and_can_be_taken_back(
+    daemon: Daemon, local: httpx.AsyncClient
+) -> None:
+    daemon.operator.queueing = True
+    answer = await local.post(f"{URL}/sync", json={})
+    assert (answer.status_code, answer.json()["phase"]) == (202, "Pending")
+    state = (await local.get(f"{URL}/operation")).json()
+    assert (state["operation"]["phase"], state["operation"]["message"]) == ("Pending", "waits for its turn")
+    taken = (await local.delete(f"{URL}/operation")).json()["askedOperation"]
+    assert (taken["id"], taken["phase"]) == (answer.json()["id"], "Failed")
+
+
+async def test_who_waits_for_a_pending_sync_is_told_once_a_pass_looked_at_it(
+    daemon: Daemon, local: httpx.AsyncClient
+) -> None:
+    daemon.operator.queueing = True
+    asked = (await local.post(f"{URL}/sync", json={})).json()["id"]
+    state = (await local.get(f"{URL}/operation", params={"id": asked})).json()
+    told: list[str] = []
+
+    async def look() -> None:
+        query = {"id": asked, "seen": state["version"], "wait": "300"}
+        told.append((await local.get(f"{URL}/operation", params=query)).json()["askedOperation"]["phase"])
+
+    spec, status = daemon.apps[SHOP]
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(look)
+            while not daemon.reconciliations.looked_at(SHOP):
+                await anyio.lowlevel.checkpoint()
+            refused = replace(daemon.operator.underway.pop(SHOP), phase=Phase.FAILED, message="it is refused")
+            daemon.operator.outcomes[SHOP] = refused
+            daemon.put(spec, replace(status, operation=None))
+            daemon.reconciliations.on_event(Reconciled(spec, "", 0.0, 0.1, failed=False, fresh=True))
+    assert told == ["Failed"]
 
 
 async def test_terminate_confirm_and_unpin(daemon: Daemon, local: httpx.AsyncClient) -> None:

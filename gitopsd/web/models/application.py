@@ -16,6 +16,7 @@ from gitopsd.core.health.status import Health
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Operation, Phase
+from gitopsd.core.staying import staying
 from gitopsd.web.answer import encoded
 from gitopsd.web.models.history import DeletionAnswer, PinAnswer
 from gitopsd.web.models.model import Model
@@ -151,6 +152,7 @@ class Application(Model):
         verdicts: Mapping[ObjectKey, Health | None],
     ) -> Application:
         """From the core's values; `verdicts` are those on `children`."""
+        stays = staying(status.operation)
         return cls(
             summary=Summary.of(spec, status),
             sync_policy=SyncPolicyAnswer.of(spec.sync_policy),
@@ -163,7 +165,7 @@ class Application(Model):
             pinned=PinAnswer.of(status.pin) if status.pin else None,
             blocked_by=status.blocked_by,
             deletion=DeletionAnswer.begun(status.deletion),
-            resources=tuple(Resource.of(item) for item in status.resources),
+            resources=tuple(Resource.of(item, stays.get(item.key, "")) for item in status.resources),
             hooks=tuple(HookAnswer.of(hook) for hook in status.hooks),
             children=tuple(Child.of(live, verdicts.get(live.key)) for live in children),
         )
@@ -178,13 +180,18 @@ class OperationState(Model):
     previous_operation: OperationAnswer | None = Field(
         description="the one that ended last, where `operation` is another one: nobody misses its end"
     )
+    asked_operation: OperationAnswer | None = Field(
+        description="the one with the id that was asked for, if it is known still: whatever happened since"
+    )
     pinned: PinAnswer | None
     blocked_by: tuple[str, ...]
     deletion: DeletionAnswer | None
 
     @classmethod
-    def of(cls, spec: AppSpec, status: AppStatus, ended: Operation | None = None) -> OperationState:
-        """From the core's values; `ended` is the operation that ended last."""
+    def of(
+        cls, spec: AppSpec, status: AppStatus, ended: Operation | None = None, asked: Operation | None = None
+    ) -> OperationState:
+        """From the core's values; `ended` is the operation that ended last, `asked` the one that was asked for."""
         present = status.operation
         previous = ended if ended is not None and (present is None or present.id != ended.id) else None
         told = cls(
@@ -192,6 +199,7 @@ class OperationState(Model):
             summary=Summary.of(spec, status),
             operation=OperationAnswer.last_of(status),
             previous_operation=OperationAnswer.of(previous) if previous else None,
+            asked_operation=OperationAnswer.of(asked, status.resources) if asked else None,
             pinned=PinAnswer.of(status.pin) if status.pin else None,
             blocked_by=status.blocked_by,
             deletion=DeletionAnswer.begun(status.deletion),

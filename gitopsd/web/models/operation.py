@@ -123,7 +123,8 @@ class Awaited(Model):
 class OperationAnswer(Model):
     """One sync, with the results so far. `stage` counts from 1 while it runs, of `stages`; both are 0 once it is over.
 
-    `failing` is why it failed, while what is for that case runs: `stage` counts those then.
+    `failing` is why it failed, while what is for that case runs: `stage` counts those then. One that is Pending was
+    asked for at `startedAt` and waits for its turn, as `message` says.
     """
 
     id: str

@@ -11,6 +11,8 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from gitopsd.core.ids import AppName
+from gitopsd.core.operation import Operation, Phase
 from gitopsd.web.answer import answer
 from gitopsd.web.models.application import OperationState
 from gitopsd.web.models.error import ErrorAnswer
@@ -34,6 +36,7 @@ class StateQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seen: str = Field("", max_length=64, description="the `version` that is known already")
+    id: str = Field("", max_length=64, description="an operation that was asked for, to be told in `asked_operation`")
     wait: float = Field(
         0.0, ge=0.0, le=_LONGEST_WAIT, allow_inf_nan=False, description="seconds to wait while it is the `seen` one"
     )
@@ -54,16 +57,19 @@ def add_operation_routes(app: FastAPI, services: Services) -> None:
     routes = Registrar(app, "applications", "/api/v1/applications")
     encoders = anyio.CapacityLimiter(_ENCODERS)
 
-    async def present(name: str) -> OperationState:
+    async def present(name: str, operation: str = "") -> OperationState:
         spec, status = found(services, name)
         ended = services.reconciliations.ended(spec.name)
         status = replace(status, operation=services.reconciliations.under_way(spec.name, status.operation))
-        return await anyio.to_thread.run_sync(lambda: OperationState.of(spec, status, ended), limiter=encoders)
+        if status.operation is not None and status.operation.phase is Phase.PENDING:
+            services.reconciliations.queued(spec.name)
+        named = _asked(services, spec.name, operation, status.operation)
+        return await anyio.to_thread.run_sync(lambda: OperationState.of(spec, status, ended, named), limiter=encoders)
 
     @routes.get("/{name}/operation", Permission.LOCAL, model=OperationState, others={404: ErrorAnswer})
     async def get_operation(name: Name, query: Annotated[StateQuery, Query()]) -> Response:
         """What the application is doing; with `seen`, only once that is something else or `wait` is over."""
-        state = await present(name)
+        state = await present(name, query.id)
         if not query.wait or state.version != query.seen:
             return answer(state)
         # Whoever waits holds one of the places that all requests share: beyond some, nobody holds it for long.
@@ -71,18 +77,20 @@ def add_operation_routes(app: FastAPI, services: Services) -> None:
         with anyio.move_on_after(longest):
             while state.version == query.seen:
                 with services.reconciliations.changed(found(services, name)[0].name) as happened:
-                    state = await present(name)
+                    state = await present(name, query.id)
                     if state.version == query.seen:
                         await happened.wait()
-                        state = await present(name)
+                        state = await present(name, query.id)
         return answer(state)
 
     @routes.delete("/{name}/operation", Permission.LOCAL, 202, model=OperationState, others=_REFUSED)
     async def terminate(name: Name) -> Response:
-        """End the operation under way, and the hooks that it runs."""
+        """End the operation under way, and the hooks that it runs; or take back a sync that waits for its turn, which
+        is the `asked_operation` then.
+        """
         operations, app_name = operable(services, name)
-        await operations.terminate(app_name)
-        return answer(await present(name), 202)
+        taken_back = await operations.terminate(app_name)
+        return answer(await present(name, taken_back.id if taken_back is not None else ""), 202)
 
     @routes.post("/{name}/operation/confirm", Permission.LOCAL, 202, model=OperationState, others=_REFUSED)
     async def confirm(name: Name, _body: Nothing) -> Response:
@@ -104,3 +112,13 @@ def add_operation_routes(app: FastAPI, services: Services) -> None:
         operations, app_name = operable(services, name)
         deletion = await operations.delete(app_name, cascade=query.cascade, by=caller_of(request))
         return answer(DeletionAnswer.of(deletion), 200 if deletion.done else 202)
+
+
+def _asked(services: Services, name: AppName, operation: str, present: Operation | None) -> Operation | None:
+    """The operation of this id, as it stands or ended."""
+    if not operation:
+        return None
+    if present is not None and present.id == operation:
+        return present
+    ended = services.reconciliations.asked(name, operation)
+    return ended or (services.operations.outcome(name, operation) if services.operations is not None else None)

@@ -72,7 +72,7 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
         "/{name}/sync", Permission.LOCAL, 202, model=OperationAnswer, others={200: OperationAnswer, **_REFUSED}
     )
     async def sync(name: Name, body: SyncBody, request: Request) -> Response:
-        """Begin a sync: 202 while it runs, 200 if it is over already, as a dry run is."""
+        """Begin a sync: 202 while it runs or is Pending (its turn comes later), 200 if it is over, as a dry run is."""
         operations, app_name = operable(services, name)
         asked = body.request(caller_of(request))
         try:
