@@ -76,7 +76,7 @@ def _written(samples: Samples, form: str) -> bytes:
 
 
 def _session(samples: Samples) -> Session:
-    from pyinstrument.session import Session  # noqa: PLC0415  # as above
+    from pyinstrument.session import Session  # noqa: PLC0415  # rarely asked for, as above
 
     records: list[tuple[list[str], float]] = [
         ([f"{thread}\x00<thread>\x000", *stack], seconds)

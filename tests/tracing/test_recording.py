@@ -194,7 +194,7 @@ def test_a_trace_is_bounded_and_says_what_it_left_out() -> None:
     assert len(found) == MOST_SPANS + 1
     assert found[-1].attributes["gitopsd.spans_left_out"] == 7
     assert len(str(found[-1].attributes["gitopsd.text"])) == 300
-    assert len(found[-1].attributes["gitopsd.many"]) == 50  # type: ignore[arg-type]  # a tuple
+    assert len(found[-1].attributes["gitopsd.many"]) == 50  # type: ignore[arg-type]  # a tuple of texts, as noted above
 
 
 @pytest.mark.parametrize(("ratio", "least", "most"), [(0.0, 0, 0), (0.25, 150, 350), (1.0, 1000, 1000)])
