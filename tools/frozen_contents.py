@@ -87,7 +87,7 @@ def contents() -> Contents:
         hidden=sorted(hidden),
         excluded=sorted({*PACKAGES, *foreign, *NO_STDLIB, *NO_KUBERNETES}),
         metadata=sorted(one.name for one in shipped),
-        data=[root for root in ("alembic", "certifi", "tzdata") if root in taken],
+        data=[root for root in ("alembic", "certifi", "pyinstrument", "tzdata") if root in taken],
         no_hooks=NO_HOOKS,
     )
 

@@ -16,9 +16,9 @@ _MOST_STACKS: Final = 20_000
 _LONGEST_STRETCHES: Final = 5
 _LEAST_STRETCH: Final = 0.02
 
-# Where threads wait for work; what the loop waits in is C, called from there.
-_WAITING: Final = frozenset({("threading.py", "wait"), ("queue.py", "get"), ("selectors.py", "select")})
-_LOOP_ENDS: Final = ("/asyncio/", "/anyio/")
+# What the loop waits in is C, called from there.
+_LOOPS: Final = frozenset({"asyncio", "anyio"})
+_LEAST_CPU: Final = 0.0001
 
 Stack = tuple[str, ...]
 """Frames, outermost first, in pyinstrument's words: function NUL file NUL first line, \\x01l and the line."""
@@ -48,8 +48,8 @@ class Samples:
 class Sampler:
     """Samples until `stop`, or for `seconds`. `loop` is the thread of the event loop.
 
-    What other threads wait in is left out: most of them wait most of the time. It sees code of C that holds Python's
-    lock only after it: that time is counted where the code was called from.
+    Of other threads it counts when they have the processor: most of them wait most of the time. It sees code of C that
+    holds Python's lock only after it: that time is counted where the code was called from.
     """
 
     def __init__(self, seconds: float, loop: int) -> None:
@@ -59,6 +59,7 @@ class Sampler:
         self._names: dict[CodeType, str] = {}
         self._busy = 0.0
         self._common: Stack = ()
+        self._cpu: dict[int, float] = {}
 
     def stop(self) -> None:
         """End before the time."""
@@ -87,11 +88,17 @@ class Sampler:
                 continue
             if ident == self._loop:
                 self._look_at_loop(found, frame, passed)
-            elif not _waits(frame):
+            elif self._worked(ident):
                 self._add(found, threads.get(ident, "a thread of C"), self._stack(frame), passed)
 
+    def _worked(self, ident: int) -> bool:
+        """Whether the thread, which is alive, had the processor since the last look."""
+        now = time.clock_gettime(time.pthread_getcpuclockid(ident))
+        before, self._cpu[ident] = self._cpu.get(ident, now), now
+        return now - before > _LEAST_CPU
+
     def _look_at_loop(self, found: Samples, frame: FrameType, passed: float) -> None:
-        if _waits(frame) or _is_loop(frame):
+        if _is_loop(frame):
             found.idle += passed
             self._rested(found)
             return
@@ -138,14 +145,11 @@ def by_thread(samples: Samples) -> Mapping[str, float]:
 
 
 def _is_loop(frame: FrameType) -> bool:
-    """Whether the loop itself is the last frame: it is of C and waits there."""
-    code = frame.f_code
-    return code.co_name.startswith("run") and any(part in code.co_filename for part in _LOOP_ENDS)
-
-
-def _waits(frame: FrameType) -> bool:
-    code = frame.f_code
-    return (code.co_filename.rpartition("/")[2], code.co_name) in _WAITING
+    """Whether the loop itself is the last frame: it waits there."""
+    *folders, file = frame.f_code.co_filename.split("/")
+    if file == "selectors.py":
+        return frame.f_code.co_name == "select"
+    return frame.f_code.co_name.startswith("run") and not _LOOPS.isdisjoint(folders)
 
 
 def _shared(one: Stack, other: Stack) -> Stack:
