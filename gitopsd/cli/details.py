@@ -82,9 +82,8 @@ def _part(columns: tuple[str, ...], rows: list[list[str]]) -> None:
 
 
 def _resource(item: JsonObject) -> list[str]:
-    messages = [text(item, "message"), text(item, "health", "message")]
-    if value(item, "requiresPruning") is True:
-        messages.append("no longer in git")
+    left = ["no longer in git"] if value(item, "requiresPruning") is True else []
+    messages = [*left, text(item, "message"), text(item, "health", "message")]
     changes = sequence(item, "changes")
     if changes:
         messages.append(f"differs at {', '.join(map(str, changes))}")

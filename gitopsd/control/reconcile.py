@@ -40,7 +40,7 @@ from gitopsd.core.appstatus import (
 from gitopsd.core.causes import is_cured, versions
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.decide import IN_SYNC, Decision, decide, wipes_out
+from gitopsd.core.decide import IN_SYNC, UNDER_WAY, Decision, decide, wipes_out
 from gitopsd.core.dependency import Readiness, object_of
 from gitopsd.core.desired import managed_namespace, without_kinds
 from gitopsd.core.errors import SpecError
@@ -56,6 +56,7 @@ from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import warnings
 from gitopsd.core.progress import runs_hooks
 from gitopsd.core.project import OrphanedResources
+from gitopsd.core.staying import staying
 from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.readiness import ReadinessJudge
 
@@ -79,11 +80,14 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
             now=now,
             self_heal=adapters.self_heal(),
             hold=adapters.hold(app.spec),
+            stays=staying(app.status.operation, wanted.digest),
         )
         operated = await operate(_ground(app, cluster, adapters), view, decision)
         view, operation = operated.view, operated.operation
         if operation is not None and operation.phase is Phase.SUCCEEDED and view.comparison.synced:
             decision = IN_SYNC
+        if operation is not None and not operation.phase.done:
+            decision = replace(decision, reason=UNDER_WAY)
     previous = {item.key: item for item in app.status.resources}
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
     await _look_for_orphans(app, cluster, adapters)
@@ -408,7 +412,8 @@ def _abandoned(last: Operation | None, view: View, adapters: Adapters) -> Operat
     if last is None or last.phase.done:
         return last
     if last.digest != view.wanted.digest:
-        phase, message = Phase.FAILED, "superseded by newer manifests"
+        has = ", which the cluster has already" if view.comparison.synced else ""
+        phase, message = Phase.FAILED, f"superseded by newer manifests{has}"
     elif view.comparison.synced:
         phase, message = Phase.SUCCEEDED, last.message
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,9 +11,11 @@ from gitopsd.core.app import AppSpec, RetryPolicy
 from gitopsd.core.compare import Comparison, Verdict
 from gitopsd.core.conditions import Condition
 from gitopsd.core.hold import FREE, Hold
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.manifest import Desired
 from gitopsd.core.otherowner import changed_by
 from gitopsd.core.schedule import SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff, backoff_seconds
+from gitopsd.core.staying import why_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Decision:
 
 IN_SYNC: Final = Decision(Act.NOTHING, "in sync")
 """There is nothing to do."""
+UNDER_WAY: Final = "a sync is under way"
 
 
 _MISSED_HOOKS: Final = "in sync, but hooks of the last sync failed or did not run; automated sync is off"
@@ -76,11 +80,13 @@ def decide(
     now: float,
     self_heal: Backoff = SELF_HEAL,
     hold: Hold = FREE,
+    stays: Mapping[ObjectKey, str] | None = None,
 ) -> Decision:
     """What to do about `comparison` (auto-sync and self-heal rules of peers: Argo CD's automated sync policy).
 
     `conditions` with an error block every sync, and so does `hold`. A failed sync is retried for ever with capped
     back-off unless the retry limit says otherwise; a new digest is never held back by the failures of an older one.
+    `stays` is what the last sync of this digest did not prune, and why.
     """
     unfinished = attempt is not None and attempt.unfinished and attempt.digest == desired.digest
     obstacle = _obstacle(spec, desired, comparison, conditions, unfinished=unfinished)
@@ -93,12 +99,20 @@ def decide(
         return Decision(Act.SYNC, "git differs from the cluster")
     if attempt.succeeded:
         automated = spec.sync_policy.automated
-        by = changed_by(comparison)
-        changed = f"the cluster was changed ({by})" if by else "the cluster was changed"
-        if automated is None or not automated.self_heal:
-            return Decision(Act.NOTHING, f"{changed}; automated.selfHeal is off")
-        return _after(self_heal, attempt, now, Act.HEAL, changed)
+        heals = automated is not None and automated.self_heal
+        cause = _cause(comparison, stays or {}, heals=heals)
+        return _after(self_heal, attempt, now, Act.HEAL, cause) if heals else Decision(Act.NOTHING, cause)
     return _retry(spec.sync_policy.retry, attempt, now)
+
+
+def _cause(comparison: Comparison, stays: Mapping[ObjectKey, str], *, heals: bool) -> str:
+    """Why something differs although a sync of the same succeeded, and if nothing is done about that, why."""
+    left = why_left(comparison, stays)
+    if left and stays:
+        return left
+    by = changed_by(comparison)
+    cause = left or (f"the cluster was changed ({by})" if by else "the cluster was changed")
+    return cause if heals else f"{cause}; automated.selfHeal is off"
 
 
 def _obstacle(

@@ -19,9 +19,10 @@ from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.immutable import named_fields
 from gitopsd.core.jsonvalue import sequence, string_map
 from gitopsd.core.live import Live, LiveObject
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, StagePlace, StepResult
 from gitopsd.core.otherruns import abandoned_at, maker_of
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PruneStep, Stage, Step, Way
+from gitopsd.core.staying import staying
 
 RUNS_TO_COMPLETION: Final = frozenset(
     {GroupKind("batch", "Job"), GroupKind("", "Pod"), GroupKind("argoproj.io", "Workflow")}
@@ -233,11 +234,13 @@ def _stages(operation: Operation) -> tuple[Stage, ...]:
 def _over(operation: Operation, now: datetime) -> Operation:
     if operation.failing:
         return replace(operation, phase=Phase.FAILED, message=operation.failing, finished_at=now, applied=False)
-    written = sum(item.code is not ResultCode.PRUNE_SKIPPED for item in operation.results.values())
+    stay = len(staying(operation))
+    written = len(operation.results) - stay
     ran = len(operation.hooks)
     hooks = f", {ran} {'hook' if ran == 1 else 'hooks'} run" if ran else ""
     objects = f"{written} {'object' if written == 1 else 'objects'} written"
-    return replace(operation, phase=Phase.SUCCEEDED, finished_at=now, message=f"{objects}{hooks}", applied=False)
+    kept = f", {stay} that left git {'stays' if stay == 1 else 'stay'}" if stay else ""
+    return replace(operation, phase=Phase.SUCCEEDED, finished_at=now, message=f"{objects}{hooks}{kept}", applied=False)
 
 
 def _failed(operation: Operation, why: str, now: datetime) -> Operation:

@@ -66,6 +66,21 @@ def test_list_is_plain_columns_where_no_terminal_is(cli: Cli, served: Served) ->
     ]
 
 
+def test_what_left_git_and_stays_says_why(cli: Cli, served: Served) -> None:
+    kept = ObjectKey("", "PersistentVolumeClaim", "shop", "data")
+    left = ResourceStatus(kept, GVK("", "v1", kept.kind), SyncCode.OUT_OF_SYNC, healthy(), requires_pruning=True)
+    operation = Operation(
+        digest="",
+        revisions=(COMMIT,),
+        started_at=datetime(2026, 3, 1, tzinfo=UTC),
+        phase=Phase.SUCCEEDED,
+        results={kept: StepResult(ResultCode.PRUNE_SKIPPED, "application b wants it too")},
+    )
+    served.daemon.add("shop", sync=SyncCode.OUT_OF_SYNC, health=healthy(), resources=(left,), operation=operation)
+    line = next(line for line in cli("app", "get", "shop").out.splitlines() if "data" in line)
+    assert line.endswith("no longer in git; it stays: application b wants it too")
+
+
 def test_list_wide_has_repository_and_destination(cli: Cli, served: Served) -> None:
     synced(served, "shop")
     heading, row = cli("app", "list", "-o", "wide").out.splitlines()

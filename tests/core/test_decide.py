@@ -1,5 +1,6 @@
 """What shall be done about a comparison, and when."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,7 @@ from gitopsd.core.app import RetryPolicy
 from gitopsd.core.compare import Comparison, ObjectComparison, Verdict, compare
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.decide import Act, Attempt, Decision, decide, next_attempt, wipes_out
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.schedule import SELF_HEAL, SELF_HEAL_QUIET_SECONDS, Backoff
 from gitopsd.testing.builders import a_config_map, an_app
 from tests.core.making import live, live_of, want
@@ -31,9 +33,11 @@ def decided(
     now: float = 1000.0,
     conditions: tuple[Condition, ...] = (),
     wanted: Any = WANTED,
+    stays: Mapping[ObjectKey, str] | None = None,
     **policy: Any,
 ) -> Decision:
-    return decide(an_app(**policy), wanted, comparison, conditions=conditions, attempt=attempt, now=now)
+    spec = an_app(**policy)
+    return decide(spec, wanted, comparison, conditions=conditions, attempt=attempt, now=now, stays=stays)
 
 
 def tried(*, succeeded: bool, count: int = 0, ended: float = 1000.0, digest: str = WANTED.digest) -> Attempt:
@@ -74,6 +78,16 @@ def test_an_emptied_git_needs_allow_empty() -> None:
 def test_after_a_success_only_self_heal_syncs_the_same_again() -> None:
     assert "selfHeal is off" in decided(attempt=tried(succeeded=True)).reason
     assert decided(attempt=tried(succeeded=True), self_heal=True) == Decision(Act.HEAL, "the cluster was changed")
+
+
+def test_what_left_git_and_stays_is_not_a_change_of_the_cluster() -> None:
+    left = next(item.key for item in EXTRA.objects.values() if item.verdict is Verdict.EXTRA)
+    reason = decided(EXTRA, prune=True, attempt=tried(succeeded=True), stays={left: "confirm the sync"}).reason
+    assert reason == f"{left} left git and stays: confirm the sync"
+    heals = decided(EXTRA, prune=True, self_heal=True, attempt=tried(succeeded=True), stays={left: "confirm the sync"})
+    assert heals == Decision(Act.HEAL, reason)
+    made = decided(EXTRA, prune=True, self_heal=True, attempt=tried(succeeded=True))
+    assert made == Decision(Act.HEAL, "objects are there that git does not have")
 
 
 @pytest.mark.parametrize("succeeded", [True, False])

@@ -215,6 +215,7 @@ async def test_more_than_half_is_not_pruned_until_somebody_confirms(world: World
         await daemon.refresh("app")
         status = await daemon.until("app", out_of_sync, lambda status: len(status.resources) == 4)
         assert len(await world.cluster.names(world.full("app"), "configmaps")) >= 4
+        await daemon.until("app", lambda status: "left git and stays: 3 of 4 objects would" in status.decision)
         await sync(daemon, "app", SyncRequest(initiated_by="somebody", prune=True, confirmed=True))
         status = await daemon.until("app", synced)
         assert len(status.resources) == 1

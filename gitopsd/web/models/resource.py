@@ -53,8 +53,8 @@ class Resource(Model):
     links: tuple[LinkAnswer, ...] = Field(description="from link.argocd.argoproj.io/… annotations and Ingress hosts")
 
     @classmethod
-    def of(cls, item: ResourceStatus) -> Resource:
-        """From the core's value."""
+    def of(cls, item: ResourceStatus, stays: str = "") -> Resource:
+        """From the core's value. `stays`: why the last sync did not prune it."""
         return cls(
             group=item.gvk.group,
             version=item.gvk.version,
@@ -66,7 +66,7 @@ class Resource(Model):
             wave=item.wave,
             requires_pruning=item.requires_pruning,
             changes=item.changes,
-            message=item.message,
+            message=item.message or (f"it stays: {stays}" if stays and item.requires_pruning else ""),
             links=tuple(LinkAnswer.of(link) for link in item.links),
         )
 
