@@ -27,6 +27,9 @@ SEED ?= 1
 # How many times as many scenarios as in `make test` `make model` tries.
 TIMES ?= 20
 
+# Set to 1 to share not even Go's cache between the two builds of `make reproducible`.
+COLD ?=
+
 # How many objects of each kind `make truth` makes.
 OBJECTS ?= 100
 
@@ -107,12 +110,16 @@ bench: setup originals ## Measure speed and size, each figure beside its floor
 	@$(PYTHON) -m benchmarks $(BENCH_ARGS)
 
 .PHONY: binary
-binary: venv ## Make gitopsd with Python inside: a folder for packages and images, and the one file dist/gitopsd
-	@nice $(PYTHON) -m tools.binary
+binary: venv ## Make gitopsd with Python inside: a folder for packages and images, the one file dist/gitopsd, its SBOM
+	@nice $(PYTHON) -m tools.sbom
 
 .PHONY: wheel
 wheel: venv ## Make a wheel for this platform, and the source distribution that it can be built from, in dist/
 	@$(PYTHON) -m tools.wheel
+
+.PHONY: reproducible
+reproducible: venv ## Build all of it in two folders and compare it byte for byte (COLD=1: also Go, from nothing)
+	@nice $(PYTHON) -m tools.reproducible $(if $(COLD),--cold)
 
 .PHONY: lock
 lock: venv ## Write requirements.lock anew from pyproject.toml's ranges

@@ -76,10 +76,13 @@ def one_file() -> Path:
         for old in sorted(shelf.iterdir(), key=lambda path: -path.stat().st_mtime)[_KEPT:]:
             old.unlink()
         fresh = ONE_FILE.with_name("gitopsd.part")
-        shutil.copy(kept, fresh)
+        shutil.copyfile(kept, fresh)
+        fresh.chmod(0o755)
         fresh.replace(ONE_FILE)
-    digest = hashlib.sha256(ONE_FILE.read_bytes()).hexdigest()
-    ONE_FILE.with_name("gitopsd.sha256").write_text(f"{digest}  gitopsd\n", encoding="ascii")
+        digest = hashlib.sha256(ONE_FILE.read_bytes()).hexdigest()
+        beside = ONE_FILE.with_name("gitopsd.sha256")
+        beside.write_text(f"{digest}  gitopsd\n", encoding="ascii")
+        beside.chmod(0o644)
     return ONE_FILE
 
 
