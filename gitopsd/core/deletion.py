@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from gitopsd.core.deletion_held import NOTHING_BELOW, Below, held
 from gitopsd.core.deletion_plan import DeletionPlan
-from gitopsd.core.deletion_record import ORPHAN, asked_of, guarded, with_guard
+from gitopsd.core.deletion_record import ORPHAN, RESTORED, asked_of, guarded, with_guard
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName
@@ -137,6 +137,11 @@ def _held_back(deletion: Deletion, _: Scene) -> tuple[Deletion, Move | None]:
     if deletion.confirmed:
         let_go = with_guard(deletion, guards=False)
         return replace(let_go, phase=DeletionPhase.WAITING, confirmed=False), None
+    if made := deletion.details.get(RESTORED):
+        return deletion, Wait(
+            f"it was being deleted when the backup of {made} was made, from which the state was restored; nothing is "
+            f"deleted until somebody confirms: gitopsd app confirm-deletion {deletion.app}"
+        )
     return deletion, Wait(
         "many applications left the configuration at once, so nothing of theirs is deleted until somebody confirms: "
         f"put them back, or gitopsd app confirm-deletion {deletion.app}"

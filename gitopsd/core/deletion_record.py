@@ -21,6 +21,8 @@ FOREGROUND: Final = "foreground"
 BACKGROUND: Final = "background"
 ORPHAN: Final = "orphan"
 CASCADES: Final = (FOREGROUND, BACKGROUND, ORPHAN)
+RESTORED: Final = "restored"
+"""The detail that says which backup a deletion came from: it waits for somebody's word then."""
 
 _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _DELETE: Final = "Delete"

@@ -22,9 +22,13 @@ def copy_database(source: sqlite3.Connection, target: Path, purpose: str) -> Non
     _check_room(source, target.parent, purpose)
     part = target.with_name(f"{target.name}.part")
     try:
-        part.unlink(missing_ok=True)
+        forget_parts(target)
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+            copy.execute(
+                "PRAGMA journal_mode=OFF"
+            ).close()  # a copy that is cut off is nothing that could be brought back
+            copy.execute("PRAGMA synchronous=OFF").close()
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE").close()  # one file, without side files
         with part.open("rb") as file:
@@ -45,6 +49,14 @@ def copy_database(source: sqlite3.Connection, target: Path, purpose: str) -> Non
         raise StoreError(
             f"{purpose} cannot be made", where=str(part), why=error.strerror or str(error), retryable=True
         ) from None
+
+
+def forget_parts(target: Path) -> None:
+    """Remove what a copy left that was cut off by a kill, with its side files: SQLite must not take them for another
+    copy's. Raises OSError.
+    """
+    for part in target.parent.glob(f"{target.name}.part*"):
+        part.unlink()
 
 
 def size_of(source: sqlite3.Connection) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from sqlalchemy.pool import StaticPool
 
 from gitopsd import __version__
 from gitopsd.core.errors import StoreError
-from gitopsd.store.copying import copy_database
+from gitopsd.store.copying import copy_database, forget_parts
 from gitopsd.store.failure import as_store_error, before_name
 from gitopsd.store.revisions import LOST, Stored, revision, stored
 from gitopsd.store.tables import SCHEMA, SCHEMA_VERSION, TABLES
 
 UNFINISHED: Final = "restore.unfinished"
 """There while a restore puts its files in place of others."""
+
+BACKUP_COPY: Final = "state.db.backup"
+"""There for a moment while a backup is made."""
 
 _PAGE_BYTES: Final = 4096
 _MEGABYTE: Final = 1 << 20
@@ -52,6 +56,10 @@ def open_state(file: Path, max_megabytes: int) -> tuple[Engine, Migration | None
         )
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     file.chmod(0o600)
+    with contextlib.suppress(OSError):  # whoever makes the next copy says what is wrong
+        for name in (BACKUP_COPY, before_name(file, "*")):
+            forget_parts(file.with_name(name))
+        file.with_name(BACKUP_COPY).unlink(missing_ok=True)
     engine = make_engine(file, max_megabytes)
     try:
         return engine, _prepared(engine, file)

@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from gitopsd.core.deletion_record import ORPHAN
+from gitopsd.core.deletion_record import ORPHAN, RESTORED
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.store.history import decode_deletion, encode_deletion
 from gitopsd.store.operations import decode_operation, operation_json
-
-RESTORED: Final = "restored"
-"""The detail of a deletion that says which backup it came from."""
 
 _UNNAMED: Final = (
     "DELETE FROM manifests WHERE name NOT IN (SELECT manifests FROM operations UNION SELECT manifests FROM history"

@@ -16,12 +16,12 @@ from gitopsd.core.errors import StoreError
 from gitopsd.store.archive import DATABASE, KEY, SEEDS, Manifest, Part, packed, part_of
 from gitopsd.store.copying import copy_database
 from gitopsd.store.failure import as_store_error, damaged
+from gitopsd.store.opening import BACKUP_COPY
 from gitopsd.store.revisions import revision
 from gitopsd.store.seal import Seal
 
 SEEDS_FILE: Final = "random.key"
 SEEDS_PURPOSE: Final = "random.key of a backup"
-_COPY: Final = "state.db.backup"
 _BUSY_SECONDS: Final = 10.0
 
 
@@ -86,7 +86,7 @@ def take_snapshot(origin: Origin, now: datetime, *, with_key: bool) -> Snapshot:
 
 def _database(folder: Path) -> tuple[IO[bytes], int]:
     """An unnamed copy of the database, found sound, and its schema version."""
-    state, copy = folder / DATABASE, folder / _COPY
+    state, copy = folder / DATABASE, folder / BACKUP_COPY
     if not state.exists():
         raise StoreError(
             "there is no state here", where=str(folder), hint="name the state folder of a daemon that ran (state.dir)"

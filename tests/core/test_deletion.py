@@ -27,6 +27,7 @@ from gitopsd.core.deletion_guard import too_many
 from gitopsd.core.deletion_held import held
 from gitopsd.core.deletion_plan import DeletionPlan, deletion_hooks, deletion_plan, hook_steps, hooks_only
 from gitopsd.core.deletion_record import (
+    RESTORED,
     approved,
     armed,
     asked_of,
@@ -274,6 +275,18 @@ def test_a_deletion_of_many_at_once_is_held_until_somebody_confirms_and_that_con
     assert deletion.phase is DeletionPhase.WAITING
     assert isinstance(move, Wait)
     assert "Delete=confirm" in move.message
+
+
+def test_a_deletion_from_a_backup_says_so_while_it_is_held() -> None:
+    restored = replace(a_deletion(), phase=DeletionPhase.HELD, details={RESTORED: "2026-03-02 08:30 UTC"})
+    deletion, move = moved(restored, lives(a_config_map("data")))
+    assert isinstance(move, Wait)
+    assert "the backup of 2026-03-02 08:30 UTC" in move.message
+    assert "gitopsd app confirm-deletion" in move.message
+
+    _, move = moved(replace(deletion, confirmed=True), lives(a_config_map("data")))
+
+    assert isinstance(move, Delete)
 
 
 def test_it_waits_for_those_that_depend_on_it() -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -136,13 +136,17 @@ class Child:
 
 
 @asynccontextmanager
-async def child(world: World, *, environ: Mapping[str, str] | None = None, limits: str = "") -> AsyncIterator[Child]:
-    """The daemon as a process; killed at the end if it still runs. `limits` are options of a shell's `ulimit`."""
+async def child(
+    world: World, *, environ: Mapping[str, str] | None = None, limits: str = "", within: Sequence[str] = ()
+) -> AsyncIterator[Child]:
+    """The daemon as a process; killed at the end if it still runs. `limits` are options of a shell's `ulimit`, `within`
+    is a command that becomes the one which follows it.
+    """
     world.write()
     limited = ["sh", "-c", f'ulimit {limits}; exec "$@"', "sh"] if limits else []
     async with anyio.create_task_group() as tasks:
         process = await anyio.open_process(
-            [*limited, sys.executable, "-m", "gitopsd.cli", "run", "--config", str(world.path)],
+            [*within, *limited, sys.executable, "-m", "gitopsd.cli", "run", "--config", str(world.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
