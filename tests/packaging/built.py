@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,12 +16,14 @@ from tools import binary, gobuild
 SECONDS = 600
 
 
+@functools.cache
 def folder() -> Path:
     """The executable of the frozen program's folder."""
     assert gobuild.main(["engine", "sops"]) == 0
     return binary.bundle() / "gitopsd"
 
 
+@functools.cache
 def one_file() -> Path:
     """The frozen program as one file."""
     assert gobuild.main(["engine", "sops", "launcher"]) == 0
