@@ -60,6 +60,8 @@ def history(
     if items:
         columns = ("ID", "REVISION", "DEPLOYED", "BY", "HEALTHY", "AUTHOR", "DATE", "MESSAGE")
         table(columns, [_row(each) for each in items])
+    elif not integer(found, "limit"):
+        note(f"of {name} no history is kept, for its revisionHistoryLimit is 0")
     else:
         note(f"{name} was never synced")
     pinned = mapping(found, "pinned")

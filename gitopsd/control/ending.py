@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gitopsd.control.application import Application
 from gitopsd.control.ground import Ground
 from gitopsd.control.revision_infos import infos
 from gitopsd.control.view import View
+from gitopsd.core.app import Source
 from gitopsd.core.errors import StoreError
-from gitopsd.core.history import HistoryEntry, RevisionInfo, deployed
+from gitopsd.core.history import HistoryEntry, Past, RevisionInfo, confirms, deployed, pinned_entry, trimmed
 from gitopsd.core.operation import Operation, Phase
 
 
@@ -23,12 +23,7 @@ async def end(ground: Ground, operation: Operation, view: View) -> None:
     if not kept and not remembered:
         return
     try:
-        past = None
-        if remembered:
-            manifests = operation.manifests or await journal.keep(name, view.wanted)
-            told = await infos(ground.adapters.describe, app.spec.sources, operation.revisions)
-            entry = _entry(app, operation, manifests, ground.adapters.clock.now(), told)
-            past = deployed(await journal.past(name), entry, app.spec.revision_history_limit)
+        past = await _past(ground, operation, view) if remembered else None
         await journal.end(name, operation, past)
     except StoreError as error:
         ground.adapters.on_store_trouble(error)
@@ -37,14 +32,32 @@ async def end(ground: Ground, operation: Operation, view: View) -> None:
         app.past, app.trying, app.healthy_with = past, None, ""
 
 
+async def _past(ground: Ground, operation: Operation, view: View) -> Past:
+    """The history after a sync that succeeded: with one more entry, unless it left what the newest one did."""
+    app, journal = ground.app, ground.adapters.journal
+    past = await journal.past(app.spec.name)
+    limit = app.spec.revision_history_limit
+    goes_back = app.spec.sync_policy.auto_rollback is not None
+    if confirms(past, operation):
+        return trimmed(past, limit, goes_back=goes_back)
+    manifests = operation.manifests or await journal.keep(app.spec.name, view.wanted)
+    held = pinned_entry(past)
+    if held is not None and held.digest == operation.digest:
+        entry = _entry(held.sources, operation, manifests, ground.adapters.clock.now(), held.infos)
+    else:
+        told = await infos(ground.adapters.describe, app.spec.sources, operation.revisions)
+        entry = _entry(app.spec.sources, operation, manifests, ground.adapters.clock.now(), told)
+    return deployed(past, entry, limit, goes_back=goes_back)
+
+
 def _entry(
-    app: Application, operation: Operation, manifests: str, now: datetime, told: tuple[RevisionInfo, ...]
+    sources: tuple[Source, ...], operation: Operation, manifests: str, now: datetime, told: tuple[RevisionInfo, ...]
 ) -> HistoryEntry:
     request = operation.request
     return HistoryEntry(
         id=0,
         revisions=operation.revisions,
-        sources=app.spec.sources,
+        sources=sources,
         digest=operation.digest,
         manifests=manifests,
         started_at=operation.started_at,

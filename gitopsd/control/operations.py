@@ -12,7 +12,7 @@ from gitopsd.control.beginning import in_progress, operation_id
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.errors import OperationError
-from gitopsd.core.history import Deletion, Past, Pin, pinned, unpinned
+from gitopsd.core.history import Deletion, Past, Pin, limited, pinned, unpinned
 from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
 from gitopsd.core.operation import Operation
@@ -150,7 +150,7 @@ class Desk:
         past = await self.journal.past(name)
         found = past.find(entry)
         if found is None:
-            raise _no_entry(name, entry, past)
+            raise _no_entry(app.spec, entry, past)
         await self.journal.manifests(found.manifests)  # it fails here, before anything changes
         asked = self._asked(replace(request, history=entry))
         if request.dry_run:
@@ -230,7 +230,7 @@ class Desk:
         past = await self.history(name)
         found = past.find(entry)
         if found is None:
-            raise _no_entry(name, entry, past)
+            raise _no_entry(self._found(name).spec, entry, past)
         return await self.journal.manifests(found.manifests)
 
     async def delete(self, name: AppName, *, cascade: str, by: str) -> Deletion:
@@ -266,11 +266,12 @@ def _no_application(name: AppName) -> OperationError:
     return OperationError("there is no such application", reason="NotFound", where=name)
 
 
-def _no_entry(name: AppName, entry: int, past: Past) -> OperationError:
+def _no_entry(spec: AppSpec, entry: int, past: Past) -> OperationError:
     ids = [str(item.id) for item in past.entries]
+    parts = [f"it has {', '.join(ids)}" if ids else "it is empty", limited(spec.revision_history_limit)]
     return OperationError(
         f"the history has no entry {entry}",
         reason="NotFound",
-        where=name,
-        why=f"it has {', '.join(ids)}" if ids else "it is empty: nothing was synced yet, or revisionHistoryLimit is 0",
+        where=spec.name,
+        why=", ".join(part for part in parts if part),
     )

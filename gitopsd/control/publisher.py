@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Final
 
 from gitopsd.control.application import Application
 from gitopsd.control.applications import Applications
@@ -16,6 +17,8 @@ from gitopsd.core.events import AppRemoved, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.ids import AppName
 from gitopsd.ports.clock import Clock
+
+_NOT_COMPARED: Final = "it cannot be compared now: nothing of it is synced"
 
 
 class Publisher:
@@ -70,6 +73,8 @@ class Publisher:
             sync=SyncCode.UNKNOWN,
             health=Health(HealthStatus.UNKNOWN, message),
             conditions=(Condition(kind, message),),
+            decision=_NOT_COMPARED,
+            pin=app.pin,
             reconciled_at=self._clock.now(),
         )
         self.publish(app, status)

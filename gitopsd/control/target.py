@@ -12,7 +12,7 @@ from gitopsd.control.queue import Level
 from gitopsd.control.view import Request
 from gitopsd.core.desired import desired, wanted_kinds
 from gitopsd.core.errors import GitopsdError, OperationError
-from gitopsd.core.history import Pin, unpinned
+from gitopsd.core.history import Pin, pinned_entry, unpinned
 from gitopsd.core.jsonvalue import text
 from gitopsd.core.manifest import Desired, Rendered
 from gitopsd.ports.cluster import Cluster
@@ -43,7 +43,7 @@ async def aim(app: Application, cluster: Cluster, request: Request, adapters: Ad
         pin = await _checked(app, pin, cluster, request, adapters)
     if pin is not None:
         past = app.past = app.past or await adapters.journal.past(app.spec.name)
-        entry = past.find(pin.entry)
+        entry = pinned_entry(past)
         return Target(await _kept(app, pin.manifests, adapters), entry.revisions if entry is not None else ())
     app.held = None
     wanted = await want(app, cluster, request, adapters)

@@ -67,13 +67,13 @@ def auto_rollback(
         return RollbackDecision(Turn.STAY)
     newest = past.entries[-1] if past.entries else None
     if unfinished is not None and (newest is None or unfinished.digest != newest.digest):
-        began, good = unfinished.began, _good(past, unfinished.digest)
+        began, good = unfinished.began, past.healthy_before(unfinished.digest)
     elif newest is None or newest.rollback_of is not None:
         return RollbackDecision(Turn.STAY)
     elif newest.healthy_at is not None or health is HealthStatus.HEALTHY:
         return RollbackDecision(Turn.STAY, _IN_TIME)
     else:
-        began, good = newest.deployed_at, _good(past, newest.digest)
+        began, good = newest.deployed_at, past.healthy_before(newest.digest)
     return _judged(policy, began, good, health, now)
 
 
@@ -107,8 +107,3 @@ def told(status: AppStatus, decision: RollbackDecision) -> AppStatus:
         return status
     message = "; ".join(part for part in (last.message, said) if part)
     return replace(status, operation=replace(last, message=message))
-
-
-def _good(past: Past, digest: str) -> HistoryEntry | None:
-    """The newest entry that was Healthy and is not `digest`, which is in no entry yet or failed."""
-    return next((item for item in reversed(past.entries) if item.healthy_at and item.digest != digest), None)

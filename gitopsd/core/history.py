@@ -13,7 +13,7 @@ from datetime import datetime
 
 from gitopsd.core.app import Source
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.operation import HookId, HookRun
+from gitopsd.core.operation import HookId, HookRun, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,10 @@ class Past:
         """The entry with this id."""
         return next((item for item in self.entries if item.id == entry), None)
 
+    def healthy_before(self, digest: str) -> HistoryEntry | None:
+        """The newest entry that was Healthy, with other objects than those of `digest`."""
+        return next((item for item in reversed(self.entries) if item.healthy_at and item.digest != digest), None)
+
     @property
     def next_id(self) -> int:
         """The id of the next entry."""
@@ -91,14 +95,44 @@ NOTHING_PAST = Past()
 """An application that was never synced."""
 
 
-def deployed(past: Past, entry: HistoryEntry, limit: int) -> Past:
+def deployed(past: Past, entry: HistoryEntry, limit: int, *, goes_back: bool = False) -> Past:
     """`past` after one more successful sync. The entry's id becomes the next one, whatever it was.
 
     `limit` is `revisionHistoryLimit`: as many entries stay at most, the newest; with 0 or less none does. A pin stays.
+    Where the application `goes_back` by itself, the newest entry stays in any case, and what it would go back to.
     """
     added = replace(entry, id=past.next_id)
-    entries = (*past.entries, added)[-limit:] if limit > 0 else ()
-    return replace(past, entries=entries, counted=added.id + 1)
+    return trimmed(replace(past, entries=(*past.entries, added), counted=added.id + 1), limit, goes_back=goes_back)
+
+
+def trimmed(past: Past, limit: int, *, goes_back: bool = False) -> Past:
+    """`past` with as many entries as it may have; the arguments as in `deployed`."""
+    stay = {item.id for item in past.entries[-limit:]} if limit > 0 else set()
+    if goes_back and past.entries:
+        newest = past.entries[-1]
+        good = past.healthy_before(newest.digest)
+        stay |= {newest.id} | ({good.id} if good is not None else set())
+    return replace(past, entries=tuple(item for item in past.entries if item.id in stay))
+
+
+def limited(limit: int) -> str:
+    """Why there is little to go back to; "" if `revisionHistoryLimit` is not the reason."""
+    return f"for its revisionHistoryLimit is {limit}" if limit <= 1 else ""
+
+
+def confirms(past: Past, operation: Operation) -> bool:
+    """Whether a sync that succeeded left what the newest entry says: it is no entry of its own."""
+    newest = past.entries[-1] if past.entries else None
+    return newest is not None and (newest.digest, newest.revisions) == (operation.digest, operation.revisions)
+
+
+def pinned_entry(past: Past) -> HistoryEntry | None:
+    """The entry that it is held at; where that was trimmed, the newest one that deployed the same."""
+    if past.pin is None:
+        return None
+    pin = past.pin
+    same = (item for item in reversed(past.entries) if item.digest == pin.digest)
+    return past.find(pin.entry) or next(same, None)
 
 
 def healthy(past: Past, digest: str, at: datetime) -> Past:

@@ -75,7 +75,14 @@ def _squeezed(text: str) -> list[str]:
 def test_an_application_that_was_never_synced_has_no_history(cli: Cli, served: Served) -> None:
     ran = cli("app", "history", "shop")
     assert (ran.code, ran.out, ran.err) == (0, "", "shop was never synced\n")
-    assert json.loads(cli("app", "history", "shop", "-o", "json").out) == {"items": [], "pinned": None}
+    assert json.loads(cli("app", "history", "shop", "-o", "json").out) == {"items": [], "pinned": None, "limit": 10}
+
+
+def test_where_no_history_is_kept_that_is_said(cli: Cli, served: Served) -> None:
+    spec, status = served.daemon.apps[SHOP]
+    served.daemon.put(replace(spec, revision_history_limit=0), status)
+    said = "of shop no history is kept, for its revisionHistoryLimit is 0\n"
+    assert cli("app", "history", "shop").err == said
 
 
 def test_one_entry_and_one_that_is_not_there(cli: Cli, served: Served) -> None:

@@ -43,6 +43,8 @@ def an_operation() -> Operation:
             CLUSTER_ROLE: StepResult(ResultCode.PRUNED),
         },
         retries=3,
+        held_since=BEGAN,
+        held_seconds=12.5,
         stage=1,
         applied=True,
         id="op-7",

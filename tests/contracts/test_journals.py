@@ -30,6 +30,9 @@ from tests.contracts.journal_contract import (
     begun,
 )
 
+SHOWN_ONLY = {"left"}
+"""Fields that are made anew after a start."""
+
 
 def a_step() -> ApplyStep:
     """Return a step with every field set."""
@@ -62,7 +65,8 @@ def a_step() -> ApplyStep:
 )
 def test_samples_set_every_field(sample: Any) -> None:
     """A field that is added to one of these values and kept nowhere would go unnoticed otherwise."""
-    for item in fields(sample):
+    kept = (item for item in fields(sample) if item.compare and item.name not in SHOWN_ONLY)
+    for item in kept:
         default = item.default if item.default_factory is MISSING else item.default_factory()
         assert getattr(sample, item.name) != default, item.name
 

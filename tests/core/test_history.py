@@ -5,7 +5,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitopsd.core.history import NOTHING_PAST, HistoryEntry, Past, deployed, healthy, pinned, unpinned
+from gitopsd.core.history import (
+    NOTHING_PAST,
+    HistoryEntry,
+    Past,
+    confirms,
+    deployed,
+    healthy,
+    pinned,
+    pinned_entry,
+    unpinned,
+)
+from gitopsd.core.operation import Operation
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -20,6 +31,51 @@ def a_past(*digests: str, healthy_ones: str = "", limit: int = 10) -> Past:
     for digest in digests:
         past = deployed(past, an_entry(digest, healthy_at=NOON if digest in healthy_ones else None), limit)
     return past
+
+
+@pytest.mark.parametrize(
+    ("digests", "healthy_ones", "limit", "stay"),
+    [
+        ("abc", "ab", 0, "bc"),
+        ("abc", "a", 1, "ac"),
+        ("abc", "abc", 1, "bc"),
+        ("ab", "", 0, "b"),
+        ("abcd", "a", 3, "abcd"),
+    ],
+        ("abc", "ab", 0, "bc"),
+        ("abc", "a", 1, "ac"),
+        ("abc", "abc", 1, "bc"),
+        ("ab", "", 0, "b"),
+        ("abcd", "a", 3, "abcd"),
+    ],
+)
+def test_what_goes_back_by_itself_keeps_what_it_would_go_back_to(
+    digests: str, healthy_ones: str, limit: int, stay: str
+) -> None:
+    past = NOTHING_PAST
+    for digest in digests:
+        entry = an_entry(digest, healthy_at=NOON if digest in healthy_ones else None)
+        past = deployed(past, entry, limit, goes_back=True)
+    assert "".join(entry.digest for entry in past.entries) == stay
+
+
+def test_a_sync_that_leaves_what_the_newest_entry_says_confirms_it() -> None:
+    past = a_past("a", "b")
+    again = Operation("b", ("a" * 40,), NOON)
+    assert confirms(past, again)
+    assert not confirms(past, replace(again, digest="a"))
+    assert not confirms(past, replace(again, revisions=("b" * 40,)))
+    assert not confirms(NOTHING_PAST, again)
+
+
+def test_a_pin_whose_entry_was_trimmed_is_known_by_one_that_deployed_the_same() -> None:
+    past = a_past("a", "b")
+    assert pinned_entry(past) is None
+    past = pinned(past, past.entries[0], held_against="b", since=NOON)
+    assert pinned_entry(past) == past.entries[0]
+    past = deployed(past, replace(an_entry("a"), rollback_of=0), 1)
+    assert pinned_entry(past) == past.entries[-1]
+    assert pinned_entry(deployed(past, an_entry("c"), 1)) is None
 
 
 def test_ids_count_up_from_0() -> None:

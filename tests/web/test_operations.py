@@ -472,6 +472,18 @@ async def test_who_waits_for_a_pending_sync_is_told_once_a_pass_looked_at_it(
     assert told == ["Failed"]
 
 
+async def test_where_the_limit_keeps_nothing_to_go_back_to_it_is_named(
+    daemon: Daemon, local: httpx.AsyncClient
+) -> None:
+    spec, status = daemon.apps[SHOP]
+    daemon.put(replace(spec, revision_history_limit=1), status)
+    daemon.operator.pasts[SHOP] = a_past("a")
+    told = (await local.post(f"{URL}/rollback", json={})).json()["error"]
+    assert told["what"] == "nothing else is kept that was deployed before"
+    assert told["why"] == "for its revisionHistoryLimit is 1"
+    assert (await local.get(f"{URL}/history")).json()["limit"] == 1
+
+
 async def test_terminate_confirm_and_unpin(daemon: Daemon, local: httpx.AsyncClient) -> None:
     assert (await local.delete(f"{URL}/operation")).json()["error"]["code"] == "nothing-in-progress"
     await local.post(f"{URL}/sync", json={})

@@ -79,11 +79,13 @@ class History(Model):
 
     items: tuple[HistoryItem, ...]
     pinned: PinAnswer | None
+    limit: int = Field(description="revisionHistoryLimit; autoRollback keeps two entries in any case")
 
     @classmethod
-    def of(cls, past: Past) -> History:
-        """From the core's value."""
+    def of(cls, past: Past, limit: int) -> History:
+        """From the core's values."""
         return cls(
+            limit=limit,
             items=tuple(HistoryItem.of(entry) for entry in past.entries),
             pinned=PinAnswer.of(past.pin) if past.pin else None,
         )

@@ -13,7 +13,7 @@ from gitopsd.web.answer import answer, encoded
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.models.history import History, HistoryManifests
 from gitopsd.web.permission import Permission
-from gitopsd.web.routes.named import Name, operable
+from gitopsd.web.routes.named import Name, found, operable
 from gitopsd.web.routes.registrar import Registrar
 from gitopsd.web.services import Services
 
@@ -31,7 +31,7 @@ def add_history_routes(app: FastAPI, services: Services) -> None:
     async def get_history(name: Name) -> Response:
         """The successful syncs that are remembered, oldest first, and what the application is held at."""
         operations, app_name = operable(services, name)
-        return answer(History.of(await operations.history(app_name)))
+        return answer(History.of(await operations.history(app_name), found(services, name)[0].revision_history_limit))
 
     @routes.get("/{name}/history/{id}/manifests", Permission.LOCAL, model=HistoryManifests, others={404: ErrorAnswer})
     async def get_manifests(name: Name, entry: Entry) -> Response:

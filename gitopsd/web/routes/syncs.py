@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gitopsd.control.operations import Operations
 from gitopsd.core.errors import GitopsdError, OperationError
+from gitopsd.core.history import limited
 from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Operation
 from gitopsd.core.planview import PlanView
@@ -25,7 +26,7 @@ from gitopsd.web.models.plan import PlanAnswer, PlanChangedAnswer
 from gitopsd.web.models.syncrequest import PlanBody, RollbackBody, SyncBody
 from gitopsd.web.permission import Permission, caller_of
 from gitopsd.web.problem import JSON, Problem
-from gitopsd.web.routes.named import Name, operable
+from gitopsd.web.routes.named import Name, found, operable
 from gitopsd.web.routes.registrar import Registrar
 from gitopsd.web.services import Services
 
@@ -64,7 +65,7 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
         operations, app_name = operable(services, name)
         asked = body.request(caller_of(request))
         if body.rollback and body.id is None:
-            asked = replace(asked, history=await _before(operations, app_name))
+            asked = replace(asked, history=await _before(services, operations, app_name))
         view = await operations.plan(app_name, asked)
         return answer(await planned(app_name, view))
 
@@ -86,7 +87,7 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
     async def rollback(name: Name, body: RollbackBody, request: Request) -> Response:
         """Begin to bring a history entry back, and hold the application at it."""
         operations, app_name = operable(services, name)
-        entry = body.id if body.id is not None else await _before(operations, app_name)
+        entry = body.id if body.id is not None else await _before(services, operations, app_name)
         asked = replace(body.request(caller_of(request)), history=entry)
         try:
             return await begun(app_name, await operations.rollback(app_name, entry, asked))
@@ -94,10 +95,16 @@ def add_sync_routes(app: FastAPI, services: Services) -> None:
             return await refused(operations, app_name, asked, error)
 
 
-async def _before(operations: Operations, name: AppName) -> int:
+async def _before(services: Services, operations: Operations, name: AppName) -> int:
     entry = entry_before(await operations.history(name))
     if entry is None:
-        raise Problem.not_found(
-            "nothing else was deployed before", hint="`gitopsd app history NAME` shows what can be brought back"
+        spec, _ = found(services, name)
+        why = limited(spec.revision_history_limit)
+        raise Problem(
+            404,
+            "not-found",
+            "nothing else is kept that was deployed before" if why else "nothing else was deployed before",
+            why=why,
+            hint=f"`gitopsd app history {name}` shows what can be brought back",
         )
     return entry.id
