@@ -42,12 +42,6 @@ def a_past(*digests: str, healthy_ones: str = "", limit: int = 10) -> Past:
         ("ab", "", 0, "b"),
         ("abcd", "a", 3, "abcd"),
     ],
-        ("abc", "ab", 0, "bc"),
-        ("abc", "a", 1, "ac"),
-        ("abc", "abc", 1, "bc"),
-        ("ab", "", 0, "b"),
-        ("abcd", "a", 3, "abcd"),
-    ],
 )
 def test_what_goes_back_by_itself_keeps_what_it_would_go_back_to(
     digests: str, healthy_ones: str, limit: int, stay: str
