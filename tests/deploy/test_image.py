@@ -1,0 +1,218 @@
+"""The container image: what is in it, how large it is, and that it runs read only as its own user."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import shutil
+import stat
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import yaml
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from gitopsd import __version__
+from gitopsd.testing.gitserver import GitRepo, GitServer
+from tests.cluster_fixture import ApiServer, api_server
+from tests.deploy import container
+from tests.deploy.accounts import Account
+from tests.deploy.container import ACCOUNT, Container, Mounted
+from tools import binary, image
+from tools.image import CONTAINERFILE, built_at
+from tools.image_root import USER, write_root
+
+__all__ = ["api_server"]
+
+pytestmark = [
+    pytest.mark.timeout(container.SECONDS),
+    pytest.mark.skipif(bool(container.missing()), reason=container.missing() or "everything is there"),
+]
+MEGABYTE = 1_000_000
+LARGEST = 200 * MEGABYTE
+
+
+@pytest.fixture(scope="module")
+def layout() -> Path:
+    assert image.main([]) == 0
+    return image.LAYOUT
+
+
+@pytest.fixture(scope="module")
+def root(layout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("image")
+    _open_to_all(place)
+    yield container.unpack(layout, place / "root")
+    shutil.rmtree(place / "root")
+
+
+def test_it_is_at_most_200_megabytes_even_unpacked(layout: Path) -> None:
+    told = image.sizes()
+    assert told.compressed < LARGEST / 2
+    assert told.unpacked < LARGEST
+
+
+def test_it_runs_as_a_user_of_its_own_and_says_what_it_is(layout: Path) -> None:
+    told = container.config_of(layout)["config"]
+    assert told["User"] == f"{USER}:{USER}"
+    assert told["Entrypoint"] == ["/usr/bin/gitopsd"]
+    assert told["Cmd"] == ["run", "--config", "/etc/gitopsd/gitopsd.yaml"]
+    assert set(told["Volumes"]) == {"/var/lib/gitopsd", "/var/cache/gitopsd"}
+    assert set(told["ExposedPorts"]) == {"8080/tcp"}
+    assert told["Labels"]["org.opencontainers.image.version"] == __version__
+
+
+def test_it_has_no_shell_nothing_of_another_user_and_nothing_that_runs_as_root(root: Path) -> None:
+    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and ".so" not in path.name]
+    assert {path.name for path in files if path.stat().st_mode & 0o111} == {"gitopsd", "gitopsd-engine", "gitopsd-sops"}
+    found = {path: path.lstat() for path in root.rglob("*")}
+    assert not [path for path, told in found.items() if told.st_mode & (stat.S_ISUID | stat.S_ISGID)]
+    owned = {str(path.relative_to(root)) for path, told in found.items() if told.st_uid != 0}
+    assert owned == {"var/lib/gitopsd", "var/cache/gitopsd", "run/gitopsd"}
+    writable = {
+        str(path.relative_to(root))
+        for path, told in found.items()
+        if not stat.S_ISLNK(told.st_mode) and told.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    }
+    assert writable == {"tmp"}
+
+
+def test_two_builds_are_the_same_byte_for_byte(layout: Path, tmp_path: Path) -> None:
+    write_root(binary.BUNDLE, tmp_path / "again.tar", built_at())
+    assert filecmp.cmp(tmp_path / "again.tar", image.ROOT_TAR, shallow=False)
+    # What buildah makes of it is the same for a small one, and quicker told.
+    small = tmp_path / "small.tar"
+    with tarfile.open(small, "w") as tar:
+        tar.add(CONTAINERFILE, "etc/one")
+    for name in ("first", "second"):
+        image.build_image(small, tmp_path / name)
+    assert (tmp_path / "first" / "index.json").read_bytes() == (tmp_path / "second" / "index.json").read_bytes()
+
+
+def test_it_tells_its_version_and_checks_a_configuration(root: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "gitopsd.yaml").write_text("server: {listen: ':8080'}\nclusters: [{name: here, inCluster: true}]\n")
+    _open_to_all(tmp_path)
+    runs = Container(root, mounts={"/etc/gitopsd": config})
+    told = _run(runs, "version", "--all", "-o", "json")
+    assert json.loads(told.stdout)["engine"].startswith(__version__)
+    checked = _run(runs, "config", "check", "--config", "/etc/gitopsd/gitopsd.yaml")
+    assert checked.returncode == 0, checked.stderr
+    unwritable = _run(runs, "render", "/etc/gitopsd")
+    assert "Read-only" not in unwritable.stderr
+
+
+async def test_it_syncs_from_a_configmap_by_its_service_account_whose_token_is_replaced(
+    root: Path, api_server: ApiServer, tmp_path: Path
+) -> None:
+    repo = GitRepo(tmp_path / "served" / "app.git")
+    repo.commit({"app/one.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}\n"})
+    account = Account.create(api_server, "image")
+    account.bind("cluster-admin")
+    secrets = Mounted(tmp_path / "account")
+    secrets.put(account.files())
+    config = Mounted(tmp_path / "config")
+    applications = Mounted(tmp_path / "config" / "applications.d")
+    with GitServer(tmp_path / "served") as server:
+        config.put({"gitopsd.yaml": MAIN})
+        applications.put({"image.yaml": _application("image-one", server.url("app.git"))})
+        _open_to_all(tmp_path)
+        runs = Container(
+            root,
+            mounts={"/etc/gitopsd": config.folder, f"/{ACCOUNT}": secrets.folder},
+            environ=account.environ(),
+        )
+        async with _daemon(runs) as lines:
+            await lines.until("status", "image-one", "Healthy")
+            applications.put(
+                {
+                    "image.yaml": _application("image-one", server.url("app.git")),
+                    "more.yaml": _application("image-two", server.url("app.git")),
+                }
+            )
+            await lines.until("status", "image-two", "Healthy")
+            secrets.put(account.files(renewed=True))
+            repo.commit({"app/two.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: two}}\n"})
+            await lines.until("synced", "image-two")
+    status, _ = api_server.request("GET", "/api/v1/namespaces/image-two/configmaps/two")
+    assert status == 200
+
+
+MAIN = """
+server: {listen: "127.0.0.1:0"}
+state: {dir: /var/lib/gitopsd/state, cacheDir: /var/cache/gitopsd/cache}
+reconcile: {refreshInterval: 1s, jitter: 0s}
+clusters: [{name: in-cluster, inCluster: true}]
+include: [applications.d/*.yaml]
+log: {level: debug, format: json}
+"""
+
+
+def _application(name: str, url: str) -> str:
+    entry: dict[str, Any] = {
+        "name": name,
+        "source": {"repoURL": url, "targetRevision": "main", "path": "app"},
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
+        "syncPolicy": {"automated": {"prune": True}, "syncOptions": ["CreateNamespace=true"]},
+    }
+    return yaml.safe_dump([entry])
+
+
+class _Lines:
+    """The log of a daemon, line by line."""
+
+    def __init__(self, stream: BufferedByteReceiveStream) -> None:
+        self._stream = stream
+        self._seen: list[str] = []
+
+    async def until(self, event: str, *words: str, seconds: float = 60) -> None:
+        """Wait for a line of an event with all of the words."""
+        try:
+            with anyio.fail_after(seconds):
+                while True:
+                    line = (await self._stream.receive_until(b"\n", 1 << 20)).decode()
+                    self._seen.append(line)
+                    if f'"event":"{event}"' in line.replace(" ", "") and all(word in line for word in words):
+                        return
+        except (TimeoutError, anyio.IncompleteRead):
+            raise AssertionError(f"no {event} {words}:\n" + "\n".join(self._seen[-30:])) from None
+
+
+@asynccontextmanager
+async def _daemon(runs: Container) -> AsyncIterator[_Lines]:
+    process = await anyio.open_process(
+        runs.command("run", "--config", "/etc/gitopsd/gitopsd.yaml"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        yield _Lines(BufferedByteReceiveStream(process.stderr))
+    finally:
+        with anyio.CancelScope(shield=True):
+            process.terminate()
+            with anyio.move_on_after(15):
+                await process.wait()
+            if process.returncode is None:
+                process.kill()
+            await process.aclose()
+
+
+def _run(runs: Container, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        runs.command(*arguments), check=False, capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=60
+    )
+
+
+def _open_to_all(folder: Path) -> None:
+    """Another user has to get in, which pytest's own folders do not allow."""
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o011)
