@@ -113,6 +113,10 @@ bench: setup originals ## Measure speed and size, each figure beside its floor
 binary: venv ## Make gitopsd with Python inside: a folder for packages and images, the one file dist/gitopsd, its SBOM
 	@nice $(PYTHON) -m tools.sbom
 
+.PHONY: image
+image: venv ## Make the container image dist/image and dist/gitopsd-image.tar, without a container engine
+	@nice $(PYTHON) -m tools.image
+
 .PHONY: wheel
 wheel: venv ## Make a wheel for this platform, and the source distribution that it can be built from, in dist/
 	@$(PYTHON) -m tools.wheel
@@ -120,6 +124,10 @@ wheel: venv ## Make a wheel for this platform, and the source distribution that 
 .PHONY: reproducible
 reproducible: venv ## Build all of it in two folders and compare it byte for byte (COLD=1: also Go, from nothing)
 	@nice $(PYTHON) -m tools.reproducible $(if $(COLD),--cold)
+
+.PHONY: deb
+deb: venv ## Make the Debian package in dist/, with everything inside
+	@nice $(PYTHON) -m tools.deb
 
 .PHONY: lock
 lock: venv ## Write requirements.lock anew from pyproject.toml's ranges
