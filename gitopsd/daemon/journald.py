@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Self, TextIO
 
 from gitopsd.daemon.logwriter import Line, Output
@@ -72,11 +72,15 @@ class Journal:
         self._path = path
         self._socket: socket.socket | None = None
 
-    def write(self, line: Line) -> None:
+    def write(self, lines: Sequence[Line]) -> int:
         """See `logwriter.Output`."""
-        if not line.entry or not self._sent(line.entry):
-            text = line.text.replace("\n", f"\n<{line.priority}>")
-            self._instead.write(Line(f"<{line.priority}>{text}", line.priority))
+        return sum(self._out(line) for line in lines)
+
+    def _out(self, line: Line) -> int:
+        if line.entry and self._sent(line.entry):
+            return 1
+        text = line.text.replace("\n", f"\n<{line.priority}>")
+        return self._instead.write([Line(f"<{line.priority}>{text}", line.priority)])
 
     def _sent(self, data: bytes) -> bool:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from collections.abc import Sequence
 from typing import Final, TextIO
 
 from gitopsd.daemon.logwriter import Line
@@ -23,24 +24,41 @@ class StandardError:
         self._own = stream is sys.__stderr__ if own is None else own
         self._torn = False
 
-    def write(self, line: Line) -> None:
+    def write(self, lines: Sequence[Line]) -> int:
         """See `logwriter.Output`."""
         if not self._own:
-            self._stream.write(line.text + "\n")
-            self._stream.flush()
-            return
-        # What broke off in the middle of a line before must not swallow the beginning of this one.
+            return self._shown(lines)
+        # What broke off in the middle of a line before must not swallow the beginning of the next one.
         start = b"\n" if self._torn else b""
-        data = start + line.text.encode(errors="backslashreplace") + b"\n"
+        parts = [line.text.encode(errors="backslashreplace") + b"\n" for line in lines]
+        data = start + b"".join(parts)
         written = 0
         try:
             while written < len(data):
                 written += self._some(data[written : written + _MOST_AT_ONCE])
-        finally:
-            if written == len(data):
-                self._torn = False
-            elif written > len(start):
-                self._torn = True
+        except OSError:
+            return self._out(written - len(start), parts)
+        self._torn = False
+        return len(lines)
+
+    def _shown(self, lines: Sequence[Line]) -> int:
+        try:
+            self._stream.write("".join(f"{line.text}\n" for line in lines))
+            self._stream.flush()
+        except (OSError, ValueError):  # the latter for a stream that was closed
+            return 0
+        return len(lines)
+
+    def _out(self, written: int, parts: Sequence[bytes]) -> int:
+        """How many parts are out whole, if that many bytes are."""
+        if written < 0:
+            return 0
+        for count, part in enumerate(parts):
+            if written < len(part):
+                self._torn = written > 0
+                return count
+            written -= len(part)
+        return len(parts)
 
     def close(self) -> None:
         """Standard error is not ours to close."""

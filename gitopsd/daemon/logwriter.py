@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 MOST_BYTES: Final = 8 << 20
 MOST_LINES: Final = 16_384
 _END_SECONDS: Final = 2.0
+# Each write gives Python's lock away, and a busy loop gives it back only after some milliseconds.
+_LINES_AT_ONCE: Final = 1000
+_BYTES_AT_ONCE: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Line:
 class Output(Protocol):
     """Where lines end. Called by one thread."""
 
-    def write(self, line: Line) -> None:
-        """Returns when the line is out; raises `OSError` if it is lost. May take as long as the reader does."""
+    def write(self, lines: Sequence[Line]) -> int:
+        """How many of the lines are out; the others are lost. May take as long as the reader does."""
         ...
 
     def close(self) -> None:
@@ -134,38 +137,33 @@ class LogWriter:
 
     def _write_waiting(self) -> None:
         while True:
+            gap, lines = self._taken()
+            if not gap and not lines:
+                return
+            self._missing += gap
+            told = [self._notice(self._missing)] if self._missing else []
+            out = self._output.write([*told, *lines])
+            if told and out:
+                self._missing = 0
+                out -= 1
+            lost = len(lines) - out
+            self._missing += lost
             with self._news:
-                if not self._waiting:
-                    return
-                item = self._waiting.popleft()
-                if isinstance(item, Line):
-                    self._bytes -= item.size
-            if isinstance(item, _Gap):
-                self._missing += item.lines
-                self._filled()
-            elif self._filled():
-                self._out(item)
-            else:
-                self._miss()
+                self._lost += lost
 
-    def _filled(self) -> bool:
-        """Whether the reader knows of everything that is missing up to here."""
-        if not self._missing:
-            return True
-        try:
-            self._output.write(self._notice(self._missing))
-        except OSError:
-            return False
-        self._missing = 0
-        return True
-
-    def _out(self, line: Line) -> None:
-        try:
-            self._output.write(line)
-        except OSError:
-            self._miss()
-
-    def _miss(self) -> None:
-        self._missing += 1
+    def _taken(self) -> tuple[int, list[Line]]:
+        """What is to be written next: how many lines are missing before, and lines with none missing among them."""
+        gap, lines, size = 0, list[Line](), 0
         with self._news:
-            self._lost += 1
+            while self._waiting and len(lines) < _LINES_AT_ONCE and size < _BYTES_AT_ONCE:
+                item = self._waiting[0]
+                if isinstance(item, _Gap):
+                    if lines:
+                        break
+                    gap += item.lines
+                else:
+                    lines.append(item)
+                    size += item.size
+                self._waiting.popleft()
+            self._bytes -= size
+        return gap, lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gitopsd.daemon.logwriter import Line
@@ -13,11 +14,11 @@ DEADLINE = 10.0
 
 @dataclass
 class Reader:
-    """An `Output` that keeps lines; `closed`: it waits before each. `failing` is what it raises instead."""
+    """An `Output` that keeps lines; it waits while it is not `open`, and takes none while it is `failing`."""
 
     lines: list[Line] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
-    failing: OSError | None = None
+    failing: bool = False
     came: threading.Condition = field(default_factory=threading.Condition)
     begun: int = 0
     tried: int = 0
@@ -25,17 +26,18 @@ class Reader:
     def __post_init__(self) -> None:
         self.open.set()
 
-    def write(self, line: Line) -> None:
+    def write(self, lines: Sequence[Line]) -> int:
         with self.came:
             self.begun += 1
             self.came.notify_all()
         assert self.open.wait(DEADLINE)
         with self.came:
-            self.tried += 1
+            self.tried += len(lines)
             self.came.notify_all()
-            if self.failing is not None:
-                raise self.failing
-            self.lines.append(line)
+            if self.failing:
+                return 0
+            self.lines += lines
+        return len(lines)
 
     def close(self) -> None:
         """Nothing to close."""

@@ -112,7 +112,7 @@ def test_standard_error_is_the_journal_where_device_and_inode_say_so(tmp_path: P
 def test_an_entry_reaches_the_journal(journald: Journald) -> None:
     instead = Reader()
     with Journal(instead, str(journald.path)) as journal:
-        journal.write(Line("synced", 6, entry("synced", 6, {"application": "shop"})))
+        journal.write([Line("synced", 6, entry("synced", 6, {"application": "shop"}))])
     assert journald.receive()["APPLICATION"] == "shop"
     assert instead.lines == []
 
@@ -120,8 +120,8 @@ def test_an_entry_reaches_the_journal(journald: Journald) -> None:
 def test_an_entry_that_is_too_large_for_a_datagram_reaches_it_too(journald: Journald) -> None:
     text = "x" * (8 << 20)
     with Journal(Reader(), str(journald.path)) as journal:
-        journal.write(Line("large", 3, entry(text, 3, {})))
-        journal.write(Line("small", 3, entry("small", 3, {})))
+        journal.write([Line("large", 3, entry(text, 3, {}))])
+        journal.write([Line("small", 3, entry("small", 3, {}))])
     assert journald.receive()["MESSAGE"] == text
     assert journald.receive()["MESSAGE"] == "small"
 
@@ -129,7 +129,7 @@ def test_an_entry_that_is_too_large_for_a_datagram_reaches_it_too(journald: Jour
 def test_without_journald_lines_go_to_standard_error_with_their_priority(tmp_path: Path) -> None:
     instead = Reader()
     with Journal(instead, str(tmp_path / "nobody")) as journal:
-        journal.write(Line("broken\nTraceback", 3, entry("broken\nTraceback", 3, {})))
+        journal.write([Line("broken\nTraceback", 3, entry("broken\nTraceback", 3, {}))])
     assert [line.text for line in instead.lines] == ["<3>broken\n<3>Traceback"]
 
 
@@ -137,12 +137,12 @@ def test_a_journald_that_was_restarted_gets_lines_again(tmp_path: Path) -> None:
     instead = Reader()
     before = Journald(tmp_path / "socket")
     with Journal(instead, str(tmp_path / "socket")) as journal:
-        journal.write(Line("one", 6, entry("one", 6, {})))
+        journal.write([Line("one", 6, entry("one", 6, {}))])
         assert before.receive()["MESSAGE"] == "one"
         before.close()
-        journal.write(Line("two", 6, entry("two", 6, {})))
+        journal.write([Line("two", 6, entry("two", 6, {}))])
         after = Journald(tmp_path / "socket")
-        journal.write(Line("three", 6, entry("three", 6, {})))
+        journal.write([Line("three", 6, entry("three", 6, {}))])
         assert after.receive()["MESSAGE"] == "three"
         after.close()
     assert [line.text for line in instead.lines] == ["<6>two"]

@@ -245,6 +245,31 @@ def test_a_reader_that_stopped_neither_stalls_the_process_nor_its_end() -> None:
     assert read < 30_000 - lost + 2
 
 
+BUSY = """
+import os, sys, time
+import structlog
+from gitopsd.daemon.log import Log
+
+log = Log("info", "json", environ=os.environ)
+out = structlog.get_logger()
+with log.opened():
+    for number in range(25_000):
+        out.info("line", number=number)
+        end = time.perf_counter() + 0.00005
+        while time.perf_counter() < end:
+            pass
+print(log.lost)
+"""
+
+
+def test_a_loop_that_never_rests_loses_no_line_that_somebody_reads(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    with file.open("wb") as out:
+        done = subprocess.run([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, stderr=out, timeout=60, check=True)
+    assert int(done.stdout) == 0
+    assert len(file.read_text().splitlines()) == 25_000
+
+
 def test_at_the_end_everything_is_out(tmp_path: Path) -> None:
     file = tmp_path / "log"
     with file.open("wb") as out:
