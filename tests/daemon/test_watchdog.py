@@ -42,22 +42,34 @@ def gitopsd_health_checks():
 """
 
 
-@pytest.fixture
-def flag(tmp_path: Path) -> Path:
-    """While this file is there, the plugin blocks the loop."""
-    return tmp_path / "flag"
+class Blocker:
+    """The plugin in a folder `site`, as pip would install it; it blocks the loop between `block` and `let_go`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.site = folder / "site"
+        self._flag = folder / "flag"
+        _install(self.site, self._flag)
+
+    def block(self) -> None:
+        """From the next look at a ConfigMap on."""
+        self._flag.touch()
+
+    def let_go(self) -> None:
+        """Nobody is blocked any more."""
+        self._flag.unlink()
 
 
-@pytest.fixture
-def site(tmp_path: Path, flag: Path) -> Path:
-    """A folder with the plugin, as pip would install it."""
-    folder = tmp_path / "site"
+def _install(folder: Path, flag: Path) -> None:
     info = folder / "acme_stuck-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme_stuck\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[gitopsd.plugins]\nacme = acme_stuck\n")
     (folder / "acme_stuck.py").write_text(PLUGIN.format(flag=str(flag)))
-    return folder
+
+
+@pytest.fixture
+def blocker(tmp_path: Path) -> Blocker:
+    return Blocker(tmp_path)
 
 
 @pytest.fixture
@@ -83,7 +95,7 @@ async def until_silent(systemd: Systemd) -> None:
 
 
 async def test_a_blocked_loop_is_not_fed_and_after_the_restart_the_operation_goes_on(
-    world: World, systemd: Systemd, site: Path, flag: Path, api_server: ApiServer, kubelet_kubeconfig: Path
+    world: World, systemd: Systemd, blocker: Blocker, api_server: ApiServer, kubelet_kubeconfig: Path
 ) -> None:
     world.commit(
         {
@@ -97,7 +109,7 @@ async def test_a_blocked_loop_is_not_fed_and_after_the_restart_the_operation_goe
     environ = {
         "NOTIFY_SOCKET": str(systemd.path),
         "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000)),
-        "PYTHONPATH": str(site),
+        "PYTHONPATH": str(blocker.site),
     }
     async with child(world, environ=environ) as daemon:
         await systemd.until("READY=1")
@@ -105,13 +117,13 @@ async def test_a_blocked_loop_is_not_fed_and_after_the_restart_the_operation_goe
         await world.cluster.until(namespace, "deployments", lambda here: here)
         before = await operation(daemon, "app")
         assert before["phase"] == "Running"
-        flag.touch()
+        blocker.block()
         await world.cluster.patch(namespace, "configmaps/gate", {"metadata": {"labels": {"touched": "yes"}}})
         await until_silent(systemd)
         daemon.signal(signal.SIGABRT)  # as systemd's WatchdogSignal= says
         assert await daemon.ended(10) == -signal.SIGABRT
         await daemon.until_line("acme_stuck.py", "in judge")
-    flag.unlink()
+    blocker.let_go()
     async with child(world, environ=environ) as daemon:
         await systemd.until("READY=1")
         await systemd.until("WATCHDOG=1")
