@@ -45,9 +45,10 @@ def restore(
 ) -> None:
     """Bring the state back from a backup, into an empty state folder or in place of another one.
 
-    The daemon must not run. The backup is checked first. Syncs that were under way when it was made are ended, not gone
-    on with, and deletions that were wait until somebody confirms them: the clusters went on since. History and pins are
-    as they were then. Run it as the daemon's user, or as root: then the files are the folder owner's.
+    The daemon must not run. The backup is checked first. Git and the clusters went on since: syncs that were under way
+    when it was made are ended, deletions that were wait until somebody confirms them, and applications that others
+    brought rest until those are synced. History and pins are as they were then. Run it as the daemon's user, or as
+    root: then the files are the folder owner's.
     """
     from gitopsd.daemon.restore import restore_into
     from gitopsd.store.restore import Wanted
@@ -130,7 +131,7 @@ def _text(done: Restored) -> Iterator[str]:
         (marked.interrupted, "syncs that were under way then, not gone on with"),
         (marked.held, "deletions that wait for `gitopsd app confirm-deletion NAME`"),
         (marked.pinned, "pinned again, as they were then (until `gitopsd app unpin NAME`)"),
-        (marked.children, "known again as brought by other applications, until git says otherwise"),
+        (marked.children, "resting until the applications that brought them are synced"),
     ):
         if names:
             yield f"{what}: {', '.join(names)}"

@@ -165,7 +165,7 @@ def _make_ready(
     _check_sound(database)
     engine, _ = open_state(database, 0)
     try:
-        marked = _marked(engine, manifest, now)
+        marked = _marked(engine, Seal(wanted.archive, key) if key is not None else None, manifest, now)
     finally:
         engine.dispose()  # the last connection: its side files go with it
     for copy in ready.glob(f"{DATABASE}.before-*"):
@@ -197,10 +197,10 @@ def _check_sound(database: Path) -> None:
         connection.close()
 
 
-def _marked(engine: Engine, manifest: Manifest, now: datetime) -> Marked:
+def _marked(engine: Engine, seal: Seal | None, manifest: Manifest, now: datetime) -> Marked:
     with engine.begin() as connection:
         driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # SQLAlchemy does not type it
-        return mark_restored(driver, manifest.created, now)
+        return mark_restored(driver, seal, manifest.created, now)
 
 
 def _put_in_place(folder: Path, ready: Path, now: datetime) -> Path | None:

@@ -1,22 +1,28 @@
 """What a state file from a backup must not do: go on with what was under way when the backup was made.
 
 The cluster went on since. A sync of last week must not be finished today, nor may objects be deleted because they were
-to be deleted then. What is to be done now is decided anew, from git and the clusters as they are.
+to be deleted then, and an application that another one brought may have left git. What is to be done now is decided
+anew, from git and the clusters as they are.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from gitopsd.core.annotations import SKIP_RECONCILE
+from gitopsd.core.childapps import merged
 from gitopsd.core.deletion_record import ORPHAN, RESTORED
+from gitopsd.core.document import Document, canonical
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.store.history import decode_deletion, encode_deletion
+from gitopsd.store.ledger import Ledger
 from gitopsd.store.operations import decode_operation, operation_json
+from gitopsd.store.seal import Seal
 
 _UNNAMED: Final = (
     "DELETE FROM manifests WHERE name NOT IN (SELECT manifests FROM operations UNION SELECT manifests FROM history"
@@ -27,7 +33,7 @@ _UNNAMED: Final = (
 @dataclass(frozen=True, slots=True)
 class Marked:
     """The applications whose syncs were `interrupted`, whose deletions wait for a word (`held`), that are `pinned`, and
-    that others brought (`children`), by name.
+    `children` that rest until the applications that brought them are synced, by name.
     """
 
     interrupted: Sequence[str]
@@ -36,14 +42,15 @@ class Marked:
     children: Sequence[str]
 
 
-def mark_restored(connection: sqlite3.Connection, made: datetime, now: datetime) -> Marked:
-    """End the syncs, and hold the deletions, that were under way when the backup was `made`; in the transaction of
-    `connection`. Needs no key.
+def mark_restored(connection: sqlite3.Connection, seal: Seal | None, made: datetime, now: datetime) -> Marked:
+    """End the syncs, and hold the deletions, that were under way when the backup was `made`, and let the applications
+    rest that others brought; in the transaction of `connection`. Without a `seal` nobody can read the last of these.
     """
     interrupted = _interrupt(connection, made, now)
     held = _hold(connection, made, now)
     connection.execute(_UNNAMED)
-    return Marked(interrupted, held, _names(connection, "pins", "app"), _names(connection, "children", "name"))
+    pinned = [str(name) for (name,) in connection.execute("SELECT app FROM pins ORDER BY app")]
+    return Marked(interrupted, held, pinned, _let_rest(connection, seal, held) if seal is not None else ())
 
 
 def _interrupt(connection: sqlite3.Connection, made: datetime, now: datetime) -> Sequence[str]:
@@ -63,13 +70,17 @@ def _interrupt(connection: sqlite3.Connection, made: datetime, now: datetime) ->
 
 def _ended(state: object, made: datetime, now: datetime) -> str | None:
     """An operation that was under way, ended; None for one that was over, or that makes no sense."""
-    try:
-        operation = decode_operation(state if isinstance(state, str) else "")
-    except ValueError:
-        return None
-    if operation.phase.done:
+    operation = _decoded(state)
+    if operation is None or operation.phase.done:
         return None
     return operation_json(_interrupted(operation, made, now))
+
+
+def _decoded(state: object) -> Operation | None:
+    try:
+        return decode_operation(state if isinstance(state, str) else "")
+    except ValueError:
+        return None
 
 
 def _interrupted(operation: Operation, made: datetime, now: datetime) -> Operation:
@@ -111,9 +122,28 @@ def _read(app: str, body: object) -> Deletion | None:
         return None
 
 
-def _names(connection: sqlite3.Connection, table: str, column: str) -> Sequence[str]:
-    rows = connection.execute(f"SELECT {column} FROM {table} ORDER BY {column}")  # noqa: S608  # our own tables
-    return [str(name) for (name,) in rows]
+def _let_rest(connection: sqlite3.Connection, seal: Seal, held: Collection[str]) -> Sequence[str]:
+    """Each child gets the annotation that nobody is to work for it, which its parent's manifest does not have: the next
+    sync of its parent takes it away, if git still has the child. The parent's last sync is no attempt at that.
+    """
+    ledger = Ledger(connection, seal, lambda _app, _why: None)
+    resting = []
+    for child in ledger.children():
+        if child.name not in held:
+            body = merged(child.manifest.body(), {"metadata": {"annotations": {SKIP_RECONCILE: "true"}}})
+            ledger.save_child(replace(child, manifest=Document(canonical(body)), digest="", deleting=None))
+            resting.append(str(child.name))
+            _forget_attempt(connection, child.parent)
+    return resting
+
+
+def _forget_attempt(connection: sqlite3.Connection, app: str) -> None:
+    for table, column, key in (("applications", "operation", "name"), ("operations", "state", "app")):
+        row = connection.execute(f"SELECT {column} FROM {table} WHERE {key} = ?", (app,)).fetchone()  # noqa: S608  # our own tables
+        operation = _decoded(row[0]) if row is not None else None
+        if operation is not None:
+            forgotten = operation_json(replace(operation, digest=""))
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (forgotten, app))  # noqa: S608  # our own tables
 
 
 def _shown(moment: datetime) -> str:

@@ -152,7 +152,7 @@ def test_a_restore_tells_what_was_brought_back(cli: Cli, resting: Path, tmp_path
         "syncs that were under way then, not gone on with: guestbook",
         "deletions that wait for `gitopsd app confirm-deletion NAME`: other",
         "pinned again, as they were then (until `gitopsd app unpin NAME`): guestbook",
-        "known again as brought by other applications, until git says otherwise: child",
+        "resting until the applications that brought them are synced: child",
     ]
 
 

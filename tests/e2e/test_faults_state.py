@@ -25,7 +25,7 @@ from tests.e2e.child import Child, child
 from tests.e2e.conditions import synced
 from tests.e2e.manifests import config_map, deployment
 from tests.e2e.test_app_of_apps import child as an_application
-from tests.e2e.test_operations import BY_HAND
+from tests.e2e.test_operations import BY_HAND, sync
 from tests.e2e.world import Running, World
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
@@ -70,9 +70,12 @@ async def test_after_a_restore_history_and_pins_are_there_and_what_was_under_way
     """The backup is taken while the daemon works. Afterwards the cluster goes on, and then the state is lost."""
     world.commit({"app/one.yaml": config_map("one"), "root/base.yaml": an_application(world, "base")})
     world.commit({"base/one.yaml": config_map("one"), "gone/one.yaml": config_map("one")})
+    # Another child, of an application that nobody syncs by itself, leaves git after the backup.
+    world.commit({"byhand/stale.yaml": an_application(world, "stale"), "stale/one.yaml": config_map("one")})
+    world.application("byhand", manual=True)
     world.commit({"slow/a.yaml": deployment("never-ready", wave="0"), "slow/b.yaml": config_map("second", wave="1")})
-    for name in ("app", "root"):
-        world.application(name, prune=True, self_heal=True)
+    world.application("app", prune=True, self_heal=True)
+    world.application("root", prune=True)
     world.application("gone", prune=True, finalizers=[FINALIZER])
     world.application("slow", manual=True)
     for filler in ("good", "other", "third"):
@@ -80,6 +83,8 @@ async def test_after_a_restore_history_and_pins_are_there_and_what_was_under_way
     file = world.folder / "state.tar.gz"
     async with world.daemon() as daemon:
         await daemon.until_all(lambda status: status.sync.value in ("Synced", "OutOfSync"))
+        await sync(daemon, "byhand")
+        await daemon.until("stale", synced)
         operations = daemon.daemon.supervisor.operations
         await daemon.live("app", world.commit({"app/one.yaml": config_map("one", "2")}))
         await rolled_back(daemon, "app")
@@ -104,6 +109,8 @@ async def test_after_a_restore_history_and_pins_are_there_and_what_was_under_way
     await world.cluster.until(full, "configmaps", lambda found: "one" not in found)
     tracking = {"argocd.argoproj.io/tracking-id": f"{full}:/ConfigMap:{full}/one"}
     await world.cluster.create(full, "configmaps", {"metadata": {"name": "one", "annotations": tracking}})
+    world.commit({"byhand/stale.yaml": None, "byhand/other.yaml": config_map("other")})
+    await world.cluster.delete(world.full("stale"), "configmaps/one")
     moved(world, "restored")
     told = await gitopsd(world, "admin", "restore", str(file), "--state-dir", "restored")
     assert f"not gone on with: {world.full('slow')}" in told
@@ -121,6 +128,7 @@ async def test_after_a_restore_history_and_pins_are_there_and_what_was_under_way
         for name in ("app", "slow", "good"):
             await daemon.refresh(name, hard=True)
         assert await world.cluster.writes(world.user) == writes
+        assert "one" not in await world.cluster.names(world.full("stale"), "configmaps")
         assert "second" not in await world.cluster.names(world.full("slow"), "configmaps")
         await daemon.daemon.supervisor.operations.confirm(AppName(full))
         await world.cluster.until(full, "configmaps", lambda found: "one" not in found)
