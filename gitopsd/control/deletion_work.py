@@ -33,8 +33,8 @@ def nobody_claims(_name: AppName, _server: str, _keys: Collection[ObjectKey]) ->
 @dataclass(frozen=True, slots=True)
 class DeletionTools:
     """What deletions need of the world. `claims` (quick, from memory) says which of an application's objects on a
-    cluster (by its URL) other applications want. Objects of the kinds `protected` are not deleted because an entry left unless
-    somebody confirms. `threads` bounds the work on large applications done aside.
+    cluster (by its URL) other applications want. Objects of the kinds `protected` are not deleted because an entry left
+    unless somebody confirms. `threads` bounds the work on large applications done aside.
     """
 
     journal: Journal
