@@ -129,6 +129,10 @@ reproducible: venv ## Build all of it in two folders and compare it byte for byt
 deb: venv ## Make the Debian package in dist/, with everything inside
 	@nice $(PYTHON) -m tools.deb
 
+.PHONY: docs
+docs: venv ## Write the pages anew that are made from the code: configuration, commands, metrics
+	@$(PYTHON) -m tools.docs
+
 .PHONY: lock
 lock: venv ## Write requirements.lock anew from pyproject.toml's ranges
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
