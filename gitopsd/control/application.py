@@ -45,7 +45,8 @@ class Application:
     excludes. `comparison` was made by `rules`; `shared` is what in it others have too, `used_ignores` are the rules of
     the application that ever found something to ignore. `orphaned` is what belongs to nobody where it deploys to.
     `operation` is the one under way, as far as it came; `asked_plans` and `asked_syncs` wait for the next pass, which
-    plans the one that is `beginning`; `answered` are the last of which no operation came;
+    plans the one that is `beginning`; `answered` are the last of which no operation came, `refused` is a rollback among
+    them whose pin is still in the journal;
     `terminate` is who wants the operation to end, `confirmed_at` when somebody let it delete what waits for that.
     `past` is its history once it was read, `pin` what it is held at, `held` the objects of the pin or of an
     operation that applies something else than git has now, once they were read, after the name they are kept by.
@@ -89,6 +90,7 @@ class Application:
     asked_syncs: list[AskedSync] = field(default_factory=list)
     beginning: AskedSync | None = None
     answered: deque[AskedSync] = field(default_factory=lambda: deque(maxlen=_MOST_ANSWERED))
+    refused: AskedSync | None = None
     terminate: str = ""
     confirmed_at: datetime | None = None
     past: Past | None = None
@@ -159,6 +161,7 @@ class Application:
             asked_plans=self.asked_plans,
             asked_syncs=self.asked_syncs,
             answered=self.answered,
+            refused=self.refused,
             terminate=self.terminate,
             confirmed_at=self.confirmed_at,
             clock_set=self.clock_set,
@@ -203,6 +206,8 @@ class Application:
 
     def turn_down(self, asked: AskedSync, error: Exception) -> None:
         """It is not begun: what it would have pinned the application to is aimed at no more, from this moment on."""
+        if asked.pin is not None:
+            self.refused = asked
         if asked.pin is not None and self.pin == asked.pin:
             self.pin = asked.before
             self.past = replace(self.past, pin=asked.before) if self.past is not None else None

@@ -42,7 +42,7 @@ class Bookkeeping:
         app.comparison = outcome.comparison
         for ended in (outcome.given_up, outcome.operation):
             self._tell_end(app, cluster, ended)
-        if app.asked_syncs:
+        if app.asked_syncs or app.refused is not None:
             self.queue.add(name, Level.LIVE)
         self._look_at(name, outcome.again)
         if outcome.operation is not None and outcome.operation.phase.done:

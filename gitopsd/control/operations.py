@@ -9,10 +9,11 @@ from typing import Final, Protocol
 from gitopsd.control.application import Application
 from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.control.beginning import in_progress, operation_id
+from gitopsd.control.past import hold_as_before
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.errors import OperationError
-from gitopsd.core.history import Deletion, Past, Pin, limited, pinned, unpinned
+from gitopsd.core.history import Deletion, Past, limited, pinned, unpinned
 from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
 from gitopsd.core.operation import Operation
@@ -170,20 +171,11 @@ class Desk:
         app.asked_syncs.append(asked)
         self.wake(name, fresh=False)
         try:
-            return await asked.answer.wait()
+            return await asked.answer.within(_SOON_SECONDS) or asked.pending(self.place(name))
         except OperationError:
-            await self._pin_again(name, before, past.pin)
+            await hold_as_before(self._found(name), self.journal)
+            self.wake(name, fresh=True)
             raise
-
-    async def _pin_again(self, name: AppName, before: Pin | None, refused: Pin | None) -> None:
-        """The rollback was refused: the application is held as it was before, unless somebody pinned it anew."""
-        past = await self.journal.past(name)
-        if past.pin != refused:
-            return
-        await self.journal.save_past(name, replace(past, pin=before))
-        app = self._found(name)
-        app.past, app.pin = None, before
-        self.wake(name, fresh=True)
 
     async def unpin(self, name: AppName) -> None:
         """Follow git again."""
@@ -215,6 +207,8 @@ class Desk:
         if queued is not None and not running and app.beginning is not queued:
             app.asked_syncs.remove(queued)
             app.turn_down(queued, OperationError("taken back before it began", reason="TakenBack", where=name))
+            await hold_as_before(app, self.journal)
+            self.wake(name, fresh=False)
             return queued.outcome()
         app.terminate = "the API"
         self.wake(name, fresh=False)

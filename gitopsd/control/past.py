@@ -13,6 +13,7 @@ from gitopsd.core.errors import StoreError
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import healthy, pinned
 from gitopsd.core.syncrequest import AUTOMATED
+from gitopsd.ports.journal import Journal
 
 
 async def note_health(app: Application, status: AppStatus, adapters: Adapters) -> None:
@@ -33,6 +34,19 @@ async def note_health(app: Application, status: AppStatus, adapters: Adapters) -
         return
     app.past = noted
     app.healthy_with = digest
+
+
+async def hold_as_before(app: Application, journal: Journal) -> None:
+    """A rollback was refused: the application is held as it was before, unless somebody pinned it anew. Raises
+    `StoreError`.
+    """
+    refused = app.refused
+    if refused is None:
+        return
+    past = await journal.past(app.spec.name)
+    if past.pin == refused.pin:
+        await journal.save_past(app.spec.name, replace(past, pin=refused.before))
+    app.refused = None
 
 
 async def go_back(app: Application, status: AppStatus, adapters: Adapters) -> AppStatus:

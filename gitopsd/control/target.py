@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from gitopsd.control.adapters import Adapters
 from gitopsd.control.application import Application
 from gitopsd.control.aside import aside
+from gitopsd.control.past import hold_as_before
 from gitopsd.control.queue import Level
 from gitopsd.control.view import Request
 from gitopsd.core.desired import desired, wanted_kinds
@@ -30,6 +31,7 @@ async def aim(app: Application, cluster: Cluster, request: Request, adapters: Ad
     """What this pass aims at. A sync to a revision of its own is aimed at until it is over; then what the application
     is pinned to (ended here where git wants something else by now); else what git wants.
     """
+    await hold_as_before(app, adapters.journal)
     running = app.operation
     if running is not None and running.request.revisions:
         return Target(await _kept(app, running.manifests, adapters), running.revisions)

@@ -127,3 +127,38 @@ async def test_a_sync_that_is_asked_for_survives_a_change_of_its_application(wor
         running = world.status("shop").operation
         assert running is not None
         assert running.id == asked.id
+
+
+async def rolled_back(world: GivenWorld, plan: str = "") -> Operation:
+    """A rollback to the first entry is asked for while its turn does not come."""
+    found: list[Operation] = []
+
+    async def ask() -> None:
+        request = replace(BY_HAND, plan=plan)
+        found.append(await world.supervisor.operations.rollback(SHOP, 0, request))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await world.settle(10)
+    return found[0]
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+async def test_a_rollback_that_never_begins_leaves_it_as_it_was(world: GivenWorld, taken_back: bool) -> None:
+    async with queueing(world) as busy:
+        world.cluster.gate.release(busy)
+        await world.settle()
+        await sync(world, SHOP)
+        await finish(world, "before")
+        world.cluster.gate.hold(busy)
+        world.cluster.edit(busy, lambda body: body.update(data={"changed": "1"}))
+        await sync(world, BUSY)
+        asked = await rolled_back(world, "" if taken_back else "p-of-yesterday")
+        assert asked.phase is Phase.PENDING
+        if taken_back:
+            await world.supervisor.operations.terminate(SHOP)
+        world.cluster.gate.release(busy)
+        await world.settle()
+        assert world.supervisor.operations.outcome(SHOP, asked.id) is not None
+        assert world.status("shop").pin is None
+        assert (await world.supervisor.operations.history(SHOP)).pin is None
