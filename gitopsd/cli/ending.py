@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,8 +12,8 @@ from gitopsd.cli.appname import Name
 from gitopsd.cli.client import Api, about, application_route
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.exitcode import ExitCode
-from gitopsd.cli.failures import BadInputError, DaemonError
-from gitopsd.cli.following import states
+from gitopsd.cli.failures import BadInputError
+from gitopsd.cli.following import gone
 from gitopsd.cli.operation_text import standing
 from gitopsd.cli.output import data, lines, note, waiting
 from gitopsd.cli.params import Output, Socket, SocketOf
@@ -123,28 +122,18 @@ def _agreed(application: JsonObject, cascade: Cascade) -> bool:
 def _awaited(api: Api, name: str, deletion: JsonObject, seconds: float) -> JsonObject:
     """The deletion as it ended, or as far as it came."""
     over = waiting(f"waiting until {name} is gone")
-    began = time.monotonic()
     try:
-        for state in states(api, name, seconds):
-            deletion = mapping(state, "deletion") or deletion
-            if boolean(deletion, "done"):
-                break
-    except DaemonError as error:
-        if error.code != "not-found":
-            raise
-        # Its entry left the configuration, and the last of it is gone.
-        deletion = {**deletion, "done": True, "phase": "Deleted", "seconds": round(time.monotonic() - began, 1)}
+        return gone(api, name, seconds, deletion)
     finally:
         over()
-    return deletion
 
 
 def _tell(name: str, deletion: JsonObject) -> None:
-    gone = value(deletion, "seconds") is not None  # nothing is known of it any more
+    forgotten = value(deletion, "seconds") is not None  # nothing is known of it any more
     message, error = text(deletion, "message"), text(deletion, "error")
     said = f"{name}: {text(deletion, 'phase')}" + (f": {message}" if message else "")
     lines([said, *(f"  stays: {what}: {why}" for what, why in string_map(deletion, "kept").items())])
     if error:
         note(f"{name}: {error}")
-    if boolean(deletion, "done") and not boolean(deletion, "removed") and not gone:
+    if boolean(deletion, "done") and not boolean(deletion, "removed") and not forgotten:
         note(f"{name} rests: it begins anew when its entry changes, and is gone for good once that is taken away")

@@ -71,6 +71,25 @@ def state_of(api: Api, name: str, seen: str = "", wait: float = 0.0, operation: 
         return api.get(f"{application_route(name)}/operation", query, TIMEOUT + wait).body
 
 
+def gone(api: Api, name: str, seconds: float, deletion: JsonObject | None = None) -> JsonObject:
+    """Its deletion as it ended, or as far as it came in so many `seconds`; `deletion` is as it was told last. Of an
+    application that is not known (any more) it is `done`. Raises `DaemonError`.
+    """
+    began = time.monotonic()
+    deletion = deletion or {}
+    try:
+        for state in states(api, name, seconds):
+            deletion = mapping(state, "deletion") or deletion
+            if boolean(deletion, "done"):
+                break
+    except DaemonError as error:
+        if error.code != "not-found":
+            raise
+        # Its entry left the configuration, and the last of it is gone.
+        deletion = {**deletion, "done": True, "phase": "Deleted", "seconds": round(time.monotonic() - began, 1)}
+    return deletion
+
+
 def _pause(seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251  # so that many small steps, or a daemon that is away, are not asked for at once
 

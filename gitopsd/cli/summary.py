@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gitopsd.cli.deletion_text import deletion_of
 from gitopsd.cli.visible import visible
-from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, sequence, text, value
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, sequence, text, value
 from gitopsd.core.origin import short_revision
 
 # Worst first.
@@ -18,7 +19,11 @@ def revisions_of(summary: JsonValue) -> str:
 
 
 def message_of(summary: JsonValue, resources: Iterable[JsonObject] = ()) -> str:
-    """Why it is as it is: what is wrong first, then what its worst resource says, else what its health says."""
+    """Why it is as it is: that it is being deleted before all, then what is wrong, what its worst resource says, else
+    what its health says.
+    """
+    if deletion := mapping(summary, "deletion"):
+        return deletion_of(deletion)
     conditions = objects(summary, "conditions")
     errors = [text(each, "message") for each in conditions if text(each, "type").endswith("Error")]
     if errors:

@@ -12,11 +12,12 @@ import typer
 
 from gitopsd.cli.appname import Names
 from gitopsd.cli.client import Api
+from gitopsd.cli.deletion_text import deletion_of
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.exitcode import ExitCode
-from gitopsd.cli.following import is_over, state_of, states
+from gitopsd.cli.following import gone, is_over, state_of, states
 from gitopsd.cli.operation_text import ended, standing
-from gitopsd.cli.output import data, lines, note, waiting
+from gitopsd.cli.output import Format, data, lines, note, waiting
 from gitopsd.cli.params import Output, Socket, SocketOf
 from gitopsd.cli.summary import object_of, sentence
 from gitopsd.cli.syncoptions import Resources, Timeout, resource_filter, waiting_time
@@ -77,6 +78,7 @@ def wait(
     operation: Annotated[bool, typer.Option("--operation", help="Until its sync is over; 1 if that failed.")] = False,
     suspended: Annotated[bool, typer.Option("--suspended", help="Suspended is good too.")] = False,
     degraded: Annotated[bool, typer.Option("--degraded", help="Degraded is good too.")] = False,
+    deletion: Annotated[bool, typer.Option("--delete", help="Until it is deleted and gone.")] = False,
     resource: Resources = None,
     timeout: Timeout = "10m",
     output: Output = None,
@@ -85,14 +87,20 @@ def wait(
 ) -> int:
     """Wait until applications are as they shall be: Synced, Healthy and with no sync under way, or what is named.
 
-    With --resource only these objects count. Exit codes: 0 it is so, 1 --operation was named and the sync failed,
-    3 it was not so in time.
+    With --resource only these objects count. What is being deleted, or was, is not waited for but with --delete. Exit
+    codes: 0 it is so, 1 --operation was named and the sync failed, or it is being deleted, 3 it was not so in time.
 
     \b
     Examples:
       gitopsd app wait shop database
       gitopsd app wait shop --health --resource apps:Deployment:web --timeout 2m
     """
+    seconds = waiting_time(timeout)
+    api = Api(find_socket(socket, config, os.environ))
+    if deletion:
+        if sync or health or operation or suspended or degraded or resource:
+            raise typer.BadParameter("--delete goes with no other condition")
+        return _until_gone(api, names, seconds, output)
     everything = not (sync or health or operation or suspended or degraded)
     wanted = {"Healthy": health or everything, "Suspended": suspended, "Degraded": degraded}
     goal = _Goal(
@@ -101,14 +109,16 @@ def wait(
         tuple(status for status, good in wanted.items() if good),
         tuple(resource_filter(each) for each in resource or ()),
     )
-    seconds = waiting_time(timeout)
     until = time.monotonic() + seconds
-    api = Api(find_socket(socket, config, os.environ))
     found: list[JsonObject] = []
     code = ExitCode.OK
     for name in names:
         state, missing = _reached(api, name, goal, until)
         found.append(state)
+        if told := mapping(state, "deletion"):
+            note(f"{name}: {deletion_of(told)}. Try: {_instead(name, told)}")
+            code = max(code, ExitCode.FAILED)
+            continue
         if missing:
             note(f"{name}: not so within {timeout}: {missing}. Try: gitopsd app get {name}")
             code = ExitCode.TIMED_OUT
@@ -123,6 +133,30 @@ def wait(
     return code
 
 
+def _until_gone(api: Api, names: list[str], seconds: float, output: Format | None) -> int:
+    """Wait for deletions, whether they began or not."""
+    until = time.monotonic() + seconds
+    code = ExitCode.OK
+    found: list[JsonObject] = []
+    for name in names:
+        state = gone(api, name, max(0.0, until - time.monotonic()))
+        found.append(state)
+        if boolean(state, "done"):
+            if output is None:
+                lines([f"{name}: it is gone"])
+            continue
+        standing_now = deletion_of(state) if text(state, "phase") else "nobody deletes it"
+        note(f"{name}: not gone within {seconds:g} s: {standing_now}. Try: gitopsd app get {name}")
+        code = ExitCode.TIMED_OUT
+    if output is not None:
+        data(found, output)
+    return code
+
+
+def _instead(name: str, deletion: JsonObject) -> str:
+    return f"gitopsd app get {name}" if boolean(deletion, "done") else f"gitopsd app wait {name} --delete"
+
+
 def _reached(api: Api, name: str, goal: _Goal, until: float) -> tuple[JsonObject, str]:
     """The last state, and what was missing in it."""
     left = max(0.0, until - time.monotonic())
@@ -132,7 +166,7 @@ def _reached(api: Api, name: str, goal: _Goal, until: float) -> tuple[JsonObject
     try:
         for state in _applications(api, name, left) if goal.resources else states(api, name, left):
             missing = goal.missing(state)
-            if not missing:
+            if not missing or mapping(state, "deletion"):
                 break
     finally:
         over()

@@ -23,6 +23,7 @@ from gitopsd.core.deletion_record import (
     CASCADES,
     approved,
     armed,
+    asked_by_name,
     began,
     dependencies_of,
     kinds_of,
@@ -135,6 +136,8 @@ class Deletions(AsyncContextManagerMixin):
                 raise
         elif not work.deletion.done:
             work.deletion = replace(work.deletion, cascade=cascade, by=by or work.deletion.by)
+            if not guards:
+                work.deletion = asked_by_name(work.deletion)
             work.retry_at = self._tools.clock.monotonic() if work.retry_at is not None else None
             await self._passes.save(work)
         self._tell(work)

@@ -47,5 +47,7 @@ class DeletionNews:
 
     def show(self, app: Application, deletion: Deletion) -> None:
         """The application's status says how its deletion stands."""
+        if deletion.phase is not DeletionPhase.NONE and app.operation is not None and not app.operation.phase.done:
+            app.operation = None  # it left with a sync under way, which nobody takes any further
         self.publisher.publish(app, with_deletion(app.status, deletion))
         self.looked(app.spec.name)

@@ -18,6 +18,7 @@ from gitopsd.control.publisher import Publisher
 from gitopsd.control.world import Remembered
 from gitopsd.core.app import AppSpec
 from gitopsd.core.deletion_record import cascade_of, spec_of
+from gitopsd.core.errors import OperationError
 from gitopsd.core.history import Deletion
 from gitopsd.core.ids import GVK, AppName
 from gitopsd.ports.clock import Clock
@@ -106,14 +107,15 @@ class Departures:
             if deletion.done:
                 self._news.changed(deletion)
 
-    async def delete(self, spec: AppSpec, cascade: str, by: str) -> Deletion:
-        """Delete the objects of an application at work, because somebody asks for it. Raises `OperationError` while a
-        sync is under way, and as `Deletions.start`.
+    async def delete(self, name: AppName, cascade: str, by: str) -> Deletion:
+        """Delete an application's objects, because somebody asks for it; of one that left, go on in another way. Raises
+        `KeyError` if there is none, `OperationError` while a sync is under way, and as `Deletions.start`.
         """
-        app = self._applications.at_work[spec.name]
-        running = app.operation
-        if running is not None and not running.phase.done and not self._deletions.rests(spec.name):
-            raise in_progress(app)
+        app = self._applications.at_work.get(name) or self._applications.departing[name]
+        if app in self._left:
+            await self._part({name: app.spec for name, app in self._applications.at_work.items()}, self._certain)
+        if not self._deletions.rests(name):
+            _may_begin(app, at_work=name in self._applications.at_work)
         return await self._deletions.start(_leaving(app), cascade=cascade, by=by)
 
     def _part_soon(self) -> None:
@@ -135,6 +137,19 @@ class Departures:
                 await leave_cluster(app)
             leaving = [_leaving(app) for app in left if self._applications.get(app.spec.name) is None]
             await self._deletions.reconfigure(specs, leaving, certain=certain)
+
+
+def _may_begin(app: Application, *, at_work: bool) -> None:
+    if not at_work:
+        raise OperationError(
+            "its entry is missing, and its deletion has not begun",
+            reason="Blocked",
+            where=app.spec.name,
+            why="the configuration could not be read as a whole, so nobody knows whether the entry was taken away",
+            hint="mend the configuration: gitopsd config check",
+        )
+    if app.operation is not None and not app.operation.phase.done:
+        raise in_progress(app)
 
 
 def _leaving(app: Application) -> Leaving:

@@ -92,16 +92,18 @@ class Wake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`Operations` on the supervisor's applications. `find` gives one, `wake` has it reconciled (with `fresh` from what
-    its repositories hold now), `commit` is what a target revision of a source means now, `remove` begins a deletion,
-    `confirmed` lets what waits for somebody's word go on (`KeyError` if there is no such application). `place` says
-    where an application stands in the queue.
+    """`Operations` on the supervisor's applications. `find` gives one at work, `leaves` says of one whether it left and
+    its objects are being deleted, `wake` has it reconciled (with `fresh` from what its repositories hold now), `commit`
+    is what a target revision of a source means now, `remove` begins a deletion or goes on with it in another way,
+    `confirmed` lets what waits for somebody's word go on (both `KeyError` if there is no such application). `place`
+    says where an application stands in the queue.
     """
 
     find: Callable[[AppName], Application | None]
+    leaves: Callable[[AppName], bool]
     wake: Wake
     commit: Callable[[AppSpec, int, str], Awaitable[str]]
-    remove: Callable[[AppSpec, str, str], Awaitable[Deletion]]
+    remove: Callable[[AppName, str, str], Awaitable[Deletion]]
     confirmed: Callable[[AppName], Awaitable[None]]
     place: Callable[[AppName], str]
     journal: Journal
@@ -202,6 +204,8 @@ class Desk:
         app = self._found(name)
         queued = app.queued
         running = app.operation is not None and not app.operation.phase.done
+        if queued is None and not running and app.status.deletion is not None and app.status.deletion.under_way:
+            raise _leaves(name)
         if queued is None and not running:
             raise OperationError("no operation is under way", reason="NothingInProgress", where=name)
         if queued is not None and not running and app.beginning is not queued:
@@ -229,12 +233,15 @@ class Desk:
 
     async def delete(self, name: AppName, *, cascade: str, by: str) -> Deletion:
         """Delete its objects, and let it rest."""
-        return await self.remove(self._found(name).spec, cascade, by)
+        try:
+            return await self.remove(name, cascade, by)  # also one that left, and whose deletion goes on
+        except KeyError:
+            raise _no_application(name) from None
 
     def _found(self, name: AppName) -> Application:
         app = self.find(name)
         if app is None:
-            raise _no_application(name)
+            raise _leaves(name) if self.leaves(name) else _no_application(name)
         return app
 
     async def _commits(self, app: Application, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -258,6 +265,16 @@ def _waits_for_word(app: Application) -> bool:
 
 def _no_application(name: AppName) -> OperationError:
     return OperationError("there is no such application", reason="NotFound", where=name)
+
+
+def _leaves(name: AppName) -> OperationError:
+    return OperationError(
+        "it is being deleted: there is nothing else to do with it, nor to end",
+        reason="Blocked",
+        where=name,
+        hint=f"how far it is: gitopsd app get {name}; to let what is left stay: gitopsd app delete {name} --cascade "
+        "orphan",
+    )
 
 
 def _no_entry(spec: AppSpec, entry: int, past: Past) -> OperationError:

@@ -161,6 +161,7 @@ class Supervisor(AsyncContextManagerMixin):
         """What people ask for beyond a refresh."""
         return Desk(
             self._parts.applications.get,
+            self._parts.applications.departing.__contains__,
             self._parts.refreshes.wake,
             self._parts.refreshes.commit,
             self._parts.departures.delete,

@@ -133,6 +133,15 @@ def with_guard(deletion: Deletion, *, guards: bool) -> Deletion:
     return replace(deletion, details={**details, _GUARDED: "yes"} if guards else details)
 
 
+def asked_by_name(deletion: Deletion) -> Deletion:
+    """The deletion, once somebody asks for it by name: neither that many left at once nor that it takes protected
+    objects along holds it back any more.
+    """
+    held = deletion.phase is DeletionPhase.HELD
+    phase = DeletionPhase.WAITING if held else deletion.phase
+    return replace(with_guard(deletion, guards=False), phase=phase)
+
+
 def dependencies_of(deletion: Deletion) -> frozenset[AppName]:
     """The applications that it depends on."""
     return frozenset(AppName(name) for name in deletion.details.get("dependsOn", "").split())

@@ -11,6 +11,7 @@ from gitopsd.core.deletion_record import ORPHAN, asked_of
 from gitopsd.core.health.status import Health, HealthStatus
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import ObjectKey
+from gitopsd.core.operation import Operation, Phase
 
 
 def with_deletion(status: AppStatus, deletion: Deletion) -> AppStatus:
@@ -23,13 +24,22 @@ def with_deletion(status: AppStatus, deletion: Deletion) -> AppStatus:
     status = replace(status, conditions=conditions)
     if deletion.phase is DeletionPhase.NONE:
         return replace(status, deletion=None, decision="")
-    status = replace(status, deletion=deletion, decision=_decision(deletion))
+    operation = _over(status.operation, deletion) if status.operation is not None else None
+    status = replace(status, deletion=deletion, decision=_decision(deletion), operation=operation)
     if deletion.done and deletion.cascade != ORPHAN:
         gone = Health(HealthStatus.MISSING, "its objects were deleted")
         return replace(status, sync=SyncCode.OUT_OF_SYNC, health=gone, resources=())
     if deletion.left is None:
         return status
     return replace(status, resources=_left(status.resources, deletion, deletion.left))
+
+
+def _over(operation: Operation, deletion: Deletion) -> Operation:
+    """A sync that was under way when its application left: nobody takes it any further."""
+    if operation.phase.done:
+        return operation
+    why = "ended by the deletion of its application"
+    return replace(operation, phase=Phase.FAILED, message=why, finished_at=deletion.began, plan=None)
 
 
 def _decision(deletion: Deletion) -> str:

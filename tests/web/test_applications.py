@@ -70,6 +70,7 @@ async def test_the_list_shows_summaries_sorted_by_name(daemon: Daemon, local: ht
         "resourceCount": 0,
         "externalURLs": [],
         "operationPhase": None,
+        "deletion": None,
         "reconciledAt": None,
     }
 

@@ -13,6 +13,7 @@ from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import Condition, ConditionType
 from gitopsd.core.errors import shown_url
 from gitopsd.core.health.status import Health
+from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import Operation, Phase
@@ -76,6 +77,29 @@ class SyncPolicyAnswer(Model):
         )
 
 
+class DeletionSummary(Model):
+    """That an application is being deleted, or was, in short."""
+
+    phase: DeletionPhase
+    cascade: str
+    done: bool
+    message: str = Field(description="how it stands, and what it waits for")
+    error: str = Field(description='why it does not go on; "" if it does')
+
+    @classmethod
+    def of(cls, deletion: Deletion | None) -> DeletionSummary | None:
+        """From the core's value; None for one that has not begun."""
+        if deletion is None or not (deletion.under_way or deletion.done):
+            return None
+        return cls(
+            phase=deletion.phase,
+            cascade=deletion.cascade,
+            done=deletion.done,
+            message=deletion.message,
+            error=deletion.error,
+        )
+
+
 class Summary(Model):
     """One application in a list."""
 
@@ -92,6 +116,7 @@ class Summary(Model):
     resource_count: int
     external_urls: tuple[str, ...] = Field(alias="externalURLs", description="where its objects' links lead")
     operation_phase: Phase | None = Field(description="of the sync under way or the last one")
+    deletion: DeletionSummary | None = Field(description="null while nobody deletes it")
     reconciled_at: datetime | None
 
     @classmethod
@@ -111,6 +136,7 @@ class Summary(Model):
             resource_count=len(status.resources),
             external_urls=status.external_urls,
             operation_phase=status.operation.phase if status.operation else None,
+            deletion=DeletionSummary.of(status.deletion),
             reconciled_at=status.reconciled_at,
         )
 
