@@ -135,7 +135,7 @@ async def test_it_installs_starts_upgrades_and_purges_cleanly(machine: Machine, 
 
         await on(machine, "dpkg", "--remove", "gitopsd")
         assert machine.run("systemctl", "is-active", UNIT, check=False).stdout.strip() == "inactive"
-        assert machine.run("sh", "-c", "grep -l gitopsd /proc/[0-9]*/cmdline", check=False).stdout == ""
+        assert machine.run("sh", "-c", "ls -l /proc/[0-9]*/exe | grep gitopsd", check=False).stdout == ""
         for path in ("/etc/gitopsd/gitopsd.yaml", "/var/lib/private/gitopsd/state.db"):
             machine.run("test", "-e", path)
         machine.run("test", "!", "-e", "/usr/lib/gitopsd")

@@ -63,7 +63,7 @@ async def test_the_one_file_reconciles_the_samples_as_the_unit_confines_it(machi
         assert (kept["NoNewPrivs"], kept["Seccomp"]) == (["1"], ["2"])
         assert 61184 <= int(kept["Uid"][0]) <= 65519, "a user who exists only meanwhile"
         assert machine.run("sh", "-c", "command -v python3 git", check=False).stdout == ""
-        engine = machine.says("cat", f"/proc/{pid}/task/{pid}/children").split()[0]
+        engine = machine.says("sh", "-c", "grep -l gitopsd-engine /proc/[0-9]*/comm").split("/")[2]
         filters = [machine.says("grep", "Seccomp_filters", f"/proc/{each}/status").split()[1] for each in (pid, engine)]
         assert int(filters[1]) > int(filters[0]), "the engine gives up more on top of what the unit forbids"
 
