@@ -5,8 +5,10 @@ from __future__ import annotations
 import structlog
 
 from gitopsd.core.appstatus import AppStatus, unknown_status
+from gitopsd.core.deletion_record import ORPHAN
 from gitopsd.core.events import AppRemoved, ConfigReloaded, Event, OperationEnded, Reconciled, StatusChanged
 from gitopsd.core.health.status import HealthStatus
+from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Phase
 from gitopsd.core.origin import short_revision
 
@@ -16,16 +18,20 @@ class EventLog:
 
     def __init__(self) -> None:
         self._log = structlog.get_logger("gitopsd")
+        self._deleted: set[AppName] = set()
 
     def on_event(self, event: Event) -> None:
         """One line, or none for what is only bookkeeping."""
         match event:
             case StatusChanged():
+                self._note_deletion(event.status)
                 self._status(event)
             case OperationEnded():
                 self._operation(event)
             case AppRemoved():
-                self._log.info("application removed; its objects stay", application=event.name)
+                what = "its objects were deleted" if event.name in self._deleted else "its objects stay"
+                self._deleted.discard(event.name)
+                self._log.info(f"application removed; {what}", application=event.name)
             case ConfigReloaded():
                 if event.error:
                     self._log.error("configuration not reloaded; the old one goes on", error=event.error)
@@ -35,6 +41,13 @@ class EventLog:
                 self._log.debug(
                     "reconciled", application=event.spec.name, seconds=round(event.seconds, 4), failed=event.failed
                 )
+
+    def _note_deletion(self, status: AppStatus) -> None:
+        deletion = status.deletion
+        if deletion is not None and deletion.done and deletion.cascade != ORPHAN:
+            self._deleted.add(status.name)
+        else:
+            self._deleted.discard(status.name)
 
     def _status(self, event: StatusChanged) -> None:
         status = event.status

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gitopsd.core.app import AppSpec, Destination, Source
 from gitopsd.core.appstatus import AppStatus, ResourceStatus, SyncCode, unknown_status
 from gitopsd.core.conditions import Condition, ConditionType
-from gitopsd.core.events import StatusChanged
+from gitopsd.core.events import AppRemoved, StatusChanged
 from gitopsd.core.health.status import Health, HealthStatus
+from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.daemon.eventlog import EventLog
 
 SPEC = AppSpec(AppName("shop"), (Source("https://git.example.org/team/app.git"),), Destination(name="local"))
+BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UNKNOWN = unknown_status(SPEC.name)
 POD = ResourceStatus(
     ObjectKey("", "Pod", "shop", "web"),
@@ -64,3 +68,24 @@ def test_revisions_are_shown_as_people_call_them() -> None:
     revisions = (digest[:40], f"1.2.3+b@sha256:{digest}", f"sha256:{digest}")
     (line,) = told(replace(BROKEN, revisions=revisions))
     assert line["revision"] == "0123456,1.2.3+b,0123456"
+
+
+@pytest.mark.parametrize(
+    ("deletion", "said"),
+    [
+        (None, "its objects stay"),
+        (Deletion("shop", "foreground", BEGAN, phase=DeletionPhase.DELETED), "its objects were deleted"),
+        (Deletion("shop", "foreground", BEGAN, phase=DeletionPhase.DELETING), "its objects stay"),
+        (Deletion("shop", "orphan", BEGAN, phase=DeletionPhase.DELETED), "its objects stay"),
+    ],
+)
+def test_what_became_of_the_objects_of_an_application_that_went_is_said(deletion: Deletion | None, said: str) -> None:
+    log = EventLog()
+    with capture_logs() as lines:
+        log.on_event(StatusChanged(SPEC, replace(UNKNOWN, deletion=deletion), None))
+        log.on_event(AppRemoved(SPEC.name))
+        log.on_event(AppRemoved(SPEC.name))
+    assert [line["event"] for line in lines if "removed" in line["event"]] == [
+        f"application removed; {said}",
+        "application removed; its objects stay",
+    ]
