@@ -38,6 +38,8 @@ Permitting = Callable[[ObjectKey], Permit]
 
 _LOG_BYTES: Final = 16 * 1024
 _POD: Final = GroupKind("", "Pod")
+# As many requests as one API server is sent at once: a step that has its turn does not wait for another one.
+_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Execution:
         self.operation = operation
         self._tools = tools
         self._on_progress = on_progress
+        self._places = anyio.CapacityLimiter(_AT_ONCE)
         self._removed: set[str] = set()
         self._unseen: set[ObjectKey] = set()
 
@@ -97,7 +100,7 @@ class Execution:
                 continue
             async with anyio.create_task_group() as tasks:
                 for step in group:
-                    tasks.start_soon(self._step, step, live, comparison)
+                    tasks.start_soon(self._in_turn, step, live, comparison)
 
     async def remove(self, move: Remove) -> None:
         """Delete what stands in the way. Raises `GitopsdError`."""
@@ -149,6 +152,10 @@ class Execution:
                 if found:
                     parts.append(found)
         return "\n".join(parts)[-_LOG_BYTES:]
+
+    async def _in_turn(self, step: Step, live: Live, comparison: Comparison) -> None:
+        async with self._places:
+            await self._step(step, live, comparison)
 
     async def _step(self, step: Step, live: Live, comparison: Comparison) -> None:
         started = self._tools.clock.monotonic()

@@ -43,6 +43,22 @@ async def test_missing_objects_are_created(world: GivenWorld) -> None:
         assert {result.code for result in status.operation.results.values()} == {ResultCode.SYNCED}
 
 
+async def test_the_time_of_an_object_is_that_of_its_request_and_not_of_its_turn(world: GivenWorld) -> None:
+    world.git(*(a_config_map(f"one-{number}") for number in range(100)))
+    world.cluster.gate.hold("apply")
+    async with world.running(an_app()):
+        await world.settle(9)
+        assert world.cluster.gate.waiting["apply"] == 32
+        world.cluster.gate.release("apply")
+        await world.settle()
+        operation = world.status().operation
+        assert operation is not None
+        assert operation.phase is Phase.SUCCEEDED
+        seconds = [result.seconds for result in operation.results.values()]
+        assert sum(took >= 9 for took in seconds) == 32
+        assert max(sorted(seconds)[:68]) < 1
+
+
 async def test_a_commit_goes_live_and_touches_only_what_it_changed(world: GivenWorld) -> None:
     world.git(a_config_map(), a_deployment())
     async with world.running(an_app()):
