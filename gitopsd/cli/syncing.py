@@ -257,12 +257,14 @@ def _stays(name: str) -> str:
 
 
 def _late(name: str, operation: JsonObject, manner: _Manner) -> int:
+    from gitopsd.cli.following import is_pending
     from gitopsd.cli.operation_text import standing
 
     if manner.output is not None:
         data(operation, manner.output)
-    note(
-        f"{name}: not over within {manner.seconds:g} s: {standing(operation)}; it goes on. "
-        f"Try: gitopsd app wait {name} --operation"
-    )
+    late = f"{name}: not over within {manner.seconds:g} s: {standing(operation)}"
+    if is_pending(operation):
+        note(f"{late}; it stays requested. Try: gitopsd app terminate-op {name}, which takes it back")
+    else:
+        note(f"{late}; it goes on. Try: gitopsd app wait {name} --operation")
     return ExitCode.TIMED_OUT

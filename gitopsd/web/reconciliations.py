@@ -117,6 +117,10 @@ class Reconciliations:
         if operation.phase not in (Phase.PENDING, *(phase for phase in Phase if phase.done)):
             self._begun[name] = operation
 
+    def taken_back(self, name: AppName) -> None:
+        """What waited for its turn does so no more: whoever looks is told."""
+        self._look_again(name)
+
     def queued(self, name: AppName) -> None:
         """Something of `name` waits for its turn: whoever looks is told of the pass in which that comes."""
         self._queued.add(name)

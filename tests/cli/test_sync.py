@@ -193,10 +193,11 @@ def test_the_time_that_a_sync_waits_for_its_turn_counts(cli: Cli, served: Served
     served.daemon.operator.queueing = True
     ran = cli("app", "sync", "shop", "--timeout", "100ms")
     assert (ran.code, ran.out) == (3, "")
-    assert ran.err.splitlines() == [
-        "  waits for its turn",
-        "shop: not over within 0.1 s: Pending, waits for its turn; it goes on. Try: gitopsd app wait shop --operation",
-    ]
+    assert ran.err == (
+        "  waits for its turn\n"
+        "shop: not over within 0.1 s: Pending, waits for its turn; it stays requested. "
+        "Try: gitopsd app terminate-op shop, which takes it back\n"
+    )
 
 
 def test_a_sync_that_is_refused_once_its_turn_comes_fails(cli: Cli, served: Served) -> None:

@@ -90,7 +90,10 @@ def add_operation_routes(app: FastAPI, services: Services) -> None:
         """
         operations, app_name = operable(services, name)
         taken_back = await operations.terminate(app_name)
-        return answer(await present(name, taken_back.id if taken_back is not None else ""), 202)
+        if taken_back is None:
+            return answer(await present(name), 202)
+        services.reconciliations.taken_back(app_name)
+        return answer(await present(name, taken_back.id), 202)
 
     @routes.post("/{name}/operation/confirm", Permission.LOCAL, 202, model=OperationState, others=_REFUSED)
     async def confirm(name: Name, _body: Nothing) -> Response:
