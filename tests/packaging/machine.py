@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import shutil
 import signal
 import socket
@@ -177,12 +178,15 @@ def _wait(ready: socket.socket) -> None:
 
 
 def _remove_cgroup(group: Path) -> None:
-    """Innermost first; the kernel takes a moment to let go of the dead."""
+    """Once the kernel has let go of the dead, innermost first."""
+    with (group / "cgroup.events").open(encoding="ascii") as events:
+        changes = select.poll()
+        changes.register(events, select.POLLPRI)
+        while "populated 1" in events.read():
+            assert changes.poll(BOOT_SECONDS * 1000), f"{group}: something lives on"
+            events.seek(0)
     for folder in [*sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True), group]:
-        try:
-            folder.rmdir()
-        except OSError:
-            return  # an empty group harms nobody
+        folder.rmdir()
 
 
 def _cgroups() -> Path | None:
