@@ -26,7 +26,7 @@ from tests.deploy.accounts import Account
 from tests.deploy.container import ACCOUNT, Container, Mounted
 from tools import binary, image
 from tools.image import CONTAINERFILE, built_at
-from tools.image_root import USER, write_root
+from tools.image_root import CERTIFICATES, USER, write_root
 
 __all__ = ["api_server"]
 
@@ -105,8 +105,24 @@ def test_it_tells_its_version_and_checks_a_configuration(root: Path, tmp_path: P
     assert json.loads(told.stdout)["engine"].startswith(__version__)
     checked = _run(runs, "config", "check", "--config", "/etc/gitopsd/gitopsd.yaml")
     assert checked.returncode == 0, checked.stderr
-    unwritable = _run(runs, "render", "/etc/gitopsd")
-    assert "Read-only" not in unwritable.stderr
+
+
+def test_it_trusts_the_certificates_of_its_bundle_and_no_others(
+    root: Path, api_server: ApiServer, tmp_path: Path
+) -> None:
+    account = Account.create(api_server, "image")
+    bundle = tmp_path / "bundle.crt"
+    bundle.write_text(account.authority)
+    config = Mounted(tmp_path / "config")
+    reached = {"name": "there", "server": api_server.server, "token": account.token()}
+    config.put({"gitopsd.yaml": yaml.safe_dump({"clusters": [reached]})})
+    _open_to_all(tmp_path)
+    doctor = ("admin", "doctor", "--config", "/etc/gitopsd/gitopsd.yaml")
+    shipped = _run(Container(root, mounts={"/etc/gitopsd": config.folder}), *doctor)
+    assert "certificate" in shipped.stdout
+    assert "its API server answers" not in shipped.stdout
+    ours = {"/etc/gitopsd": config.folder, f"/{CERTIFICATES}": bundle}
+    assert "its API server answers" in _run(Container(root, mounts=ours), *doctor).stdout
 
 
 async def test_it_syncs_from_a_configmap_by_its_service_account_whose_token_is_replaced(

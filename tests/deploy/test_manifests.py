@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ def restricted(api_server: ApiServer) -> ApiServer:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_field_of_the_manifests_is_accepted(folder: str, restricted: ApiServer) -> None:
-    _accepted(restricted, _objects(manifests.rendered(DEPLOY / folder)))
+    _accepted(restricted, _objects(_rendered(DEPLOY / folder)))
 
 
 @pytest.mark.parametrize("component", ["ephemeral-state", "servicemonitor"])
@@ -58,7 +59,7 @@ def test_a_component_fits_the_base(component: str, restricted: ApiServer, tmp_pa
     shutil.copytree(DEPLOY / "kubernetes", tmp_path / "kubernetes")
     overlay = tmp_path / "kubernetes" / "overlays" / "cluster-admin" / "kustomization.yaml"
     overlay.write_text(f"{overlay.read_text()}  - ../../components/{component}\n")
-    objects = _objects(manifests.rendered(overlay.parent))
+    objects = _objects(_rendered(overlay.parent))
     _accepted(restricted, objects)
     (state,) = (each for each in objects if each["kind"] == "StatefulSet")
     volumes = {each["name"] for each in state["spec"]["template"]["spec"]["volumes"]}
@@ -89,20 +90,18 @@ class TestChart:
     """The Helm chart."""
 
     def test_without_values_it_makes_what_the_base_has(self) -> None:
-        base = _by_name(_objects(manifests.rendered(DEPLOY / "kubernetes" / "overlays" / "cluster-admin")))
+        base = _by_name(_objects(_rendered(DEPLOY / "kubernetes" / "overlays" / "cluster-admin")))
         del base["Namespace/gitopsd"]
         assert _by_name(_charted()) == base
 
     @pytest.mark.parametrize("preset", ["namespaced", "read-only"])
     def test_a_preset_makes_what_its_overlay_has(self, preset: str) -> None:
-        overlay = _by_name(_objects(manifests.rendered(DEPLOY / "kubernetes" / "overlays" / preset)))
+        overlay = _by_name(_objects(_rendered(DEPLOY / "kubernetes" / "overlays" / preset)))
         del overlay["Namespace/gitopsd"]
         assert _by_name(_charted({"rbac": {"preset": preset, "namespaces": ["shop"]}})) == overlay
 
-    def test_every_value_is_used_and_its_result_accepted(self, restricted: ApiServer, tmp_path: Path) -> None:
+    def test_every_value_is_used_and_its_result_accepted(self, restricted: ApiServer) -> None:
         _service_monitors(restricted)
-        file = tmp_path / "values.yaml"
-        file.write_text(yaml.safe_dump(ALL_VALUES))
         objects = _charted(ALL_VALUES)
         _accepted(restricted, objects)
         text = yaml.safe_dump_all(objects)
@@ -224,11 +223,18 @@ def _at(values: Object, path: str) -> object:
 
 def _charted(values: Object | None = None) -> Sequence[Object]:
     """What the chart makes, rendered by our own engine."""
+    return _objects(_rendered(CHART, yaml.safe_dump(values or {})))
+
+
+@functools.cache
+def _rendered(folder: Path, values: str = "") -> str:
+    """What our own engine makes of a folder, or of the chart with these values."""
+    if not values:
+        return manifests.rendered(folder)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        yaml.safe_dump(values or {}, file)
+        file.write(values)
         file.flush()
-        told = ("--name", "gitopsd", "-n", "gitopsd", "-f", file.name)
-        return _objects(manifests.rendered(CHART, *told))
+        return manifests.rendered(folder, "--name", "gitopsd", "-n", "gitopsd", "-f", file.name)
 
 
 def _objects(text: str) -> Sequence[Object]:

@@ -17,7 +17,7 @@ from tests.deploy.accounts import Account
 from tests.e2e.cluster import Cluster
 from tests.e2e.conditions import Wanted, healthy, out_of_sync, says, synced
 from tests.e2e.conftest import api_server, cluster, kubelet, kubelet_kubeconfig
-from tests.e2e.manifests import config_map, manifest
+from tests.e2e.manifests import config_map, manifest, secret
 from tests.e2e.world import Running, World, environment
 
 __all__ = ["api_server", "cluster", "kubelet", "kubelet_kubeconfig"]
@@ -118,6 +118,19 @@ async def test_the_samples_sync_with_a_preset(preset: str, cluster: Cluster, tmp
             await daemon.until(name, synced, _has_health(health), seconds=60)
 
 
+async def test_the_rights_of_the_sidecar_are_enough_for_settings(cluster: Cluster, tmp_path: Path) -> None:
+    text = (ROOT / "deploy" / "sidecar" / "rbac.yaml").read_text(encoding="utf-8")
+    (role,) = (each for each in yaml.safe_load_all(text) if each["kind"] == "Role")
+    world = _world(cluster, tmp_path)
+    world.commit({"app/one.yaml": config_map("one"), "app/two.yaml": secret("two", "value")})
+    world.application("app", prune=True, self_heal=True)
+    await _given(world, "namespaced", role["rules"], ["app"])
+    async with world.daemon() as daemon:
+        await daemon.until("app", synced, healthy)
+        await daemon.live("app", world.commit({"app/one.yaml": config_map("one", "2"), "app/two.yaml": None}))
+    assert await cluster.names(world.full("app"), "secrets") == set()
+
+
 def rules_of(preset: str) -> Rules:
     """The rules of a preset's only role."""
     text = (COMPONENTS / f"rbac-{preset}" / "rbac.yaml").read_text(encoding="utf-8")
@@ -199,12 +212,16 @@ async def _story(preset: str, daemon: Running, stopped: Wanted | None = None) ->
 
 def _after_change(preset: str, commit: str) -> Sequence[Wanted]:
     if preset == "read-only":
-        return (out_of_sync,)
+        return (out_of_sync, _differs("one"))
     return (synced, healthy, lambda status: status.revisions[:1] == (commit,))
 
 
+def _differs(name: str) -> Wanted:
+    return lambda status: [each.key.name for each in status.resources if each.sync.value == "OutOfSync"] == [name]
+
+
 def _chart(world: World, preset: str, *, first: bool) -> Mapping[str, str | None]:
-    """The application's files: at first, and as they are changed, with one object fewer."""
+    """The application's files: at first, and as they are changed; with one object fewer where pruning is allowed."""
     lookups = _LOOKUPS % ("ServiceAccount", "default") + _LOOKUPS % ("ConfigMap", "")
     port = 80 if first else 81
     spec = {"ports": [{"port": port}], "selector": {"app": "one"}}
@@ -212,7 +229,7 @@ def _chart(world: World, preset: str, *, first: bool) -> Mapping[str, str | None
     files: dict[str, str | None] = {
         "Chart.yaml": "{apiVersion: v2, name: app, version: 1.0.0}",
         "templates/one.yaml": f"{lookups}\n{config_map('one', '1' if first else '2')}",
-        "templates/two.yaml": config_map("two") if first else None,
+        "templates/two.yaml": config_map("two") if first or preset == "read-only" else None,
     }
     if preset != "read-only":
         files["templates/service.yaml"] = manifest("v1", "Service", "app", annotations=replaced, spec=spec)
