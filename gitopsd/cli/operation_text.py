@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from gitopsd.cli.duration import shown_seconds, shown_time
@@ -11,10 +13,15 @@ from gitopsd.cli.table import table
 from gitopsd.core.jsonvalue import JsonObject, boolean, integer, objects, text, value
 
 _LONGEST_LOG = 40
+_MOST_FAILED = 100
+_MOST_OTHERS = 50
+_FAILED = "SyncFailed"
 
 
 def show_result(name: str, operation: JsonObject) -> None:
-    """What came of each hook and object, the logs of hooks that failed, and how it ended."""
+    """What came of each hook and object, the logs of hooks that failed, and how it ended. Of very many objects those
+    that failed come first, and the others are counted.
+    """
     hooks, results = objects(operation, "hooks"), objects(operation, "results")
     if hooks:
         columns = ("HOOK", "NAMESPACE", "NAME", "PHASE", "RESULT", "TIME", "MESSAGE")
@@ -23,9 +30,25 @@ def show_result(name: str, operation: JsonObject) -> None:
             _log(each)
         write("\n")
     if results:
-        table(("KIND", "NAMESPACE", "NAME", "RESULT", "TIME", "MESSAGE"), [_result(each) for each in results])
+        shown, rest = _first(results)
+        table(("KIND", "NAMESPACE", "NAME", "RESULT", "TIME", "MESSAGE"), [_result(each) for each in shown])
+        if rest:
+            lines([f"… and {more_of(rest)} (-o json has all)"])
         write("\n")
     lines([ended(name, operation)])
+
+
+def more_of(counts: Mapping[str, int]) -> str:
+    """`2,945 more Synced, 3 more Pruned`."""
+    return ", ".join(f"{count:,} more {code}" for code, count in counts.items())
+
+
+def _first(results: Sequence[JsonObject]) -> tuple[Sequence[JsonObject], Counter[str]]:
+    """What is shown of the results, those that failed first, and how many more there are of each kind."""
+    failed = [each for each in results if text(each, "code") == _FAILED]
+    others = [each for each in results if text(each, "code") != _FAILED]
+    rest = Counter(text(each, "code") for each in (*failed[_MOST_FAILED:], *others[_MOST_OTHERS:]))
+    return (*failed[:_MOST_FAILED], *others[:_MOST_OTHERS]), rest
 
 
 def ended(name: str, operation: JsonObject) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from typing import Final, NamedTuple
 
-from gitopsd.cli.operation_text import took_of, waits_of
+from gitopsd.cli.operation_text import more_of, took_of, waits_of
 from gitopsd.cli.output import is_terminal, note
 from gitopsd.cli.summary import object_of
 from gitopsd.cli.visible import visible
@@ -14,6 +15,9 @@ from gitopsd.core.jsonvalue import JsonObject, boolean, integer, mapping, object
 
 _FAILING: Final = "SyncFail"
 _SKIPPED: Final = "PruneSkipped"
+_FAILED: Final = "SyncFailed"
+# Of so many objects of a stage each has a line of its own; then only those that failed have.
+_MOST_LINES: Final = 50
 
 
 class _Stage(NamedTuple):
@@ -32,6 +36,8 @@ class _Told(NamedTuple):
     key: tuple[str, ...]
     line: str
     stage: _Stage = _NO_STAGE
+    code: str = ""
+    """What came of an object, if it is one of very many that may only be counted."""
 
 
 class SyncProgress:
@@ -46,6 +52,8 @@ class SyncProgress:
         self._live = is_terminal(sys.stderr)
         self._told: set[tuple[str, ...]] = set()
         self._stages: dict[bool, int] = {}
+        self._lines: Counter[_Stage] = Counter()
+        self._more: dict[_Stage, Counter[str]] = {}
         self._waits = ""
 
     def show(self, operation: JsonObject) -> None:
@@ -56,6 +64,7 @@ class SyncProgress:
         waits = waits_of(operation)
         if self._live:
             self._clear()
+            waits = waits or _advance(operation)
         for line in news:
             note(line)
         if self._live:
@@ -65,9 +74,11 @@ class SyncProgress:
         self._waits = waits
 
     def end(self) -> None:
-        """Leave nothing half-said on a terminal."""
+        """Leave nothing half-said."""
         if self._live and not self._quiet:
             self._clear()
+        for line in self._counted():
+            note(line)
 
     def _news(self, operation: JsonObject) -> list[str]:
         """What was not told before, as lines: each stage, and below it what came of it."""
@@ -80,8 +91,10 @@ class SyncProgress:
         lines: list[str] = []
         for told in found:
             if told.key not in self._told:
+                lines += self._counted(told.stage)
                 lines += self._stage(operation, told.stage)
-                lines += self._new(told)
+                lines += self._of_many(told)
+        lines += self._counted(present)
         lines += self._stage(operation, present)
         for each in objects(operation, "waitsFor"):
             lines += self._new(self._confirmation(each)) if boolean(each, "confirm") else []
@@ -100,6 +113,20 @@ class SyncProgress:
             said = f"stage {stage.number}{f' of {of}' if of else ''}: {stage.phase}, wave {stage.wave}"
             lines += self._new(_Told(("stage", str(stage.failing), str(stage.number)), said))
         return lines
+
+    def _of_many(self, told: _Told) -> list[str]:
+        """Its line, or none where there were very many of its stage."""
+        if told.code and self._lines[told.stage] >= _MOST_LINES:
+            self._told.add(told.key)
+            self._more.setdefault(told.stage, Counter())[told.code] += 1
+            return []
+        self._lines[told.stage] += bool(told.code)
+        return self._new(told)
+
+    def _counted(self, before: _Stage | None = None) -> list[str]:
+        """What was only counted, of the stages `before` this one."""
+        over = [stage for stage in sorted(self._more) if before is None or stage < before]
+        return [f"  … and {more_of(self._more.pop(stage))}" for stage in over]
 
     def _new(self, told: _Told) -> list[str]:
         if told.key in self._told:
@@ -142,7 +169,13 @@ def _result(item: JsonObject, present: _Stage) -> _Told:
     code, message = text(item, "code"), text(item, "message")
     line = f"  {code:<10} {object_of(item)}" + (f"   {message}" if message else "")
     stage = _NO_STAGE if code == _SKIPPED else _stage_of(item, present)
-    return _Told(("result", object_of(item), code, message), line, stage)
+    return _Told(("result", object_of(item), code, message), line, stage, "" if code == _FAILED else code)
+
+
+def _advance(operation: JsonObject) -> str:
+    """How many of very many objects are done."""
+    done, steps = len(objects(operation, "results")), integer(operation, "steps")
+    return f"{done:,} of {steps:,} done" if steps > _MOST_LINES else ""
 
 
 def _hook(item: JsonObject, present: _Stage) -> _Told:

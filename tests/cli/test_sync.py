@@ -474,3 +474,23 @@ def test_durations_are_short(seconds: float, shown: str) -> None:
 )
 def test_times_are_whole_seconds(written: str, shown: str) -> None:
     assert shown_time(written) == shown
+
+
+def test_of_thousands_of_objects_those_that_failed_are_shown_and_the_others_counted(cli: Cli, served: Served) -> None:
+    place = StagePlace(2, SyncPhase.SYNC, 0)
+    done = StepResult(ResultCode.SYNCED, seconds=0.02, place=place)
+    results = {ObjectKey("", "ConfigMap", "default", f"one-{number:04}"): done for number in range(3000)}
+    refused = ObjectKey("", "ConfigMap", "default", "one-2999")
+    results[refused] = StepResult(ResultCode.SYNC_FAILED, "denied by policy", place=place)
+    becomes(served, stage=1, results=dict(list(results.items())[:100]))
+    becomes(served, stage=1, results=results)
+    ends(served, Phase.FAILED, "1 object was refused")
+    ran = cli("app", "sync", "shop")
+    told = ran.err.splitlines()
+    assert len([line for line in told if "Synced" in line]) == 51
+    assert "  … and 2,949 more Synced" in told
+    assert "  SyncFailed ConfigMap default/one-2999   denied by policy" in told
+    table = ran.out.splitlines()
+    assert table[1].split() == ["ConfigMap", "default", "one-2999", "SyncFailed", "-", "denied", "by", "policy"]
+    assert len(table) == 55
+    assert table[52] == "… and 2,949 more Synced (-o json has all)"
