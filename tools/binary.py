@@ -80,9 +80,9 @@ def one_file() -> Path:
         fresh.chmod(0o755)
         fresh.replace(ONE_FILE)
         digest = hashlib.sha256(ONE_FILE.read_bytes()).hexdigest()
-        beside = ONE_FILE.with_name("gitopsd.sha256")
-        beside.write_text(f"{digest}  gitopsd\n", encoding="ascii")
-        beside.chmod(0o644)
+        fresh.write_text(f"{digest}  gitopsd\n", encoding="ascii")
+        fresh.chmod(0o644)
+        fresh.replace(ONE_FILE.with_name("gitopsd.sha256"))
     return ONE_FILE
 
 
@@ -101,8 +101,12 @@ def _make_bundle() -> None:
     for path in binaries:
         _copy(path, fresh / _INTERNAL / "gitopsd" / "bin" / path.name)
     _same_modes(fresh)
-    shutil.rmtree(BUNDLE, ignore_errors=True)
+    aside = FOLDER / "gitopsd.old"
+    shutil.rmtree(aside, ignore_errors=True)
+    if BUNDLE.exists():
+        BUNDLE.rename(aside)
     fresh.rename(BUNDLE)
+    shutil.rmtree(aside, ignore_errors=True)
     _STAMP.write_text(wanted, encoding="ascii")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,16 +22,28 @@ SECONDS = 600
 
 @functools.cache
 def folder() -> Path:
-    """The executable of the frozen program's folder."""
+    """The executable of the frozen program's folder, which stays as it is when somebody builds another meanwhile."""
     assert gobuild.main(["engine", "sops"]) == 0
-    return binary.bundle() / "gitopsd"
+    shutil.copytree(binary.bundle(), _place() / "folder", symlinks=True, copy_function=os.link)
+    return _place() / "folder" / "gitopsd"
 
 
 @functools.cache
 def one_file() -> Path:
-    """The frozen program as one file."""
+    """The frozen program as one file, likewise, with its digest beside it."""
     assert gobuild.main(["engine", "sops", "launcher"]) == 0
-    return binary.one_file()
+    made = binary.one_file()
+    for path in (made, made.with_name("gitopsd.sha256")):
+        (_place() / path.name).hardlink_to(path)
+    return _place() / made.name
+
+
+@functools.cache
+def _place() -> Path:
+    """On the file system of the builds, for hard links; gone with this process."""
+    place = Path(tempfile.mkdtemp(prefix="tests-", dir=binary.FOLDER.parent))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place
 
 
 def run(

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging import built
+from tools.golang import program
 
 pytestmark = pytest.mark.timeout(built.SECONDS)
 FAILED, BAD_INPUT = 1, 2
@@ -105,8 +106,8 @@ def daemon(gitopsd: Path, home: Path, tmp_path: Path) -> Iterator[subprocess.Pop
 
 
 def test_the_process_that_was_started_is_the_daemon(daemon: subprocess.Popen[bytes], home: Path) -> None:
-    program = os.readlink(f"/proc/{daemon.pid}/exe")
-    assert program == str(runtimes(home)[0] / "gitopsd")
+    running = os.readlink(f"/proc/{daemon.pid}/exe")
+    assert running == str(runtimes(home)[0] / "gitopsd")
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(timeout=30) == 0
 
@@ -117,7 +118,7 @@ def test_what_a_daemon_runs_from_is_not_removed_by_another_version(
     (used,) = runtimes(home)
     unused = used.with_name("runtime-unused")
     unused.mkdir()
-    other = another_version(gitopsd, tmp_path)
+    other = another_version(tmp_path)
     assert built.run([other, "version"], home).returncode == 0
     assert used in runtimes(home)
     assert unused not in runtimes(home)
@@ -128,14 +129,13 @@ def test_what_a_daemon_runs_from_is_not_removed_by_another_version(
     assert used not in runtimes(home)
 
 
-def another_version(gitopsd: Path, folder: Path) -> Path:
+def another_version(folder: Path) -> Path:
     """Something small, packed by the same launcher."""
     content = folder / "content"
     content.mkdir()
     (content / "gitopsd").write_text("#!/bin/sh\n")
     (content / "gitopsd").chmod(0o755)
-    launcher = gitopsd.parent.parent / ".build" / "gitopsd-launcher"
-    subprocess.run([launcher, "pack", content, folder / "another"], check=True)
+    subprocess.run([program("launcher").destination, "pack", content, folder / "another"], check=True)
     return folder / "another"
 
 
@@ -209,10 +209,10 @@ def test_another_users_folder_of_that_name_is_not_run(gitopsd: Path, tmp_path: P
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     temporary.chmod(0o1777)
-    program = tmp_path / "gitopsd"
-    shutil.copy(gitopsd, program)
+    copy = tmp_path / "gitopsd"
+    shutil.copy(gitopsd, copy)
     (temporary / "gitopsd-4242").mkdir(mode=0o755)  # root's, made beforehand
-    attacked: list[str | Path] = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", program, "version"]
+    attacked: list[str | Path] = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", copy, "version"]
     environ = {"HOME": "/nonexistent", "TMPDIR": str(temporary)}
     done = subprocess.run(
         attacked, env={"PATH": "/usr/bin:/bin", **environ}, check=False, capture_output=True, text=True

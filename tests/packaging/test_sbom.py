@@ -12,7 +12,7 @@ import pytest
 from packageurl import PackageURL
 
 from tests.packaging import built
-from tools import binary, sbom
+from tools import sbom
 
 pytestmark = pytest.mark.timeout(built.SECONDS)
 MADE_AT = 1_700_000_000
@@ -59,7 +59,7 @@ def test_it_is_of_the_standard_and_of_this_file(bill: Bill) -> None:
     assert (told["bomFormat"], told["specVersion"], told["version"]) == ("CycloneDX", "1.6", 1)
     assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", told["serialNumber"])
     assert told["metadata"]["timestamp"] == "2023-11-14T22:13:20+00:00"
-    digest = binary.ONE_FILE.with_name("gitopsd.sha256").read_text().split()[0]
+    digest = built.one_file().with_name("gitopsd.sha256").read_text().split()[0]
     assert told["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
 
 
@@ -117,4 +117,4 @@ def test_what_scanners_look_for_has_a_version_and_a_licence(bill: Bill) -> None:
 
 
 def test_the_same_program_has_the_same_bill(bill: Bill) -> None:
-    assert sbom.bill(binary.BUNDLE, binary.ONE_FILE, MADE_AT) == bill.written
+    assert sbom.bill(built.folder().parent, built.one_file(), MADE_AT) == bill.written
