@@ -154,5 +154,6 @@ async def test_it_installs_starts_upgrades_and_purges_cleanly(machine: Machine, 
 async def _kept(machine: Machine) -> tuple[str, str, str]:
     """What an upgrade must not touch: the configuration, the key of the state, and the history."""
     sums = machine.says("sha256sum", "/etc/gitopsd/gitopsd.yaml", "/var/lib/private/gitopsd/state.key")
-    history = await on(machine, "gitopsd", "app", "history", "guestbook", "-o", "json")
+    history = await on(machine, "gitopsd", "app", "history", "guestbook", "-o", "json", polling=True)
+    assert '"id": 0' in history
     return machine.says("stat", "--format=%a %U:%G", "/etc/gitopsd/gitopsd.yaml"), sums, history
