@@ -90,6 +90,25 @@ async def test_a_change_of_its_configuration_starts_nothing_anew(itself: World, 
         assert [event.operation.phase for event in daemon.operations("gitopsd")][-1] is Phase.SUCCEEDED
 
 
+async def test_a_version_that_never_becomes_ready_is_replaced_by_the_next(itself: World, cluster: Cluster) -> None:
+    async with itself.daemon() as daemon:
+        await daemon.until("gitopsd", synced, healthy)
+        broken = (DEPLOY / "kubernetes" / "base" / "statefulset.yaml").read_text(encoding="utf-8")
+        labels = "      labels:\n        app.kubernetes.io/name: gitopsd\n"
+        assert broken.count(labels) == 1
+        crashing = "      annotations: {kubelet.gitopsd.io/behaviour: crash}\n"
+        itself.commit({"kubernetes/base/statefulset.yaml": broken.replace(labels, crashing + labels)})
+        await daemon.refresh("gitopsd")
+        await cluster.until("", "/api/v1/namespaces/gitopsd/pods", _crashes)
+        commit = itself.commit(_files())
+        await daemon.live("gitopsd", commit, healthy)
+
+
+def _crashes(here: Mapping[str, Any]) -> bool:
+    statuses = [status for pod in here.values() for status in pod.get("status", {}).get("containerStatuses", ())]
+    return any(status["restartCount"] for status in statuses)
+
+
 def _has_image(tag: str) -> Callable[[Mapping[str, Any]], bool]:
     def has(here: Mapping[str, Any]) -> bool:
         containers = here["gitopsd"]["spec"]["template"]["spec"]["containers"]
