@@ -34,7 +34,8 @@ from gitopsd.ports.tracer import NO_TRACER, Tracer
 class Adapters:
     """What a reconciliation needs of the world.
 
-    `exists` says whether there is an application with such a mark on its objects. `threads` bounds the work on large
+    `exists` says whether there is an application with such a mark on its objects, `known` the same of those too that
+    are being deleted, and of all before they are configured. `threads` bounds the work on large
     applications that is done aside. `stopping` turns true when the daemon wants to end; `rendering` bounds the renders
     under way, `turns` (by cluster) the passes that work on one cluster; `timing` says for how long verdicts on health
     stand, `resources` how kinds are compared. `journal` keeps operations, history and pins. `hold` says why an
@@ -58,6 +59,7 @@ class Adapters:
     expressions: FieldExpressions | None = None
     projects: Callable[[], Projects] = lambda: ONLY_DEFAULT
     exists: Callable[[str], bool] = lambda _: True
+    known: Callable[[str], bool] = lambda _: True
     hold: Callable[[AppSpec], Hold] = lambda _: FREE
     claims: Callable[[AppName, str, Collection[ObjectKey]], Claims] = lambda _name, _server, _keys: NOTHING_CLAIMED
     behind: Callable[[Application], Sequence[AppName]] = lambda _: ()

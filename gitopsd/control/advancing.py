@@ -61,6 +61,7 @@ async def advance(ground: Ground, operation: Operation, view: View) -> tuple[Ope
         adapters.clock,
         mark(app.spec.name, app.spec.tracking),
         partial(_check, ground, view),
+        adapters.known,
     )
 
     def on_progress(now: Operation) -> None:
@@ -125,6 +126,7 @@ async def _moved(
             owner=owner,
             held=_held(ground, now),
             polite=True,
+            known=adapters.known,
         )
         operation, move = next_move(now, sight)
         execution.learn(operation)

@@ -16,7 +16,8 @@ from gitopsd.core.history import Deletion
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.operation import Operation
-from gitopsd.core.progress import Clean, Remove, Run
+from gitopsd.core.otherruns import ran_out
+from gitopsd.core.progress import Clean, Known, Remove, Run
 
 
 class DeletionHooks:
@@ -36,11 +37,12 @@ class DeletionHooks:
             case Remove():
                 if execution.asked_to_remove(move):
                     return False
-                _only_own(work, move.objects)
+                _only_own(work, move.objects, self._tools.known)
                 await execution.remove(move)
             case Run(groups):
                 keys = [step.key for group in groups for step in group]
-                _only_own(work, [live for key in keys if (live := scene.sight.live.objects.get(key)) is not None])
+                there = [live for key in keys if (live := scene.sight.live.objects.get(key)) is not None]
+                _only_own(work, there, self._tools.known)
                 await execution.run(move, scene.sight.live, NOTHING_COMPARED)
             case Clean():
                 await execution.clean(move)
@@ -81,11 +83,14 @@ def _learn(work: DeletionWork, operation: Operation) -> None:
     work.deletion = replace(work.deletion, hooks=operation.hooks)
 
 
-def _only_own(work: DeletionWork, objects: Collection[LiveObject]) -> None:
-    """Nothing that is not the application's own is in the way of its hooks. Raises `SpecError`."""
+def _only_own(work: DeletionWork, objects: Collection[LiveObject], known: Known) -> None:
+    """Nothing that is not the application's own is in the way of its hooks, but for what hooks of applications that are
+    gone left. Raises `SpecError`.
+    """
     spec = spec_of(work.deletion)
     for live in objects:
-        if not is_own(spec, live):
+        left_over = live.owner and not live.foreign and not known(live.owner) and ran_out(live)
+        if not is_own(spec, live) and not left_over:
             raise SpecError(
                 "a hook has the name of an object that is not the application's",
                 where=f"application {spec.name}, {live.key}",

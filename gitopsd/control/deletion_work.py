@@ -16,6 +16,7 @@ from gitopsd.core.ids import AppName, GroupKind, ObjectKey
 from gitopsd.core.manifest import Desired
 from gitopsd.core.permit import Permit, permit_object
 from gitopsd.core.plan import PROTECTED, HookStep
+from gitopsd.core.progress import Known, everybody_is_known
 from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster
@@ -34,7 +35,8 @@ def nobody_claims(_name: AppName, _server: str, _keys: Collection[ObjectKey]) ->
 class DeletionTools:
     """What deletions need of the world. `claims` (quick, from memory) says which of an application's objects on a
     cluster (by its URL) other applications want. Objects of the kinds `protected` are not deleted because an entry left
-    unless somebody confirms. `threads` bounds the work on large applications done aside.
+    unless somebody confirms. `known` is as for `may_replace`. `threads` bounds the work on large applications done
+    aside.
     """
 
     journal: Journal
@@ -44,6 +46,7 @@ class DeletionTools:
     timing: Callable[[], Timing] = lambda: NO_TIMEOUTS
     claims: Claiming = nobody_claims
     protected: Callable[[], frozenset[GroupKind]] = lambda: PROTECTED
+    known: Known = everybody_is_known
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
 

@@ -51,6 +51,11 @@ class Departures:
         self._certain = True
         self._parting = False
 
+    @property
+    def configured(self) -> bool:
+        """Whether it is known which applications there are."""
+        return self._begun
+
     async def resume(self, wanted: Mapping[AppName, AppSpec], remembered: Remembered, *, certain: bool) -> None:
         """Take up the deletions that were under way, and show those of applications that are not `wanted` any more.
         Raises `StoreError`.

@@ -40,6 +40,7 @@ from gitopsd.core.app import AppSpec
 from gitopsd.core.hold import Hold
 from gitopsd.core.ids import AppName
 from gitopsd.core.ignore import IgnoreRule
+from gitopsd.core.tracking import mark as mark_of
 
 _RENDERS_UNDER_WAY: Final = 16
 
@@ -152,6 +153,7 @@ class Parts:
             timing=self.tuning.timing,
             claims=self.claimants.claims,
             protected=self.tuning.protected,
+            known=self._known,
         )
 
     def _make_adapters(self, world: World, settings: SupervisorSettings) -> Adapters:
@@ -179,6 +181,7 @@ class Parts:
             expressions=world.expressions,
             projects=self.tuning.projects,
             exists=self._exists,
+            known=self._known,
             tracer=world.tracer,
         )
 
@@ -199,3 +202,8 @@ class Parts:
 
     def _exists(self, mark: str) -> bool:
         return self.applications.marked(mark, self.tuning.now.resources.tracking)
+
+    def _known(self, mark: str) -> bool:
+        tracking = self.tuning.now.resources.tracking
+        departs = any(mark_of(name, tracking) == mark for name in self.applications.departing)
+        return not self.departures.configured or departs or self._exists(mark)

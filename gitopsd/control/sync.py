@@ -22,8 +22,10 @@ from gitopsd.core.plan import ApplyStep, HookStep, PlanReason, PruneStep, Step, 
 from gitopsd.core.progress import (
     RUNS_TO_COMPLETION,
     Clean,
+    Known,
     Remove,
     Run,
+    everybody_is_known,
     may_replace,
     recreated,
     run_id,
@@ -49,7 +51,7 @@ class Tools:
 
     `check` raises `SpecError` where the project forbids to write the object like that (True: replaced as a whole).
     `owner` is the application as live objects name it. `note` keeps the operation in the journal before it returns
-    (raises `StoreError`); `stopping` says that no further step shall begin.
+    (raises `StoreError`); `stopping` says that no further step shall begin; `known` as for `may_replace`.
     """
 
     cluster: Cluster
@@ -60,6 +62,7 @@ class Tools:
     clock: Clock
     owner: str = ""
     check: Callable[[DesiredObject, bool], None] = lambda _wanted, _replaces: None
+    known: Known = everybody_is_known
 
 
 class Execution:
@@ -199,7 +202,7 @@ class Execution:
         try:
             permit = self._tools.permit(step.key)
             self._tools.check(step.hook.object, False)
-            if there is not None and not may_replace(there, self._tools.owner):
+            if there is not None and not may_replace(there, self._tools.owner, self._tools.known):
                 raise SpecError(
                     f"the hook {step.key} cannot be made",
                     why=f"there is one already, and it is {there.owner or there.foreign or 'nobody'}'s",

@@ -5,7 +5,7 @@ Source of the order: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -20,7 +20,7 @@ from gitopsd.core.immutable import named_fields
 from gitopsd.core.jsonvalue import sequence, string_map
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.operation import HookId, HookRun, Operation, Phase, StagePlace, StepResult
-from gitopsd.core.otherruns import abandoned_at, maker_of
+from gitopsd.core.otherruns import abandoned_at, maker_of, ran_out
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PruneStep, Stage, Step, Way
 from gitopsd.core.staying import staying
 
@@ -28,6 +28,14 @@ RUNS_TO_COMPLETION: Final = frozenset(
     {GroupKind("batch", "Job"), GroupKind("", "Pod"), GroupKind("argoproj.io", "Workflow")}
 )
 """Kinds of which one that is left over from an earlier operation says nothing about this one."""
+
+
+Known: TypeAlias = Callable[[str], bool]
+
+
+def everybody_is_known(_: str) -> bool:
+    """Nothing is taken for one of an application that is gone."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Sight:
     `verdicts` are on the health of `judged`'s objects; `gone` are hooks' objects that vanished, as they were seen last.
     `confirmed`: somebody let it delete what waits for that. `owner` is the application as live objects name it: what is
     not its own is in nobody's way. `held` is why no further step may begin now ("" if it may). `polite`: hooks that
-    others began are let run to their end (`core.otherruns`).
+    others began are let run to their end (`core.otherruns`); `known` as for `may_replace`.
     """
 
     live: Live
@@ -86,6 +94,7 @@ class Sight:
     owner: str = ""
     held: str = ""
     polite: bool = False
+    known: Known = everybody_is_known
 
 
 def stage_of(operation: Operation) -> Stage | None:
@@ -339,11 +348,16 @@ def _let_run(operation: Operation, stage: Stage, sight: Sight) -> Wait | None:
     return Wait(f"waits for {_named(waits)}", earliest(ends)) if waits else None
 
 
-def may_replace(live: LiveObject, owner: str) -> bool:
-    """Whether a hook may take the place of this object: the application's own, or a hook that nobody tracks (one that
-    Helm left). Without an `owner` nobody asks.
+def may_replace(live: LiveObject, owner: str, known: Known = everybody_is_known) -> bool:
+    """Whether a hook may take the place of this object: the application's own, a hook that nobody tracks (one that Helm
+    left), or one that came to its end and is of an application that nobody knows any more. Without an `owner` nobody
+    asks; `known` says of other owners whether there is such an application.
     """
-    return not owner or live.owner == owner or (not live.owner and not live.foreign and is_hook(annotations_of(live)))
+    if not owner or live.owner == owner:
+        return True
+    if live.foreign or (live.owner and known(live.owner)):
+        return False
+    return ran_out(live) if live.owner else is_hook(annotations_of(live))
 
 
 def annotations_of(live: LiveObject) -> Mapping[str, str]:
@@ -357,7 +371,7 @@ def _in_the_way(operation: Operation, stage: Stage, sight: Sight) -> Iterator[Li
         there = sight.live.objects.get(step.key)
         if there is None:
             continue
-        if isinstance(step, HookStep) and not may_replace(there, sight.owner):
+        if isinstance(step, HookStep) and not may_replace(there, sight.owner, sight.known):
             continue
         if isinstance(step, HookStep):
             if _goes_first(operation, HookId(step.phase, step.key), step, there):

@@ -107,6 +107,7 @@ class DeletionWorld:
         self.judge = FakeJudge()
         self.projects: Projects = ONLY_DEFAULT
         self.claims: Claiming = nobody_claims
+        self.known: Collection[str] | None = None
         self.told: list[Deletion] = []
         self.bugs: list[Exception] = []
         self._deletions: Deletions | None = None
@@ -153,6 +154,7 @@ class DeletionWorld:
             self.judge,
             projects=lambda: self.projects,
             claims=self._claims,
+            known=lambda name: self.known is None or name in self.known,
         )
         fresh = Deletions(
             _AsTheyAre(lambda: self.clusters), tools, self.told.append, lambda _, bug: self.bugs.append(bug)

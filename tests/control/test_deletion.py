@@ -717,6 +717,24 @@ async def test_a_hook_does_not_take_the_place_of_a_strangers_object(world: Delet
         assert "is not the application's" in world.of().error
 
 
+async def test_what_a_hook_of_an_application_that_is_gone_left_is_in_nobodys_way(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("one"), hook("bye"))
+    theirs = world.deployed(an_app_with_finalizer("gone"), hook("bye"))
+    assert theirs.wanted is not None
+    world.cluster.plant(theirs.wanted.hooks[0].object.document.body())
+    world.known = {"guestbook", "gone"}
+    async with world.running(APP):
+        await world.leaves(there)
+        assert "it belongs to gone" in world.of().error
+        world.known = {"guestbook"}
+        await world.settle(60)
+        assert "it belongs to gone" in world.of().error  # nobody knows whether it is still needed
+        world.cluster.finish(job("bye"))
+        await world.settle(120)
+        assert world.of().phase is DeletionPhase.PRE_DELETE
+        assert world.writes()[:2] == ["delete bye", "create bye"]
+
+
 async def test_what_a_hook_printed_is_kept_with_the_deletion(world: DeletionWorld) -> None:
     body = an_object("Pod", "bye", annotations={HOOK: "PreDelete"}, spec={"containers": [{"name": "main"}]})
     there = world.deployed(APP, a_config_map("one"), body)

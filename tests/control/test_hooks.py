@@ -16,6 +16,7 @@ from gitopsd.core.operation import HookRun, Operation, Phase
 from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.builders import a_config_map, a_deployment, an_app, an_object
 from tests.control.world import GivenWorld
+from tests.core.making import want
 
 GUESTBOOK = AppName("guestbook")
 
@@ -372,3 +373,28 @@ async def test_who_asks_while_an_operation_is_told_to_end_is_not_told_to_end_it_
         await world.supervisor.operations.terminate(AppName("guestbook"))
         with pytest.raises(OperationError, match=r"and told to end: .*\. Try: wait for it \(.*--operation\)$"):
             await world.supervisor.operations.sync(AppName("guestbook"), SyncRequest(initiated_by="somebody"))
+
+
+async def left_by_another(world: GivenWorld, *, over: bool) -> None:
+    """A hook's Job is there that the application `gone` made."""
+    body = hook("migrate", "PreSync")
+    world.git(a_config_map(), body)
+    world.cluster.plant(want(body, spec=an_app("gone")).hooks[0].object.document.body())
+    if over:
+        world.cluster.finish(job("migrate"))
+
+
+async def test_what_a_hook_of_an_application_that_is_gone_left_is_replaced(world: GivenWorld) -> None:
+    await left_by_another(world, over=True)
+    async with world.running(an_app()):
+        assert world.writes() == ["delete migrate", "create migrate"]
+
+
+@pytest.mark.parametrize(("over", "others"), [(False, ()), (True, ("gone",))])
+async def test_a_hook_of_another_that_runs_or_is_known_is_not_replaced(
+    world: GivenWorld, over: bool, others: tuple[str, ...]
+) -> None:
+    await left_by_another(world, over=over)
+    async with world.running(an_app(), *(an_app(name, automated=False) for name in others)):
+        assert "there is one already, and it is gone's" in str(world.status().operation)
+        assert "delete migrate" not in world.writes()
