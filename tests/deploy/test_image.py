@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import filecmp
 import json
-import shutil
+import os
 import stat
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 import yaml
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -45,11 +47,24 @@ def layout() -> Path:
 
 
 @pytest.fixture(scope="module")
-def root(layout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    place = tmp_path_factory.mktemp("image")
-    _open_to_all(place)
-    yield container.unpack(layout, place / "root")
-    shutil.rmtree(place / "root")
+def root(layout: Path) -> Iterator[Path]:
+    with _open_folder() as folder:
+        yield container.unpack(layout, folder / "root")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with _open_folder() as folder:
+        yield folder
+
+
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    """A folder that another user may look into, which pytest's own is not."""
+    with tempfile.TemporaryDirectory(prefix="gitopsd-image-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def test_it_is_at_most_200_megabytes_even_unpacked(layout: Path) -> None:
@@ -95,11 +110,10 @@ def test_two_builds_are_the_same_byte_for_byte(layout: Path, tmp_path: Path) -> 
     assert (tmp_path / "first" / "index.json").read_bytes() == (tmp_path / "second" / "index.json").read_bytes()
 
 
-def test_it_tells_its_version_and_checks_a_configuration(root: Path, tmp_path: Path) -> None:
-    config = tmp_path / "config"
+def test_it_tells_its_version_and_checks_a_configuration(root: Path, place: Path) -> None:
+    config = place / "config"
     config.mkdir()
     (config / "gitopsd.yaml").write_text("server: {listen: ':8080'}\nclusters: [{name: here, inCluster: true}]\n")
-    _open_to_all(tmp_path)
     runs = Container(root, mounts={"/etc/gitopsd": config})
     told = _run(runs, "version", "--all", "-o", "json")
     assert json.loads(told.stdout)["engine"].startswith(__version__)
@@ -107,16 +121,13 @@ def test_it_tells_its_version_and_checks_a_configuration(root: Path, tmp_path: P
     assert checked.returncode == 0, checked.stderr
 
 
-def test_it_trusts_the_certificates_of_its_bundle_and_no_others(
-    root: Path, api_server: ApiServer, tmp_path: Path
-) -> None:
+def test_it_trusts_the_certificates_of_its_bundle_and_no_others(root: Path, api_server: ApiServer, place: Path) -> None:
     account = Account.create(api_server, "image")
-    bundle = tmp_path / "bundle.crt"
+    bundle = place / "bundle.crt"
     bundle.write_text(account.authority)
-    config = Mounted(tmp_path / "config")
+    config = Mounted(place / "config")
     reached = {"name": "there", "server": api_server.server, "token": account.token()}
     config.put({"gitopsd.yaml": yaml.safe_dump({"clusters": [reached]})})
-    _open_to_all(tmp_path)
     doctor = ("admin", "doctor", "--config", "/etc/gitopsd/gitopsd.yaml")
     shipped = _run(Container(root, mounts={"/etc/gitopsd": config.folder}), *doctor)
     assert "certificate" in shipped.stdout
@@ -126,27 +137,30 @@ def test_it_trusts_the_certificates_of_its_bundle_and_no_others(
 
 
 async def test_it_syncs_from_a_configmap_by_its_service_account_whose_token_is_replaced(
-    root: Path, api_server: ApiServer, tmp_path: Path
+    root: Path, api_server: ApiServer, place: Path
 ) -> None:
-    repo = GitRepo(tmp_path / "served" / "app.git")
+    repo = GitRepo(place / "served" / "app.git")
     repo.commit({"app/one.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}\n"})
     account = Account.create(api_server, "image")
     account.bind("cluster-admin")
-    secrets = Mounted(tmp_path / "account")
+    secrets = Mounted(place / "account")
     secrets.put(account.files())
-    config = Mounted(tmp_path / "config")
-    applications = Mounted(tmp_path / "config" / "applications.d")
-    with GitServer(tmp_path / "served") as server:
+    config = Mounted(place / "config")
+    applications = Mounted(place / "config" / "applications.d")
+    with GitServer(place / "served") as server:
         config.put({"gitopsd.yaml": MAIN})
         applications.put({"image.yaml": _application("image-one", server.url("app.git"))})
-        _open_to_all(tmp_path)
         runs = Container(
             root,
             mounts={"/etc/gitopsd": config.folder, f"/{ACCOUNT}": secrets.folder},
+            volumes={"/var/lib/gitopsd": _claimed(place / "state")},
             environ=account.environ(),
         )
         async with _daemon(runs) as lines:
             await lines.until("status", "image-one", "Healthy")
+            # As `kubectl exec` does: the socket is found without being named.
+            listed = await anyio.to_thread.run_sync(_run, runs, "app", "list")
+            assert "image-one" in listed.stdout, listed.stderr
             applications.put(
                 {
                     "image.yaml": _application("image-one", server.url("app.git")),
@@ -228,7 +242,9 @@ def _run(runs: Container, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _open_to_all(folder: Path) -> None:
-    """Another user has to get in, which pytest's own folders do not allow."""
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o011)
+def _claimed(folder: Path) -> Path:
+    """A volume as the kubelet hands it out with `fsGroup`: root's, and the group may write to it."""
+    folder.mkdir()
+    os.chown(folder, 0, USER)
+    folder.chmod(0o2775)
+    return folder
