@@ -81,7 +81,7 @@ class Roster:
         """How it stands. While its parent is in the middle of a sync, what was known before the start does not count:
         the sync may have changed it just before.
         """
-        app = self.applications.get(name)
+        app = self.applications.find(name)
         if app is None:
             return None
         parent = self.applications.get(self.children.parent_of(name) or name)

@@ -17,6 +17,7 @@ from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.app import AppSpec, Destination
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import ConditionType
+from gitopsd.core.deletion_held import DELETION
 from gitopsd.core.dependency import waited_for
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import SpecError
@@ -310,9 +311,16 @@ def _status(shown: Shown | None, health: Health) -> JsonObject:
     found["sync"] = {"status": status.sync.value, "revisions": list(status.revisions)}
     if status.operation is not None:
         found["operationState"] = {"phase": status.operation.phase.value}
-    if status.conditions:
-        found["conditions"] = [{"type": item.type.value, "message": item.message} for item in status.conditions]
+    conditions = [_condition(item.type.value, item.message) for item in status.conditions]
+    if status.deletion is not None and status.deletion.under_way:
+        conditions.append(_condition(DELETION, status.deletion.error or status.deletion.message))
+    if conditions:
+        found["conditions"] = conditions
     return found
+
+
+def _condition(kind: str, message: str) -> JsonObject:
+    return {"type": kind, "message": message}
 
 
 def _told(status: str, message: str) -> JsonObject:

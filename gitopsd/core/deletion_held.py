@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from gitopsd.core.ids import ObjectKey
+from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, objects, sequence, text
 from gitopsd.core.live import LiveObject
 
@@ -18,7 +18,18 @@ NOTHING_BELOW: Final[Below] = {}
 
 _FOREGROUND: Final = "foregroundDeletion"
 _TIME_OF_DAY: Final = slice(11, 16)
-_CONTENT: Final = ("NamespaceDeletionContentFailure", "NamespaceFinalizersRemaining", "NamespaceContentRemaining")
+_LONGEST: Final = 1000
+DELETION: Final = "Deletion"
+"""The condition of a child application that says how its own deletion stands."""
+
+_CONDITIONS: Final[Mapping[GroupKind, Sequence[str]]] = {
+    GroupKind("", "Namespace"): (
+        "NamespaceDeletionContentFailure",
+        "NamespaceFinalizersRemaining",
+        "NamespaceContentRemaining",
+    ),
+    GroupKind("argoproj.io", "Application"): (DELETION,),
+}
 
 
 def held(live: LiveObject, below: Sequence[LiveObject] = ()) -> str:
@@ -41,10 +52,8 @@ def finalizers(body: JsonObject) -> tuple[str, ...]:
 
 
 def _why(live: LiveObject, body: JsonObject, below: Sequence[LiveObject]) -> str:
-    if live.key.kind == "Namespace" and not live.key.group:
-        said = _of_namespace(body)
-        if said:
-            return f": {said}"
+    if said := _said(live.key.group_kind, body):
+        return f": {said}"
     names = finalizers(body)
     if names:
         return f", held by {_finalizers(names)}"
@@ -57,14 +66,17 @@ def _why(live: LiveObject, body: JsonObject, below: Sequence[LiveObject]) -> str
     return ", and waits for what it owns" + (f" ({len(below)} objects)" if below else "")
 
 
-def _of_namespace(body: JsonObject) -> str:
-    """What the namespace controller says of what is left in it."""
+def _said(kind: GroupKind, body: JsonObject) -> str:
+    """What the conditions of a namespace, or of a child application, say of what is left in it."""
+    wanted = _CONDITIONS.get(kind, ())
+    if not wanted:
+        return ""
     found = {
         text(item, "type"): text(item, "message")
         for item in objects(body, "status", "conditions")
-        if text(item, "status") == "True"
+        if text(item, "status") in ("True", "")
     }
-    return " ".join(found[kind] for kind in _CONTENT if found.get(kind))
+    return " ".join(found[kind][:_LONGEST] for kind in wanted if found.get(kind))
 
 
 def _finalizers(names: Iterable[str]) -> str:

@@ -344,6 +344,25 @@ async def test_children_are_deleted_in_reverse_waves_with_their_parent(world: Gi
         assert list(await world.journal.children()) == []
 
 
+async def test_a_deletion_that_hangs_below_is_named_at_the_top(world: GivenWorld) -> None:
+    world.renderer.give("team", [an_application("shop", finalizer=True)])
+    world.renderer.give("shop", [a_config_map("shop")])
+    world.git(an_application("team", finalizer=True, prune=True), app="root")
+    async with world.running(root(finalizer=True)):
+        world.cluster.edit(
+            config_map_key("shop"), lambda body: body["metadata"].update(finalizers=["example.org/hold"])
+        )
+        await world.configure()
+        await world.settle(20)
+        deletion = world.status("root").deletion
+        assert deletion is not None
+        for said in ("/team is being deleted", "/shop is being deleted", "shop is being deleted", "example.org/hold"):
+            assert said in deletion.message
+        world.cluster.edit(config_map_key("shop"), lambda body: body["metadata"].pop("finalizers"))
+        await world.settle(20)
+        assert names(world) == set()
+
+
 async def test_children_of_a_parent_that_left_without_finalizer_stay(world: GivenWorld) -> None:
     given(world, "shop", finalizer=True)
     async with world.running(root()):
