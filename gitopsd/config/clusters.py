@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
-from gitopsd.config.known_clusters import IN_CLUSTER_SERVER
+from gitopsd.config.known_clusters import IN_CLUSTER_SERVER, comparable
 from gitopsd.config.kubeconfig import KubeconfigError, kubeconfig_server
 from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.references import BadReferenceError, References
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.config.values import ClusterSecrets
+from gitopsd.core.errors import shown_url
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_proxy
 from gitopsd.core.secret import Secret
 from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
@@ -105,6 +106,18 @@ class ClusterReader:
             if earlier != path:
                 place = self._document.position((*earlier, "name"))
                 self._refuse((*path, "name"), "is a name that another cluster has", f"it stands at {place} too")
+
+    def check_servers(self, accesses: list[tuple[ClusterAccess, KeyPath]], servers: Sequence[str]) -> None:
+        """Warn of entries whose API server is that of an earlier entry ("" in `servers` is one that is not known): each
+        watches it anew, and whoever names one of them means both. Namespaces may be shared out among several.
+        """
+        earlier: dict[object, list[ClusterAccess]] = {}
+        for (access, path), server in zip(accesses, servers, strict=True):
+            same = earlier.setdefault(comparable(server), []) if server else []
+            twin = next((other for other in same if _overlap(other, access)), None)
+            if twin is not None:
+                self._warn(path, f"it is the same API server ({shown_url(server)}) as that of the cluster {twin.name}")
+            same.append(access)
 
     def _by_kubeconfig(self, access: ClusterAccess, path: KeyPath) -> tuple[ClusterAccess, str]:
         place = (*path, "kubeconfig" if access.kubeconfig else "context")
@@ -228,6 +241,13 @@ def _plugin(model: Cluster) -> CredentialPlugin | None:
         )
     aws = model.aws_auth_config
     return CredentialPlugin.eks(aws.cluster_name, aws.role_arn or "", aws.profile or "") if aws else None
+
+
+def _overlap(one: ClusterAccess, other: ClusterAccess) -> bool:
+    """Whether both look at a namespace, or at what has none."""
+    if not one.namespaces or not other.namespaces or (one.cluster_resources and other.cluster_resources):
+        return True
+    return not set(one.namespaces).isdisjoint(other.namespaces)
 
 
 def _splits(url: str) -> bool:

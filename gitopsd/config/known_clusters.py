@@ -28,14 +28,15 @@ class KnownClusters:
         A cluster called in-cluster stands for Argo CD's own, however it is reached from here.
         """
         servers = (*self.servers, IN_CLUSTER_SERVER) if IN_CLUSTER_NAME in self.names else self.servers
-        return not self.complete or _comparable(server) in {_comparable(known) for known in servers}
+        return not self.complete or comparable(server) in {comparable(known) for known in servers}
 
     def means_in_cluster(self, server: str) -> bool:
         """Whether `server` is the URL by which Argo CD means the cluster that it runs in."""
-        return _comparable(server) == _comparable(IN_CLUSTER_SERVER)
+        return comparable(server) == comparable(IN_CLUSTER_SERVER)
 
 
-def _comparable(server: str) -> tuple[str, str, int | None, str]:
+def comparable(server: str) -> tuple[str, str, int | None, str]:
+    """What is equal for two URLs of one API server, whatever their letters' case, default port or last slash."""
     try:
         parts = urlsplit(server)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)

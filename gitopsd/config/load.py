@@ -216,6 +216,7 @@ class _Loading:
                 clusters.append((read[0], path))
                 servers.append(read[1])
         reader.check_duplicates(clusters)
+        reader.check_servers(clusters, servers)
         complete = all(servers) and len(clusters) == len(sequence(document.value, "clusters"))
         # Which clusters there are is known only once the Secrets were read.
         complete = complete and not sequence(document.value, "clustersFrom")

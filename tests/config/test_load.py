@@ -611,3 +611,22 @@ def test_what_cannot_be_honoured_yet_is_a_warning_of_the_check(tmp_path: Path) -
     place = f"{tmp_path}/gitopsd.yaml:3:12: a is shown and left as it is: "
     assert config.warnings == (f"{place}project 'payments' is not defined (known: default)",)
     assert config.applications[0].project == "payments"
+
+
+def test_two_names_of_one_cluster_are_a_warning(tmp_path: Path) -> None:
+    main = """
+clusters:
+  - {name: one, kubeconfig: ./kubeconfig}
+  - {name: two, kubeconfig: ./kubeconfig, context: staging}
+  - {name: three, server: "https://10.0.0.1:6443/", token: t}
+  - {name: four, server: "https://10.0.0.2:443", token: t, namespaces: [a]}
+  - {name: five, server: "https://10.0.0.3", token: t, namespaces: [a]}
+  - {name: six, server: "https://10.0.0.3", token: t, namespaces: [b]}
+  - {name: seven, server: "https://10.0.0.3", token: t, namespaces: [b, c]}
+"""
+    warnings = [each.split(": ", 1)[1] for each in loaded(tmp_path, main, kubeconfig=KUBECONFIG).warnings]
+    assert warnings == [
+        "clusters[2]: it is the same API server (https://10.0.0.1:6443/) as that of the cluster one",
+        "clusters[3]: it is the same API server (https://10.0.0.2:443) as that of the cluster two",
+        "clusters[6]: it is the same API server (https://10.0.0.3) as that of the cluster six",
+    ]
