@@ -106,7 +106,7 @@ class ClusterDirectory(AsyncContextManagerMixin):
     async def _apply(self, *, renew: bool = False) -> None:
         """Tell the clusters which there are, if they are others, or (`renew`) the files that they name may be."""
         async with self._applying:
-            accesses, warnings = _together(self._config, self._found)
+            accesses, warnings = together(self._config, self._found)
             unread = [self._failed.get(place, "") for place in self._config.clusters_from if place not in self._found]
             missing = next((why or "Argo CD's clusters are still being read" for why in unread), "")
             said = frozenset((*warnings, *self._failed.values()))
@@ -128,7 +128,7 @@ class ClusterDirectory(AsyncContextManagerMixin):
         self.on_change()
 
 
-def _together(
+def together(
     config: Config, found: dict[ClusterSecrets, ClusterSecretsFound]
 ) -> tuple[tuple[ClusterAccess, ...], Sequence[str]]:
     """All accesses, each name once, and sentences about what is left out."""

@@ -183,3 +183,16 @@ async def test_S5_a_secret_that_is_invalid_is_refused_without_its_values(world: 
         assert "login" in told
         assert "CANARY" not in told
         assert CANARY not in told
+
+
+async def test_secrets_of_argo_cd_that_cannot_be_read_are_told_and_the_rest_is_compared(world: World) -> None:
+    world.good()
+    world.config["clusters"].append({"name": "gone", "server": "https://127.0.0.1:1", "token": "x"})
+    world.config["repositoriesFrom"] = world.config["clustersFrom"] = [{"cluster": "gone", "namespace": "argocd"}]
+    world.write()
+    done = await gitopsd(world, "diff", "--app", world.full("good"), "--config", "gitopsd.yaml")
+    told = done.stderr.decode()
+    assert done.returncode == 1, told
+    assert "ConfigMap" in done.stdout.decode()
+    for what in ("clusters", "repositories"):
+        assert f"Argo CD's {what} in namespace argocd of cluster gone not read" in told
