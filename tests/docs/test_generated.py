@@ -8,7 +8,8 @@ import pytest
 
 from gitopsd.config.schema import json_schema
 from gitopsd.core.jsonvalue import mapping
-from tests.docs.pages import page
+from gitopsd.metrics.names import METRICS
+from tests.docs.pages import page, pages
 from tools.docs import PAGES, ROOT
 
 
@@ -44,3 +45,15 @@ def test_a_key_has_its_type_and_default_where_links_find_it(anchor: str, row: st
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     (line,) = [line for line in text.splitlines() if f'<a id="{anchor}">' in line]
     assert row in line
+
+
+def test_metrics_that_pages_name_are_there() -> None:
+    known = {f"gitopsd_{metric.name}" for metric in METRICS}
+    named = {
+        (each.path, name)
+        for each in pages()
+        for token in each.tokens
+        for name in re.findall(r"\bgitopsd_[a-z_]+(?:_seconds|_total|_bytes|_info|_labels|_up|_depth)\b", token.content)
+    }
+    assert len(named) > 20
+    assert [each for each in sorted(named) if each[1] not in known] == []
