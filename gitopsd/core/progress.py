@@ -303,7 +303,7 @@ def _before(operation: Operation, stage: Stage, sight: Sight) -> Move | None:
     if asking and not sight.confirmed:
         return Wait(
             f"waiting for somebody to confirm the deletion of {_named(asking)} (Prune=confirm): "
-            "gitopsd app confirm-deletion"
+            f"gitopsd app confirm-deletion {sight.owner}".rstrip()
         )
     if sight.polite and (waits := _let_run(operation, stage, sight)) is not None:
         return waits

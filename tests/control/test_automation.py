@@ -180,6 +180,9 @@ async def test_a_prune_that_asks_is_confirmed_once(world: GivenWorld) -> None:
         world.supervisor.refresh(GUESTBOOK)
         await world.settle()
         assert "delete old" not in world.writes()
+        asking = world.status().operation
+        assert asking is not None
+        assert asking.message.endswith("(Prune=confirm): gitopsd app confirm-deletion guestbook")
         await world.supervisor.operations.confirm(GUESTBOOK)
         await world.settle()
         assert "delete old" in world.writes()
