@@ -83,6 +83,15 @@ def test_it_runs_as_a_user_of_its_own_and_says_what_it_is(layout: Path) -> None:
     assert told["Labels"]["org.opencontainers.image.version"] == __version__
 
 
+def test_the_one_that_is_built_in_debians_image_says_the_same_of_itself() -> None:
+    def said(name: str) -> str:
+        last = (CONTAINERFILE.parent / name).read_text(encoding="utf-8").rpartition("FROM scratch")[2]
+        kept = [line for line in last.splitlines() if not line.startswith(("#", "ADD root.tar", "COPY --from=build"))]
+        return "\n".join(kept)
+
+    assert said("Containerfile.debian") == said("Containerfile")
+
+
 def test_it_has_no_shell_nothing_of_another_user_and_nothing_that_runs_as_root(root: Path) -> None:
     files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and ".so" not in path.name]
     assert {path.name for path in files if path.stat().st_mode & 0o111} == {"gitopsd", "gitopsd-engine", "gitopsd-sops"}
