@@ -49,8 +49,18 @@ class AnyEnvironment(dict[str, str]):
 def blocks() -> Iterator[Block]:
     for page in pages():
         for block in page.blocks:
-            if block.info.split(" ")[0] in {"yaml", "yml"}:
+            if block.info.split(" ")[0] in {"yaml", "yml"} or (not block.info and _is_ours(block)):
                 yield block
+
+
+def _is_ours(block: Block) -> bool:
+    """Whether an indented block is a main file, or part of one."""
+    try:
+        return any(
+            isinstance(each, dict) and each and each.keys() <= set(known_keys(Main)) for each in documents(block)
+        )
+    except yaml.YAMLError:
+        return False
 
 
 def documents(block: Block) -> list[object]:
