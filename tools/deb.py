@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from tools import binary, gobuild
+from tools.epoch import epoch
 from tools.golang import ROOT, SetupError
 
 PACKAGING: Final = ROOT / "packaging" / "deb"
@@ -28,7 +29,6 @@ PROGRAM: Final = "usr/lib/gitopsd"
 _ELF: Final = b"\x7fELF"
 # Each further level costs as long again and saves 3 MB of 65.
 _SMALL: Final = ("-Zxz", "-z0")
-_OLDEST_TIME: Final = 315532800  # 1980: before that, some archivers have no dates
 _SCRIPTS: Final = ("postinst", "postrm", "prerm")
 # Where each file of the repository goes, and its mode.
 _FILES: Final[Mapping[str, tuple[str, int]]] = {
@@ -100,7 +100,7 @@ def build(
     architecture = _printed("dpkg", "--print-architecture")
     into.mkdir(parents=True, exist_ok=True)
     made = into / f"{NAME}_{number}_{architecture}.deb"
-    time = built_at() if at is None else at
+    time = epoch() if at is None else at
     with tempfile.TemporaryDirectory(prefix="gitopsd-deb-") as place:
         root = Path(place) / "root"
         root.mkdir(mode=0o755)
@@ -114,14 +114,6 @@ def build(
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
         shutil.move(fresh, made)
     return made
-
-
-def built_at() -> int:
-    """The seconds that count as the time of the build: $SOURCE_DATE_EPOCH, else the commit's."""
-    if asked := os.environ.get("SOURCE_DATE_EPOCH"):
-        return max(_OLDEST_TIME, int(asked))
-    done = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return int(done.stdout) if done.returncode == 0 and done.stdout.strip() else _OLDEST_TIME
 
 
 def _fill(root: Path, bundle: Path, asked: Path) -> None:
@@ -163,7 +155,7 @@ def _describe(root: Path, number: str, architecture: str) -> None:
         "Architecture": architecture,
         "Maintainer": "The gitopsd authors <gitopsd@example.org>",
         "Installed-Size": str(size),
-        "Depends": f"libc6 (>= {_oldest_libc(files)}), passwd, init-system-helpers (>= 1.54)",
+        "Depends": f"libc6 (>= {_oldest_libc(files)}), zlib1g, passwd, init-system-helpers (>= 1.54)",
         "Recommends": "ca-certificates, systemd",
         "Suggests": "openssh-client",
         "Section": "admin",

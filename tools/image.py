@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 from gitopsd import __version__
 from tools import binary, gobuild
+from tools.epoch import epoch
 from tools.golang import ROOT, SetupError
 from tools.image_root import write_root
 
@@ -68,7 +69,7 @@ def root() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     bundle = binary.bundle()
     fresh = ROOT_TAR.with_suffix(".part")
-    write_root(bundle, fresh, built_at())
+    write_root(bundle, fresh, epoch())
     fresh.replace(ROOT_TAR)
     return ROOT_TAR
 
@@ -91,7 +92,7 @@ def image() -> Path:
 
 def build_image(root_tar: Path, layout: Path) -> None:
     """Build the Containerfile with `root_tar` into an OCI layout, tagged with our version. Raises SetupError."""
-    time = built_at()
+    time = epoch()
     tag = f"gitopsd:{__version__}"
     with tempfile.TemporaryDirectory(prefix="image-", dir=FOLDER) as work:
         place = Path(work)
@@ -111,12 +112,6 @@ def build_image(root_tar: Path, layout: Path) -> None:
         shutil.rmtree(layout, ignore_errors=True)
         layout.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(fresh, layout)
-
-
-def built_at() -> int:
-    """The seconds that count as the time of the build: $SOURCE_DATE_EPOCH, else the commit's, else 0."""
-    asked = os.environ.get("SOURCE_DATE_EPOCH")
-    return int(asked or _git("log", "-1", "--format=%ct") or 0)
 
 
 def revision() -> str:
@@ -147,7 +142,7 @@ def _pack(layout: Path, archive: Path) -> None:
             told = tar.gettarinfo(path, path.relative_to(layout).as_posix())
             told.uid = told.gid = 0
             told.uname = told.gname = ""
-            told.mtime = built_at()
+            told.mtime = epoch()
             told.mode = 0o755 if path.is_dir() else 0o644
             if path.is_dir():
                 tar.addfile(told)
