@@ -14,6 +14,8 @@ MAX_SECRET_BYTES = 64 * 1024
 _REFERENCE = re.compile(r"\$(?:(\$)|\{([^}]*)(\})?)")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
+_AS_THE_UNIT = "outside of the service run the command as the unit does, by systemd-run (docs/systemd.md)"
 
 
 class BadReferenceError(ValueError):
@@ -78,10 +80,11 @@ class References:
         """
         if not _CREDENTIAL.fullmatch(name) or name in {".", ".."}:
             raise BadReferenceError("expected the name of a systemd credential: letters, digits, dots, - and _")
-        folder = self.environ.get("CREDENTIALS_DIRECTORY", "")
+        folder = self.environ.get(_CREDENTIALS, "")
         if not os.path.isabs(folder):
             raise BadReferenceError(
-                f"there is no credential {name}: systemd passed none", f"LoadCredential={name}:PATH in the unit"
+                f"there is no credential {name}: systemd passed none",
+                f"{_AS_THE_UNIT}; the unit needs LoadCredential={name}:PATH, or the folder with it",
             )
         return self.value(os.path.join(folder, name).replace("$", "$$"))
 
@@ -94,7 +97,6 @@ class References:
                 "${ starts the name of an environment variable", "${NAME}, or $${ for the text itself"
             )
         if name not in self.environ:
-            raise BadReferenceError(
-                f"the environment variable {name} is not set", f"set {name}, or $${{ for the text itself"
-            )
+            hint = _AS_THE_UNIT if name == _CREDENTIALS else f"set {name}, or $${{ for the text itself"
+            raise BadReferenceError(f"the environment variable {name} is not set", hint)
         return self.environ[name]

@@ -179,7 +179,12 @@ def test_a_secret_may_be_a_credential_of_systemd(tmp_path: Path) -> None:
         ("a/b", "/c", "expected the name of a systemd credential"),
         ("..", "/c", "expected the name of a systemd credential"),
         ("", "/c", "expected the name of a systemd credential"),
-        ("name", "", "there is no credential name: systemd passed none. Try: LoadCredential=name:PATH in the unit"),
+        (
+            "name",
+            "",
+            "there is no credential name: systemd passed none. Try: outside of the service run the command as",
+        ),
+        ("name", "", "; the unit needs LoadCredential=name:PATH, or the folder with it"),
         ("name", "relative", "systemd passed none"),
         ("name", "/nowhere-at-all", "cannot be read"),
     ],
@@ -187,6 +192,12 @@ def test_a_secret_may_be_a_credential_of_systemd(tmp_path: Path) -> None:
 def test_P1_a_credential_is_a_name_and_no_path(tmp_path: Path, name: str, folder: str, why: str) -> None:
     main = f"repositories:\n  - {{url: https://h/a.git, password: {{credential: '{name}'}}}}\n"
     assert why in refused(tmp_path, main, {"CREDENTIALS_DIRECTORY": folder} if folder else {})
+
+
+def test_whoever_checks_outside_of_the_service_is_told_how_to_be_as_the_service_is(tmp_path: Path) -> None:
+    main = "repositories: [{url: https://h/a.git, password: {file: '${CREDENTIALS_DIRECTORY}/secret_git'}}]\n"
+    why = refused(tmp_path, main, {})
+    assert "CREDENTIALS_DIRECTORY is not set. Try: outside of the service run the command as the unit does" in why
 
 
 def test_secrets_of_a_cluster_are_named_by_cluster_and_namespace(tmp_path: Path) -> None:

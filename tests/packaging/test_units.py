@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +76,31 @@ async def test_the_one_file_reconciles_the_samples_as_the_unit_confines_it(machi
         await on(machine, "systemctl", "stop", UNIT)
         assert machine.says("systemctl", "show", "--property=Result", "--value", UNIT) == "success"
         machine.save_transcript("units")
+
+
+async def test_the_line_of_the_page_checks_with_the_secrets_of_the_service(machine: Machine) -> None:
+    machine.write("/etc/gitopsd/secrets/git-password", "of-the-secret\n", 0o600)
+    configure(
+        machine,
+        "gitopsd",
+        "server: {listen: '127.0.0.1:0'}\nstate: {dir: /var/lib/gitopsd, cacheDir: /var/cache/gitopsd}\n"
+        "repositories:\n  - {url: https://git.invalid/a, username: ci, password: {credential: secret_git-password}}\n",
+    )
+    plain = machine.run("gitopsd", "config", "check", "/etc/gitopsd/gitopsd.yaml", check=False)
+    assert "systemd passed none" in plain.stderr
+    page = (ROOT / "docs" / "systemd.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"sudo systemd-run ((?:.*\\\n)+.*)\n", page)
+    assert " ".join(line.split()) in " ".join(
+        (ROOT / "packaging" / "deb" / "gitopsd.yaml").read_text(encoding="utf-8").replace("#", "").split()
+    )
+    # No bus here, over which what it prints would come back: it goes to the journal.
+    words = [word for word in shlex.split(line.replace("\\\n", " ")) if word not in {"--pipe", "--wait"}]
+    for unit, wanted in (("before", "inactive"), ("beside", "active")):
+        await on(machine, "systemd-run", "--service-type=oneshot", f"--unit={unit}", *words)
+        told = machine.journal(unit)
+        assert "valid: 0 applications, 0 clusters, 1 repository" in told
+        assert machine.run("systemctl", "is-active", UNIT, check=False).stdout.strip() == wanted
+        await on(machine, "systemctl", "start", UNIT)
 
 
 async def test_a_daemon_that_hangs_is_ended_by_the_watchdog_and_started_anew(machine: Machine) -> None:
