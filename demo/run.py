@@ -118,7 +118,8 @@ async def _watch(place: Place, console: Console, started: float, process: Proces
                     live.console.print(hints(place))
                 if console.is_terminal:
                     live.update(Group(table(found, wanted), Text("Ctrl-C ends it all", "dim")), refresh=True)
-                elif found != seen and as_expected:
+                elif found and found != seen and told:
+                    # Once up, each change, also one of whoever mends what is broken on purpose.
                     console.print(table(found, wanted))
                 seen = found
             await anyio.sleep(_LOOK_SECONDS)
