@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
 from gitopsd.cli.client import Api
 from gitopsd.cli.endpoint import find_socket
 from gitopsd.cli.failures import BadInputError, DaemonGoneError, NoDaemonError
-from gitopsd.cli.output import data, is_terminal, lines, note, waiting, warn
+from gitopsd.cli.output import data, is_terminal, lines, note, waiting, warn, write_bytes
 from gitopsd.cli.params import Output, Socket, SocketOf
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def backup(
     if file == _STANDARD_OUTPUT:
         _to_standard_output(asked)
         return
-    if not force and os.path.lexists(file):
-        raise BadInputError("there is a file of that name", where=file, hint="name another one, or give --force")
+    _refuse_what_is_there(file, force=force)
     over = waiting("backing up")
     try:
         manifest = _to_file(file, asked, force=force)
@@ -91,47 +91,70 @@ def as_json(manifest: Manifest) -> JsonObject:
     }
 
 
+def _refuse_what_is_there(file: str, *, force: bool) -> None:
+    """A device, a pipe or a link is somebody else's: it is never replaced, whatever is said."""
+    try:
+        mode = os.lstat(file).st_mode
+    except OSError:
+        return  # nothing is there, or what comes next says why it cannot be told
+    if not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise BadInputError(
+            "a backup does not replace this",
+            where=file,
+            why=f"it is {kind}",
+            hint="name another file, or write to it: `gitopsd admin backup - > FILE`",
+        )
+    if not force:
+        raise BadInputError("there is a file of that name", where=file, hint="name another one, or give --force")
+
+
 def _to_file(file: str, asked: _Asked, *, force: bool) -> Manifest:
+    import tempfile
     from pathlib import Path
 
     from gitopsd.store.archive import verified
 
-    part = Path(f"{file}.part")
+    part: Path | None = None
     try:
-        with _new(part) as written:
-            _copy(asked, written)
+        # Private, and under a name that nobody has: two backups at once do not meet, and no file is taken away.
+        descriptor, name = tempfile.mkstemp(".part", ".gitopsd-backup-", os.path.dirname(file) or ".")
+        part = Path(name)
+        with os.fdopen(descriptor, "wb") as written:
+            _copy(asked, written.write)
             written.flush()
             os.fsync(written.fileno())
         manifest = verified(part)
         if force:
+            _refuse_what_is_there(file, force=True)  # it took a while
             part.replace(file)
         else:
             os.link(part, file)  # fails where somebody made one meanwhile
     except OSError as error:
         raise BadInputError("the backup cannot be written", where=file, why=error.strerror or str(error)) from None
     finally:
-        with suppress(OSError):
-            part.unlink()
+        if part is not None:
+            with suppress(OSError):
+                part.unlink()
     return manifest
 
 
 def _to_standard_output(asked: _Asked) -> None:
     if is_terminal(sys.stdout):
         raise BadInputError("a backup is for a file", hint="gitopsd admin backup FILE, or - > FILE")
-    _copy(asked, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+    _copy(asked, write_bytes)
     if asked.with_key:
         note("the backup holds the key: whoever can read it can read the Secrets that were deployed")
 
 
-def _copy(asked: _Asked, to: IO[bytes]) -> None:
+def _copy(asked: _Asked, write: Callable[[bytes], object]) -> None:
     """Write all of it. Raises `DaemonGoneError` if it broke off."""
     from gitopsd.store.archive import Whole
 
     whole = Whole()
     with _pieces(asked) as pieces:
         for piece in pieces:
-            to.write(piece)
+            write(piece)
             whole.look(piece)
     if not whole.complete:
         raise DaemonGoneError("the backup broke off", hint="see whether the daemon is still running, and try again")
@@ -161,13 +184,6 @@ def _pieces(asked: _Asked) -> Iterator[Iterator[bytes]]:
 def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield from rest
-
-
-def _new(part: os.PathLike[str]) -> IO[bytes]:
-    """A private file; what an attempt that was killed left there is replaced."""
-    with suppress(FileNotFoundError):
-        os.unlink(part)
-    return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "wb")
 
 
 def _size(size: int) -> str:

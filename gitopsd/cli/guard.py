@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from gitopsd.cli.exitcode import ExitCode
-from gitopsd.cli.output import ReaderGone, complain
+from gitopsd.cli.output import ReaderGone, as_output_error, complain, give_up_output, settle
 from gitopsd.cli.quick import refresh_of
-
-if TYPE_CHECKING:
-    from gitopsd.core.errors import GitopsdError
+from gitopsd.core.errors import GitopsdError
 
 _DEBUG = "--debug"
 
 
 def guarded(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name; its exit code."""
+    _open_streams()
     _harden_streams()
     debug = _DEBUG in arguments[:1]
     rest = arguments[1:] if debug else arguments
     try:
         code = _run(rest)
-        sys.stdout.flush()
+        settle()
     except (ReaderGone, BrokenPipeError):
-        code = _reader_gone()
+        give_up_output()
+        code = ExitCode.READER_GONE
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (the last frame: whatever comes here is shown as one line)
         if debug:
             _traceback(error)
-        code = _failed(error, rest)
+        code = _failed(_of_output(error) or error, rest)
     return int(code)
 
 
@@ -59,7 +59,7 @@ def complain_of(error: GitopsdError) -> None:
 
 def _failed(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     from gitopsd.cli.failures import BadInputError
-    from gitopsd.core.errors import ConfigError, GitopsdError
+    from gitopsd.core.errors import ConfigError
 
     if isinstance(error, BaseExceptionGroup):
         return max(_failed(each, arguments) for each in error.exceptions)
@@ -75,16 +75,44 @@ def _failed(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     return ExitCode.USAGE if usage else ExitCode.FAILED
 
 
-def _reader_gone() -> ExitCode:
-    """`| head` has seen enough. What is left in the buffer must not be flushed at exit, which would complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return ExitCode.READER_GONE
+def _of_output(error: Exception) -> Exception | None:
+    """The words for standard output that takes no more, whoever wrote to it (Typer prints its help by itself)."""
+    refused = as_output_error(error) if type(error) is OSError and error.filename is None else None
+    with contextlib.suppress(ReaderGone, GitopsdError):
+        settle()
+        return refused
+    give_up_output()
+    return refused
 
 
 def _traceback(error: BaseException) -> None:
     import traceback
 
     traceback.print_exception(error, file=sys.stderr)
+
+
+def _open_streams() -> None:
+    """A stream that whoever started this closed (`>&-`) is as /dev/null. Left closed, its number would become that of
+    the next file that is opened, and what is printed would land there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        mode = "r" if name == "stdin" else "w"
+        stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # it stays open as long as this process
+        if stream.fileno() != number and not _is_open(number):
+            os.dup2(stream.fileno(), number)
+        os.set_inheritable(stream.fileno(), stream.fileno() == number)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def _harden_streams() -> None:

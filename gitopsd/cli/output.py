@@ -5,18 +5,23 @@ Light on purpose: nothing here imports more than the command needs.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
 from gitopsd.cli.visible import visible
 
 if TYPE_CHECKING:
+    from gitopsd.core.errors import GitopsdError
     from gitopsd.core.jsonvalue import JsonValue
 
 _AT_ONCE = 16 * 1024
+# What writing says where there is no room, a limit, a broken disk, or nothing that could be written to.
+_NO_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 _RED, _CYAN, _YELLOW = "31", "36", "33"
 
 
@@ -41,19 +46,50 @@ class ListFormat(StrEnum):
 
 def write(text: str) -> None:
     """To standard output, as it is. Raises `ReaderGone`, and `OutputError` where it cannot be written."""
-    try:
+    with _told():
         # Unbuffered (PYTHONUNBUFFERED), one large write that stops half-way would pass for a whole one.
         for start in range(0, len(text), _AT_ONCE):
             sys.stdout.write(text[start : start + _AT_ONCE])
         sys.stdout.flush()
+
+
+def write_bytes(piece: bytes) -> None:
+    """As `write`."""
+    with _told():
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+def settle() -> None:
+    """Write what is still in the buffer. Raises as `write`."""
+    with _told():
+        sys.stdout.flush()
+
+
+def give_up_output() -> None:
+    """What is left in the buffer goes nowhere: flushed at exit it would complain, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def as_output_error(error: OSError) -> GitopsdError | None:
+    """The words for what a write to a file that is open says; None for errors that no write makes."""
+    if error.errno not in _NO_WRITE:
+        return None
+    from gitopsd.cli.failures import OutputError
+
+    return OutputError(
+        "the output cannot be written", why=error.strerror or str(error), hint="make room, or write it elsewhere"
+    )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise ReaderGone from None
     except OSError as error:
-        from gitopsd.cli.failures import OutputError
-
-        raise OutputError(
-            "the output cannot be written", why=error.strerror or str(error), hint="make room, or write it elsewhere"
-        ) from None
+        raise as_output_error(error) or error from None
 
 
 def lines(texts: Iterable[str]) -> None:

@@ -67,7 +67,7 @@ def test_the_running_daemon_gives_a_private_file_that_is_whole(cli: Cli, served:
     assert f"of 2026-03-02 08:30:05 UTC, without its key ({mark})" in ran.out
     assert file.read_bytes() == content
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert not (tmp_path / "state.tar.gz.part").exists()
+    assert list(tmp_path.glob("*.part")) == list(tmp_path.glob(".*.part")) == []
 
 
 def test_a_backup_with_the_key_is_warned_of(cli: Cli, served: Served, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_backup_that_breaks_off_leaves_nothing(cli: Cli, served: Served, tmp_p
     assert ran.code == 1
     assert "the backup broke off" in ran.err
     assert (tmp_path / "b").read_text() == "the last one"
-    assert not (tmp_path / "b.part").exists()
+    assert list(tmp_path.glob("*.part")) == list(tmp_path.glob(".*.part")) == []
 
 
 def test_the_daemons_own_trouble_is_told(cli: Cli, served: Served) -> None:
@@ -114,6 +114,54 @@ def test_a_place_that_takes_no_file_is_named(cli: Cli, served: Served, tmp_path:
     ran = cli("admin", "backup", place, "--socket", str(served.socket))
     assert ran.code == 2
     assert place in ran.err
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_no_file_is_never_replaced(cli: Cli, served: Served, tmp_path: Path, force: list[str]) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "link").symlink_to("precious")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "link", "dangling", "folder"):
+        before = os.lstat(tmp_path / name)
+        ran = cli("admin", "backup", name, *force, "--socket", str(served.socket))
+        assert ran.code == 2
+        assert "admin backup - > FILE" in ran.err
+        assert "--force" not in ran.err
+        assert os.lstat(tmp_path / name) == before
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_beside_it_is_left_alone(cli: Cli, served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    (tmp_path / "b.part").write_text("another one's")
+    assert cli("admin", "backup", "b", "--socket", str(served.socket)).code == 0
+    assert (tmp_path / "b.part").read_text() == "another one's"
+
+
+def test_two_backups_to_one_name_at_once_do_not_meet(served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    command = [GITOPSD, "admin", "backup", "b", "--socket", str(served.socket)]
+    running = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) for _ in range(4)]
+    codes = sorted(process.wait(60) for process in running)
+    for process in running:
+        process.communicate()
+    assert codes == [0, 2, 2, 2]
+    assert verified(tmp_path / "b").created == MADE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_backup_that_finds_no_room_in_standard_output_says_so(served: Served, tmp_path: Path) -> None:
+    backups(served).pieces = (real(tmp_path),)
+    command = [GITOPSD, "admin", "backup", "-", "--socket", str(served.socket)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: the output cannot be written: No space left on device\n")
+    assert b"Exception" not in done.stderr
 
 
 def test_a_backup_goes_to_standard_output(served: Served, tmp_path: Path) -> None:

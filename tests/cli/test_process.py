@@ -76,6 +76,27 @@ def test_a_reader_that_went_away_ends_the_command_quietly(
         assert process.wait(SECONDS) == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", [["version"], ["app", "--help"], ["config", "schema"]])
+def test_output_that_finds_no_room_is_told_once(tmp_path: Path, environ: dict[str, str], command: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [GITOPSD, *command], cwd=tmp_path, env=environ, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        b"Error: the output cannot be written: No space left on device\n  Try: make room, or write it elsewhere\n"
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_as_dev_null(tmp_path: Path, environ: dict[str, str], closed: str) -> None:
+    for command, code in (("version", 0), ("config check nowhere.yaml", 2)):
+        shell = ["sh", "-c", f"exec '{GITOPSD}' {command} {closed}"]
+        assert subprocess.run(shell, cwd=tmp_path, env=environ, check=False).returncode == code
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ctrl_c_ends_the_command_without_a_traceback(tmp_path: Path, environ: dict[str, str]) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "silent.sock"))
