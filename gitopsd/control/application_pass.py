@@ -118,7 +118,7 @@ class ApplicationPass:
                 "it is left as it is",
                 where=str(app.spec.position),
                 why="; ".join(app.spec.unsupported),
-                hint="correct the application",
+                hint="correct the application, or the project if one is named",
             )
         resolutions = self.revisions.of(app.spec)
         if resolutions is None and app.pin is None:

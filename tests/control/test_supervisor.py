@@ -508,5 +508,5 @@ async def test_an_application_that_cannot_be_used_says_why_and_nothing_else(worl
     async with world.running(an_app(unsupported=("project 'web' is not defined (known: default)",))):
         assert world.condition(ConditionType.INVALID_SPEC_ERROR) == (
             "gitopsd.yaml:7:5: it is left as it is: project 'web' is not defined (known: default). "
-            "Try: correct the application"
+            "Try: correct the application, or the project if one is named"
         )

@@ -90,7 +90,7 @@ def _inotify(patient: Patient) -> Finding:
 def _clock() -> Finding:
     if os.path.exists(_SYNCHRONIZED):
         return Finding(MACHINE, "clock", Severity.OK, "systemd-timesyncd keeps it")
-    said = "whether something keeps it right is not known here; each cluster's own is compared with it below"
+    said = "whether something keeps it right is not known here; each cluster's own is compared with it under clusters"
     return Finding(MACHINE, "clock", Severity.OK, said)
 
 

@@ -72,7 +72,8 @@ def _engine(patient: Patient) -> Findings:
         render_path(folder, where, name="doctor")
     limit = settings.workers * settings.memory_limit_bytes
     version = text(told, "version")
-    said = f"{version} starts and renders; at most {limit >> 20} MiB in {settings.workers} workers"
+    workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    said = f"{version} starts and renders; at most {limit >> 20} MiB in {workers}"
     return [Finding(RENDERING, "engine", Severity.OK, said), *_memory(limit)]
 
 
