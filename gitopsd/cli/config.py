@@ -12,6 +12,7 @@ from gitopsd.cli.exitcode import ExitCode
 from gitopsd.cli.failures import BadInputError
 from gitopsd.cli.output import Format, complain, data, lines, note, warn
 from gitopsd.cli.params import Output
+from gitopsd.core.counts import counted
 
 if TYPE_CHECKING:
     from gitopsd.config import Config, ConfigErrors
@@ -103,10 +104,3 @@ def _show_errors(errors: ConfigErrors, output: Format | None) -> None:
     for each in errors.errors:
         complain(each.what, where=each.where, why=each.why, hint=each.hint)
     note(counted(len(errors.errors), "errors"))
-
-
-def counted(count: int, nouns: str) -> str:
-    """`1 repository`, `2 repositories`; `nouns` is the plural of a word that forms it by -s or -ies."""
-    if count != 1:
-        return f"{count} {nouns}"
-    return f"1 {nouns.removesuffix('ies')}y" if nouns.endswith("ies") else f"1 {nouns.removesuffix('s')}"

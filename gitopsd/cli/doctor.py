@@ -16,6 +16,7 @@ from gitopsd.cli.failures import BadInputError, DaemonError, NoDaemonError
 from gitopsd.cli.output import data, painted, waiting, write
 from gitopsd.cli.params import Output
 from gitopsd.cli.visible import visible
+from gitopsd.core.counts import counted
 from gitopsd.core.jsonvalue import text
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from gitopsd.daemon.doctor import RunningDaemon
 
 _DAEMON_SECONDS: Final = 5.0
-_SIGNS: Final = {"ok": ("✓", "32"), "warning": ("!", "33"), "problem": ("✗", "31")}
+_SIGNS: Final = {"ok": ("✓", "32"), "warning": ("!", "33"), "problem": ("✗", "31"), "unknown": ("-", "2")}
 
 
 def doctor(
@@ -103,5 +104,5 @@ def _summary(report: Report) -> str:
     counts = {severity: len(report.having(severity)) for severity in Severity}
     problems, warnings = counts[Severity.PROBLEM], counts[Severity.WARNING]
     if not problems and not warnings:
-        return f"all well: {counts[Severity.OK]} things were looked at"
-    return f"{problems} problem{'s' * (problems != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+        return f"all well: {counted(counts[Severity.OK], 'things')} looked at"
+    return f"{counted(problems, 'problems')}, {counted(warnings, 'warnings')}"

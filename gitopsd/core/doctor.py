@@ -9,11 +9,12 @@ from typing import Final
 
 
 class Severity(StrEnum):
-    """How bad a finding is: all well; works and should be looked at; does not work."""
+    """How bad a finding is: all well; works and should be looked at; does not work; nobody knows."""
 
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

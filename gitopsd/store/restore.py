@@ -28,9 +28,9 @@ from gitopsd.store.seal import Seal
 from gitopsd.store.snapshot import SEEDS_FILE, SEEDS_PURPOSE
 
 ASIDE: Final = "before-restore-"
-_READY: Final = "restoring"
+READY: Final = "restoring"
 # What is no state: the lock, caches with their key (they are made anew where it does not fit), a disk's own folder.
-_STAY: Final = (LOCK_FILE, _READY, UNFINISHED, "cache", "cache.key", "lost+found")
+_STAY: Final = (LOCK_FILE, READY, UNFINISHED, "cache", "cache.key", "lost+found")
 _OUR_TABLES: Final = ("table", "index")
 
 
@@ -87,7 +87,7 @@ def restore(wanted: Wanted, now: datetime) -> Restored:
                     hint="name another one, or give --force: what is there is set aside then",
                 )
             _check_room(folder, manifest)
-            ready = folder / _READY
+            ready = folder / READY
             marked, seeds = _make_ready(ready, wanted, manifest, key, now)
             same_owner(ready, folder)
             aside = _put_in_place(folder, ready, now)
@@ -261,7 +261,7 @@ def _told(wanted: Wanted) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise as_store_error(error, wanted.folder / _READY / DATABASE) from None
+        raise as_store_error(error, wanted.folder / READY / DATABASE) from None
     except OSError as error:
         raise StoreError(
             "the backup cannot be restored",

@@ -41,6 +41,24 @@ def test_findings_are_grouped_with_their_hints_below_and_counted(cli: Cli, tmp_p
     assert not (tmp_path / "state").exists()
 
 
+def test_a_warning_stands_beside_its_own_place_once_and_one_of_a_thing_is_one_thing(cli: Cli, tmp_path: Path) -> None:
+    cluster = "{name: a, server: 'http://127.0.0.1:1', token: plain}"
+    (tmp_path / "gitopsd.yaml").write_text(f"clusters:\n- {cluster}\n", encoding="utf-8")
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
+    assert "  ✓ gitopsd.yaml: valid: 0 applications, 1 cluster, 0 repositories" in ran.out
+    warned = [line for line in ran.out.splitlines() if line.startswith("  ! gitopsd.yaml")]
+    assert warned
+    assert all(line.count("gitopsd.yaml") == 1 for line in warned), warned
+
+
+def test_what_a_restore_that_was_cut_off_left_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "gitopsd.yaml").write_text("server: {listen: '127.0.0.1:0'}", encoding="utf-8")
+    (tmp_path / "state" / "restoring").mkdir(mode=0o700, parents=True)
+    ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
+    assert f"  ! {tmp_path}/state/restoring: a restore that did not come to its end left it" in ran.out
+    assert f"      restore again, or remove it: rm -r {tmp_path}/state/restoring" in ran.out
+
+
 def test_programs_read_the_same_as_json(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "gitopsd.yaml").write_text(SMALL, encoding="utf-8")
     ran = cli("admin", "doctor", "--config", "gitopsd.yaml", "-o", "json")

@@ -6,7 +6,7 @@ import pytest
 
 from gitopsd.core.doctor import Finding, Report, Severity, files_needed, open_files, skew, space
 
-OK, WARNING, PROBLEM = Severity
+OK, WARNING, PROBLEM, _ = Severity
 
 
 @pytest.mark.parametrize(

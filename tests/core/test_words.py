@@ -53,7 +53,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
     WindowKind: ["allow", "deny"],
     ReadKind: ["file", "dir", "missing"],
     ResultCode: ["Synced", "SyncFailed", "Pruned", "PruneSkipped"],
-    Severity: ["ok", "warning", "problem"],
+    Severity: ["ok", "warning", "problem", "unknown"],
     Settled: ["moving", "good", "bad"],
     SyncCode: ["Synced", "OutOfSync", "Unknown"],
     Turn: ["stay", "wait", "back"],

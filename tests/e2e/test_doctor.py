@@ -56,7 +56,7 @@ async def test_a_good_installation_is_well_before_its_first_start_while_it_runs_
     assert said(findings, "daemon", "process")["message"] == "none runs"
     said(findings, "repositories", "answers", "refs")
     said(findings, "clusters", "local", "answers: v")
-    said(findings, "clusters", "allowed all that its 1 applications need")
+    said(findings, "clusters", "allowed all that its 1 application needs")
     async with child(world) as daemon:
         await daemon.until_line("synced")
         await daemon.until_line('"ready"')
@@ -99,6 +99,19 @@ async def test_what_is_not_allowed_is_told_as_rules_which_end_it(world: World, a
     assert (code, bad(findings), bad(findings, "warning")) == (0, [], [])
     async with world.daemon() as daemon:
         await daemon.until("app", lambda status: status.sync.value == "Synced")
+
+
+async def test_of_a_namespace_that_the_cluster_s_entry_does_not_name_no_role_is_told_but_the_entry(
+    world: World,
+) -> None:
+    world.commit({"app/one.yaml": config_map("one")})
+    world.application("app")
+    world.config["clusters"][0]["namespaces"] = ["elsewhere"]
+    code, findings, _ = await examined(world)
+    assert (code, bad(findings)) == (1, [("clusters", "local")])
+    found = said(findings, "clusters", f"has objects in {world.full('app')}", "`namespaces`: elsewhere")
+    assert "`namespaces`" in found["hint"]
+    assert "kind: Role" not in found["hint"]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from gitopsd.core.app import AppSpec
+from gitopsd.core.counts import counted
 from gitopsd.core.doctor import Finding, Severity, skew
 from gitopsd.core.ids import GroupKind
 from gitopsd.core.rbac import READ, WRITE, Need, lacking
@@ -25,6 +26,7 @@ CLUSTERS: Final = "clusters"
 _SECONDS: Final = 45.0
 _NAMESPACE: Final = GroupKind("", "Namespace")
 _CREATE_NAMESPACE: Final = "CreateNamespace"
+_IN_NONE: Final = "outside of namespaces"
 
 
 def cluster_checks(patient: Patient) -> Sequence[Check]:
@@ -41,7 +43,7 @@ def cluster_checks(patient: Patient) -> Sequence[Check]:
 
         async def elsewhere() -> Findings:
             said = "clusters of Argo CD's Secrets are not looked at here; `gitopsd cluster list` shows them"
-            return [Finding(CLUSTERS, "clustersFrom", Severity.OK, said)]
+            return [Finding(CLUSTERS, "clustersFrom", Severity.UNKNOWN, said)]
 
         found.append(Check(CLUSTERS, "clustersFrom", elsewhere))
     return found
@@ -80,14 +82,17 @@ class _Wanted:
         self._access = access
         self._served = served
         specs = {spec.name: spec for spec in patient.config.applications if _goes_to(spec, access, server)}
-        self.applications = len(specs)
         self.unknown = [name for name in specs if name not in patient.objects]
+        self.applications = len(specs) - len(self.unknown)
         self._impersonating = patient.config.projects.impersonation.enabled
-        self._objects = {
-            (kind, namespace or specs[name].destination.namespace)
-            for name in specs
+        found = {
+            (kind, namespace or specs[name].destination.namespace): name
+            for name in sorted(specs, reverse=True)
             for kind, namespace in patient.objects.get(name, ())
         }
+        self._outside = {self._out_of_sight(kind, namespace): name for (kind, namespace), name in found.items()}
+        self._outside.pop("", None)
+        self._objects = {each for each in found if not self._out_of_sight(*each)}
         kinds = {kind for kind, _ in self._objects}
         self._makes_namespaces = any(spec.sync_policy.enabled(_CREATE_NAMESPACE) for spec in specs.values())
         if self._makes_namespaces:
@@ -106,16 +111,32 @@ class _Wanted:
             yield Finding(
                 CLUSTERS, name, Severity.PROBLEM, said, f"bind these rules to its account:\n{lacking(essential)}"
             )
+        for where, application in sorted(self._outside.items()):
+            its = ", ".join(self._access.namespaces)
+            said = f"{application} has objects {where}, which its entry does not name (`namespaces`: {its})"
+            what = "set its `clusterResources`" if where == _IN_NONE else "add the namespace to its `namespaces`"
+            hint = f"{what}, or take them out of {application}: a role alone changes nothing"
+            yield Finding(CLUSTERS, name, Severity.PROBLEM, said, hint)
         if rest:
             said = f"objects below the managed ones cannot be seen: {_told(rest)}"
             yield Finding(CLUSTERS, name, Severity.WARNING, said, f"bind these rules to its account:\n{lacking(rest)}")
-        if not missing and self.needs:
-            said = f"allowed all that its {self.applications} applications need ({len(self.needs)} permissions)"
+        if not missing and self.needs and not self._outside:
+            need = f"{counted(self.applications, 'applications')} {'needs' if self.applications == 1 else 'need'}"
+            said = f"allowed all that its {need} ({len(self.needs)} permissions)"
             yield Finding(CLUSTERS, name, Severity.OK, said)
         if self.unknown:
             some = ", ".join(sorted(self.unknown)[:3]) + (", …" if len(self.unknown) > 3 else "")
-            said = f"what is needed is not known for {len(self.unknown)} applications that cannot be rendered: {some}"
+            said = f"what is needed is not known for {counted(len(self.unknown), 'applications')} not rendered: {some}"
             yield Finding(CLUSTERS, name, Severity.WARNING, said, "`gitopsd render --app NAME --config FILE` says why")
+
+    def _out_of_sight(self, kind: GroupKind, namespace: str) -> str:
+        """Where the object is if the cluster's entry keeps the daemon from looking there, whatever its account may."""
+        namespaces, resource = self._access.namespaces, self._served.get(kind)
+        if not namespaces or resource is None:
+            return ""
+        if not resource.namespaced:
+            return "" if self._access.cluster_resources else _IN_NONE
+        return "" if namespace in namespaces else f"in {namespace}"
 
     def _watching(self, kinds: set[GroupKind]) -> Iterator[Need]:
         for kind in kinds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Final
 import anyio
 
 from gitopsd.config import Config, ConfigErrors, exposed, load
+from gitopsd.core.counts import counted
 from gitopsd.core.doctor import Finding, Report, Severity
 from gitopsd.core.errors import GitopsdError
 from gitopsd.daemon.clock import SystemClock
@@ -26,6 +28,7 @@ from gitopsd.daemon.doctor.repositories import REPOSITORIES, repository_checks
 from gitopsd.store.glance import holder
 
 _CONFIGURATION: Final = "configuration"
+_PLACE: Final = re.compile(r"(\S[^:]*:[0-9]+:[0-9]+): ")
 
 
 def examine(path: str, environ: Mapping[str, str], running: RunningDaemon | None = None) -> Report:
@@ -71,11 +74,21 @@ def _configuration(path: str, environ: Mapping[str, str]) -> tuple[Config | None
         config = load(path, environ=environ)
     except ConfigErrors as errors:
         return None, tuple(problem(_CONFIGURATION, each.where or path, each) for each in errors.errors)
-    counts = f"{len(config.applications)} applications, {len(config.clusters)} clusters"
-    valid = Finding(_CONFIGURATION, path, Severity.OK, f"valid: {counts}, {len(config.repositories)} repositories")
+    counts = (
+        counted(len(config.applications), "applications"),
+        counted(len(config.clusters), "clusters"),
+        counted(len(config.repositories), "repositories"),
+    )
+    valid = Finding(_CONFIGURATION, path, Severity.OK, f"valid: {', '.join(counts)}")
     # Files that are open to others are told with the credentials.
     told = {f"{file}: {exposed(file)}" for file in config.secret_files}
-    warnings = (
-        Finding(_CONFIGURATION, path, Severity.WARNING, warning) for warning in config.warnings if warning not in told
-    )
+    warnings = (_warned(path, warning) for warning in config.warnings if warning not in told)
     return config, (valid, *warnings)
+
+
+def _warned(path: str, warning: str) -> Finding:
+    """A warning beside its own place, if it names one."""
+    place = _PLACE.match(warning)
+    subject, said = (place[1], warning[place.end() :]) if place else (path, warning)
+    said, _, hint = said.partition(". Try: ")
+    return Finding(_CONFIGURATION, subject, Severity.WARNING, said, hint)

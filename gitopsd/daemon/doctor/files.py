@@ -18,7 +18,8 @@ from gitopsd.core.errors import StoreError
 from gitopsd.daemon.doctor.checks import Check, Findings, problem
 from gitopsd.daemon.doctor.patient import Patient
 from gitopsd.store.file import STATE_FILE
-from gitopsd.store.opening import revision_in
+from gitopsd.store.opening import UNFINISHED, revision_in
+from gitopsd.store.restore import READY
 from gitopsd.store.revisions import HEAD
 
 CREDENTIALS: Final = "credentials"
@@ -50,6 +51,7 @@ def file_checks(patient: Patient) -> Sequence[Check]:
 def state_file(folder: Path) -> Sequence[Finding]:
     """Which layout the state file has, and what the next start does about it. Blocks."""
     file = folder / STATE_FILE
+    cut_off = _cut_off_restore(folder)
     try:
         revision = revision_in(file)
     except StoreError as error:
@@ -57,10 +59,22 @@ def state_file(folder: Path) -> Sequence[Finding]:
     except OSError as error:
         hint = "make it readable for the daemon's user"
         return [Finding(FOLDERS, str(file), Severity.PROBLEM, f"it cannot be read: {error.strerror}", hint)]
+    left = [] if cut_off is None else [cut_off]
     if not revision:
-        return ()
+        return left
     later = "" if revision == HEAD else f"; the next start brings it to {HEAD}, and keeps a copy of it as it is"
-    return [Finding(FOLDERS, str(file), Severity.OK, f"revision {revision}{later}")]
+    return [*left, Finding(FOLDERS, str(file), Severity.OK, f"revision {revision}{later}")]
+
+
+def _cut_off_restore(folder: Path) -> Finding | None:
+    """What a restore that was ended before it touched the state left behind; the daemon does not look at it. One that
+    was ended later keeps the daemon from starting, and `revision_in` from reading.
+    """
+    left = folder / READY
+    if not left.is_dir() or (folder / UNFINISHED).exists():
+        return None
+    said = "a restore that did not come to its end left it; the state is as it was before"
+    return Finding(FOLDERS, str(left), Severity.WARNING, said, f"restore again, or remove it: rm -r {left}")
 
 
 def _modes(paths: Sequence[str]) -> Iterator[Finding]:
@@ -71,7 +85,8 @@ def _modes(paths: Sequence[str]) -> Iterator[Finding]:
             said, _, hint = said.partition(". Try: ")
             yield Finding(CREDENTIALS, path, Severity.WARNING, said, hint)
     if not open_to_others:
-        yield Finding(CREDENTIALS, "files", Severity.OK, f"{len(paths)} with secrets in them, closed to others")
+        said = f"{len(paths)} with secrets in them, closed to others" if paths else "none has a secret in it"
+        yield Finding(CREDENTIALS, "files", Severity.OK, said)
 
 
 def _folder(path: str, setting: str, *, links: bool = False, held: int | None = None) -> Iterator[Finding]:
