@@ -7,6 +7,7 @@ from gitopsd.config.files import Files
 from gitopsd.config.secretfiles import secrets_of_kubeconfig
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.jsonvalue import JsonValue, objects, text
+from gitopsd.core.url_place import split_user
 
 
 class KubeconfigError(ValueError):
@@ -36,7 +37,7 @@ def kubeconfig_server(path: str, context: str, files: Files) -> str:
     server = servers.get(contexts[wanted], "")
     if not server:
         raise KubeconfigError(f"{path}: the context's cluster has no server")
-    return server
+    return split_user(server)[0]
 
 
 def _read(path: str, files: Files) -> JsonValue:

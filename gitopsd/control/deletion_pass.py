@@ -71,7 +71,8 @@ class DeletionPass:
         while not self._stopping():
             scene = await self._look(work, find, dependants)
             if scene is None:
-                work.deletion = abandoned(work.deletion, f"cluster {spec_of(work.deletion).destination} is not known")
+                place = spec_of(work.deletion).destination.shown
+                work.deletion = abandoned(work.deletion, f"cluster {place} is not known")
                 await self.save(work)
                 return None
             before, work.asks = work.deletion, needs_word(work.deletion, scene)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gitopsd.core.annotations import INSTANCE_LABEL
+from gitopsd.core.errors import shown_url
 from gitopsd.core.ids import GVK, NOWHERE, AppName, Position
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.jsonvalue import JsonObject
@@ -62,6 +63,11 @@ class Destination:
     server: str = ""
     name: str = ""
     namespace: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The cluster as it may be shown to people."""
+        return self.name or shown_url(self.server)
 
     def __str__(self) -> str:
         return self.name or self.server

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from gitopsd.core.app import AppSpec
-from gitopsd.core.errors import SpecError
+from gitopsd.core.errors import SpecError, shown_url
 from gitopsd.core.ids import NOWHERE, ObjectKey, Position
 from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.core.window import SyncWindow
@@ -162,7 +162,7 @@ class Projects:
             return ""
         raise SpecError(
             f"project {project.name!r} names no service account for the namespace {namespace or 'of none'!r}"
-            f" of {server or spec.destination}",
+            f" of {shown_url(server) or spec.destination.shown}",
             where=str(spec.position),
             why="sync.impersonation is enforced",
             hint="add the destination to the project's destinationServiceAccounts",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from gitopsd.core.repo_url import BadUrlError, parse
 
@@ -48,6 +49,17 @@ def place_of(url: str) -> Place:
     if is_registry:
         server = OCI_SCHEME + server.removeprefix("https://")
     return Place(server, tuple(segment for segment in parts.path.split("/") if segment)[:-1])
+
+
+def split_user(url: str) -> tuple[str, str, str]:
+    """A web URL without its user info, and the user and password that stood there, decoded; "" where there is none."""
+    scheme, mark, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    pair, found, host = place.rpartition("@")
+    if not mark or not found:
+        return url, "", ""
+    user, _, password = pair.partition(":")
+    return f"{scheme}{mark}{host}{slash}{path}", unquote(user), unquote(password)
 
 
 def registry_url(url: str, *, kind: str, enable_oci: bool) -> str:

@@ -15,7 +15,7 @@ from anyio import AsyncContextManagerMixin
 from gitopsd import __version__
 from gitopsd.config import Config, RepositorySecrets
 from gitopsd.core.app import AppSpec
-from gitopsd.core.errors import StoreError
+from gitopsd.core.errors import StoreError, shown_url
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.project import Projects
 from gitopsd.daemon.acting import Acting
@@ -250,11 +250,12 @@ class OpenRooms(AsyncContextManagerMixin):
 
     def _connection(self, cluster: KubeCluster, connection: Connection) -> None:
         self._recorder.cluster_up(cluster.server, cluster.name, connection.up, connection.version)
+        shown = shown_url(cluster.server)
         if connection.up:
             self._on_connected(cluster.name)
-            _log.info("cluster connected", cluster=cluster.name, server=cluster.server, version=connection.version)
+            _log.info("cluster connected", cluster=cluster.name, server=shown, version=connection.version)
         else:
-            _log.error("cluster lost", cluster=cluster.name, server=cluster.server, error=connection.error)
+            _log.error("cluster lost", cluster=cluster.name, server=shown, error=connection.error)
 
     def _kube_request(self, request: RequestMade) -> None:
         server, verb, kind, code, seconds, waited = request

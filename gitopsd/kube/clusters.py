@@ -12,9 +12,10 @@ from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskStatus
 
 from gitopsd.core.customization import ResourceSettings
-from gitopsd.core.errors import ClusterDown, SpecError
+from gitopsd.core.errors import ClusterDown, SpecError, shown_url
 from gitopsd.core.ids import ObjectKey
 from gitopsd.core.noise import unusable_rules
+from gitopsd.core.url_place import split_user
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster, KubeSettings, OnBatch
 from gitopsd.kube.material import IN_CLUSTER_SERVER
@@ -155,16 +156,17 @@ class KubeClusters(AsyncContextManagerMixin):
             return self.find(server=IN_CLUSTER_SERVER)
         if server and _normal(server) == IN_CLUSTER_SERVER and IN_CLUSTER_NAME in self._open:
             return self._open[IN_CLUSTER_NAME][0]
+        wanted = name or shown_url(server)
         known = ", ".join(sorted(cluster.name for cluster in self.all)) or "none"
         if self._missing:
             raise ClusterDown(
-                f"no cluster {name or server!r} is known yet",
+                f"no cluster {wanted!r} is known yet",
                 why=self._missing,
                 hint="see why the Secrets of clustersFrom cannot be read",
                 retryable=True,
             )
         raise SpecError(
-            f"no cluster {name or server!r} is configured",
+            f"no cluster {wanted!r} is configured",
             hint=f"add it under `clusters`, or name one of those that are there: {known}",
         )
 
@@ -177,7 +179,7 @@ def _is_at(cluster: KubeCluster, server: str) -> bool:
 
 
 def _normal(server: str) -> str:
-    return server.rstrip("/").lower().removesuffix(":443")
+    return split_user(server)[0].rstrip("/").lower().removesuffix(":443")
 
 
 if TYPE_CHECKING:

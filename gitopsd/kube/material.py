@@ -17,6 +17,7 @@ from gitopsd.core.errors import ClusterError, shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_proxy
 from gitopsd.core.secret import Secret
+from gitopsd.core.url_place import split_user
 from gitopsd.kube.library import Configuration, KubeConfigLoader, load
 from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
 
@@ -147,8 +148,12 @@ def _material(access: ClusterAccess, configuration: Configuration, lifetime: flo
     """What the library found; its files are gone a moment later."""
     header = configuration.api_key.get("BearerToken", "").strip()
     key = _content(configuration.key_file)
+    # A secret in the URL would go wherever the cluster's address is told.
+    server, user, password = split_user(configuration.host.rstrip("/"))
+    if (user or password) and not header:
+        header = _basic(user, password)
     return Material(
-        server=configuration.host.rstrip("/"),
+        server=server,
         tls_server_name=access.tls_server_name or configuration.tls_server_name or "",
         insecure=not configuration.verify_ssl,
         ca=_content(configuration.ssl_ca_cert),
@@ -181,8 +186,7 @@ def _from_fields(access: ClusterAccess) -> Material:
     elif access.token is not None:
         header = f"Bearer {access.token.reveal().strip()}"
     elif access.password is not None:
-        pair = f"{access.username}:{access.password.reveal()}"
-        header = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        header = _basic(access.username, access.password.reveal())
     return Material(
         server=access.server.rstrip("/"),
         tls_server_name=access.tls_server_name,
@@ -195,6 +199,10 @@ def _from_fields(access: ClusterAccess) -> Material:
         lifetime=ROTATION_SECONDS if access.token_file else None,
         plugin=access.plugin,
     )
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def unusable(access: ClusterAccess, why: str, hint: str = "") -> ClusterError:

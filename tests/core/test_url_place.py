@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitopsd.core.repo_url import BadUrlError
-from gitopsd.core.url_place import place_of
+from gitopsd.core.url_place import place_of, split_user
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,17 @@ def test_S15_a_prefix_covers_whole_segments_of_the_same_server(prefix: str, url:
 def test_what_is_no_url_has_no_place(url: str) -> None:
     with pytest.raises(BadUrlError):
         place_of(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("https://h:6443/path", ("https://h:6443/path", "", "")),
+        ("https://user:p%40ss@h:6443/a@b", ("https://h:6443/a@b", "user", "p@ss")),
+        ("https://token@[::1]/", ("https://[::1]/", "token", "")),
+        ("https://a@b:c@h", ("https://h", "a@b", "c")),
+        ("h@k", ("h@k", "", "")),
+    ],
+)
+def test_user_info_is_parted_from_a_url(url: str, parts: tuple[str, str, str]) -> None:
+    assert split_user(url) == parts

@@ -12,12 +12,15 @@ import anyio.to_thread
 import httpx
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from gitopsd.testing.faultproxy import FaultProxy
 from tests.cluster_fixture import ApiServer, find_localcluster, start
 from tests.e2e.conditions import healthy, quiet, says, synced
 from tests.e2e.manifests import config_map
+from tests.e2e.test_doctor import bad, examined
 from tests.e2e.world import Running, World
+from tests.tracing.collector import attributes, collecting
 
 CANARY = "CANARY-c55e"
 
@@ -187,3 +190,38 @@ async def test_while_secrets_cannot_be_read_their_applications_wait_and_begin_by
         await daemon.goes_on()
         await proxy.start()
         await daemon.until("app", synced, healthy, quiet, seconds=60)
+
+
+async def test_a_password_in_a_kubeconfigs_server_comes_out_of_no_door(world: World) -> None:
+    with_password = world.kubeconfig.read_text().replace("server: https://", f"server: https://user:{CANARY}@")
+    gone = yaml.safe_load(with_password)
+    gone["clusters"][0]["cluster"]["server"] = f"https://user:{CANARY}@127.0.0.1:1"
+    for name, content in (("local", with_password), ("gone", yaml.safe_dump(gone))):
+        (world.folder / name).write_text(content)
+    world.config["clusters"] = [{"name": name, "kubeconfig": str(world.folder / name)} for name in ("local", "gone")]
+    world.good()
+    world.commit({"far/one.yaml": config_map("one")})
+    world.application("far", destination={"name": "gone"})
+    world.application(
+        "by-url", "far", destination={"name": "", "server": f"https://user:{CANARY}@127.0.0.1:1"}, manual=True
+    )
+    with collecting() as collector, capture_logs() as lines:
+        world.config["tracing"] = {"endpoint": collector.url}
+        async with world.daemon() as daemon:
+            await daemon.until("good", synced, healthy, quiet)
+            await daemon.until("far", says("ComparisonError", "cluster gone: it does not answer since "))
+            await daemon.until("by-url", says("ComparisonError", "cluster gone: it does not answer since "))
+            told = {each["name"]: each for each in (await get(daemon, "/clusters"))["items"]}
+            assert told["gone"]["server"] == "https://127.0.0.1:1"
+            assert told["local"]["connectionState"]["status"] == "Successful"
+            await get(daemon, "/applications")
+            await get(daemon, f"/applications/{world.full('by-url')}")
+            assert CANARY not in await daemon.metrics()
+            assert CANARY not in repr(daemon.statuses)
+    _, findings, written = await examined(world)
+    assert ("clusters", "gone") in bad(findings)
+    assert CANARY not in written
+    assert {"cluster connected", "cluster lost"} <= {each["event"] for each in lines}
+    assert CANARY not in repr(lines)
+    assert collector.spans
+    assert CANARY not in repr([attributes(span) for span in collector.spans])
