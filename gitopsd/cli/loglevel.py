@@ -16,6 +16,7 @@ from gitopsd.core.jsonvalue import JsonObject, text
 
 _ROUTE = "/debug/log-level"
 _LEVELS = ("debug", "info", "warning", "error", "reset")
+_MOST_DAYS = 7
 
 
 def log_level(
@@ -36,11 +37,15 @@ def log_level(
     The change counts at once, and until --for is over, `log.level` of the configuration changes, or the daemon is
     started anew.
     """
+    level = level.lower()
     if level and level not in _LEVELS:
         raise typer.BadParameter(f"{level!r} is none of {', '.join(_LEVELS)}", param_hint="'LEVEL'")
     seconds = seconds_of(how_long) if how_long else None
     if how_long and not seconds:
         raise typer.BadParameter(f"{how_long!r} is no duration such as 30s, 5m or 1h30m", param_hint="'--for'")
+    if seconds and seconds > _MOST_DAYS * 86_400:
+        why = f"{how_long!r} is longer than {_MOST_DAYS} days: set log.level of the configuration"
+        raise typer.BadParameter(why, param_hint="'--for'")
     if seconds and level in ("", "reset"):
         raise typer.BadParameter("it goes with debug, info, warning or error", param_hint="'--for'")
     api = Api(find_socket(socket, config, os.environ))

@@ -58,9 +58,12 @@ class AppRemoved:
 
 @dataclass(frozen=True, slots=True)
 class ConfigReloaded:
-    """A reload of the configuration was tried; `error` is why the old one goes on ("" if the new one is in force)."""
+    """A reload of the configuration was tried; `error` is why the old one goes on ("" if the new one is in force).
+    `changed`: the files say something else than before.
+    """
 
     error: str = ""
+    changed: bool = True
 
 
 Event: TypeAlias = StatusChanged | Reconciled | OperationEnded | AppRemoved | ConfigReloaded

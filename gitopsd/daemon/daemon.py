@@ -22,7 +22,7 @@ from gitopsd.control.settings import SupervisorSettings
 from gitopsd.control.supervisor import Supervisor
 from gitopsd.control.world import Remembered, World
 from gitopsd.core.appstatus import AppStatus
-from gitopsd.core.errors import GitopsdError, StoreError
+from gitopsd.core.errors import ConfigError, GitopsdError, StoreError
 from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.health.timing import Timing
 from gitopsd.core.hold import SyncSettings
@@ -45,6 +45,7 @@ from gitopsd.daemon.rooms import OpenRooms, Rooms
 from gitopsd.daemon.traces import open_traces
 from gitopsd.metrics import Recorder, sample_loop_lag
 from gitopsd.rules.readiness import ReadinessJudge
+from gitopsd.store.lock import refuse_held
 from gitopsd.store.writer import StatusWriter
 
 _KEEP_SECONDS: Final = 300.0
@@ -122,7 +123,7 @@ class Daemon(AsyncContextManagerMixin):
         for error in self.config.errors:
             _log.error("application left out until its definition is corrected; its objects stay", error=str(error))
         if self._doors:
-            await check_port(self.config.server)
+            await self._check_port()
         async with (
             open_traces(self.config.tracing, self._environ, self.clock) as traces,
             OpenRooms(
@@ -213,7 +214,8 @@ class Daemon(AsyncContextManagerMixin):
             except GitopsdError as error:
                 self._reloaded(str(error))
                 return False
-            if config.digest != self.config.digest:
+            changed = config.digest != self.config.digest
+            if changed:
                 try:
                     await self._swap(config)
                 except GitopsdError as error:
@@ -225,7 +227,7 @@ class Daemon(AsyncContextManagerMixin):
                 if config.warnings != self.config.warnings:  # a file of a secret is open to others now, or no more
                     self.config = replace(self.config, warnings=config.warnings)
                     self._warn(config)
-            self._reloaded("")
+            self._reloaded("", changed=changed)
             return True
 
     async def watch_files(self) -> None:
@@ -286,9 +288,17 @@ class Daemon(AsyncContextManagerMixin):
         if config.sops != before.sops:
             self.supervisor.reaccess(projects=True)
 
-    def _reloaded(self, error: str) -> None:
+    async def _check_port(self) -> None:
+        """Where the port is taken by the daemon of the same configuration, that is what has to be said."""
+        try:
+            await check_port(self.config.server)
+        except ConfigError:
+            await anyio.to_thread.run_sync(refuse_held, Path(self.config.state_dir))
+            raise
+
+    def _reloaded(self, error: str, *, changed: bool = False) -> None:
         self.recorder.reload(ok=not error, when=self.clock.now())
-        self.bus.publish(ConfigReloaded(error))
+        self.bus.publish(ConfigReloaded(error, changed))
 
     def _bug(self, name: AppName, error: Exception) -> None:
         self.recorder.internal_error("control")

@@ -36,7 +36,7 @@ class EventLog:
                 if event.error:
                     self._log.error("configuration not reloaded; the old one goes on", error=event.error)
                 else:
-                    self._log.info("configuration reloaded")
+                    self._log.info("configuration reloaded", changed=event.changed)
             case Reconciled():
                 self._log.debug(
                     "reconciled", application=event.spec.name, seconds=round(event.seconds, 4), failed=event.failed

@@ -23,6 +23,7 @@ from gitopsd.daemon.log import Log
 from gitopsd.daemon.notify import Notifier
 from gitopsd.daemon.once import OnceResult, OnProgress, Rest
 from gitopsd.daemon.openfiles import raise_open_files
+from gitopsd.daemon.reloads import Reloads
 
 _BACKEND_OPTIONS: Final = {"loop_factory": uvloop.new_event_loop}
 
@@ -140,9 +141,15 @@ async def _tell_end(told: anyio.Event, *, task_status: TaskStatus[None] = anyio.
 async def _reload_on_signal(
     daemon: Daemon, notifier: Notifier, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
+    async def reload() -> None:
+        notifier.reloading(int(daemon.clock.monotonic() * 1_000_000))
+        worked = await daemon.reload()
+        notifier.ready("reloaded" if worked else "reload failed; the old configuration goes on (the log says why)")
+
+    reloads = Reloads(reload)
     with anyio.open_signal_receiver(signal.SIGHUP) as signals:
-        task_status.started()
-        async for _ in signals:
-            notifier.reloading(int(daemon.clock.monotonic() * 1_000_000))
-            worked = await daemon.reload()
-            notifier.ready("reloaded" if worked else "reload failed; the old configuration goes on (the log says why)")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reloads.run)
+            task_status.started()
+            async for _ in signals:
+                reloads.ask()

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 PROFILE_FORMS: Final = ("text", "html", "speedscope")
 MOST_PROFILE_SECONDS: Final = 60.0
+MOST_LEVEL_SECONDS: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,29 @@ def held(folder: Path) -> Iterator[Path]:
         os.close(lock)
 
 
+def refuse_held(folder: Path) -> None:
+    """Raise the `StoreError` that says who holds the state folder, if anybody does. Blocks; nothing is written."""
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _taken(folder, os.read(lock, 256).decode("ascii", errors="replace")) from None
+    finally:
+        os.close(lock)
+
+
+def _taken(folder: Path, owner: str) -> StoreError:
+    return StoreError(
+        "another gitopsd uses this state folder",
+        where=str(folder),
+        why=_who(owner),
+        hint="stop that one, or give this one a state.dir of its own",
+    )
+
+
 def _who(written: str) -> str:
     """What is known of an owner by what it wrote; files of the first version name no host."""
     pid, _, host = written.partition("\n")
@@ -76,19 +99,17 @@ def _take(wanted: Path, *, by_root: bool = False) -> tuple[Path, int]:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StoreError(
-            "the state folder cannot be locked", where=str(path), why=error.strerror or str(error)
+            "the state folder cannot be locked",
+            where=str(path),
+            why=error.strerror or str(error),
+            hint="have it on a disk that can be written to, with files that are this user's",
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         owner = os.read(lock, 256).decode("ascii", errors="replace")
         os.close(lock)
-        raise StoreError(
-            "another gitopsd uses this state folder",
-            where=str(folder),
-            why=_who(owner),
-            hint="stop that one, or give this one a state.dir of its own",
-        ) from None
+        raise _taken(folder, owner) from None
     try:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n{os.uname().nodename}\n".encode("ascii", "replace"), 0)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from gitopsd.ports.debugging import MOST_LEVEL_SECONDS
 from gitopsd.testing.debugging import FakeDebugging
 from tests.cli.conftest import Cli, Served, at_a_terminal
 
@@ -36,6 +37,20 @@ def test_a_level_is_set_until_it_is_changed_and_set_back(cli: Cli, served: Serve
 def test_programs_get_json(cli: Cli, served: Served) -> None:
     ran = cli("admin", "log-level", "-o", "json", "--socket", str(served.socket))
     assert json.loads(ran.out) == {"level": "info", "configured": "info", "until": None}
+
+
+def test_a_level_may_be_written_in_capitals(cli: Cli, served: Served) -> None:
+    assert cli("admin", "log-level", "DEBUG", "--socket", str(served.socket)).code == 0
+    assert debugging(served).asked == [("debug", None)]
+
+
+def test_a_time_that_is_too_long_is_refused_with_what_is_long_enough(cli: Cli, served: Served) -> None:
+    assert MOST_LEVEL_SECONDS == 7 * 86_400
+    assert cli("admin", "log-level", "debug", "--for", "168h", "--socket", str(served.socket)).code == 0
+    ran = cli("admin", "log-level", "debug", "--for", "99999999h", "--socket", str(served.socket))
+    assert ran.code == 2
+    assert "'99999999h' is longer than 7 days: set log.level of the configuration" in " ".join(ran.err.split())
+    assert debugging(served).asked == [("debug", MOST_LEVEL_SECONDS)]
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ async def test_a_changed_file_is_taken_over_by_itself_and_on_sighup(world: World
         world.application("two")
         world.write()
         await daemon.until_synced("one", "two")
-        await daemon.until_line("configuration reloaded")
+        await daemon.until_line("configuration reloaded", '"changed": true')
         daemon.restart_log()
         daemon.signal(signal.SIGHUP)
-        await daemon.until_line("configuration reloaded")
+        await daemon.until_line("configuration reloaded", '"changed": false')
 
 
 async def test_a_broken_file_changes_nothing_and_says_where_and_what(world: World) -> None:

@@ -7,17 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gitopsd.ports.debugging import LogLevel
+from gitopsd.ports.debugging import MOST_LEVEL_SECONDS, LogLevel
 from gitopsd.web.models.model import Model
-
-_LONGEST_SECONDS = 7 * 86_400
 
 
 class LogLevelBody(Model):
     """`level` to log from now on ("": the configuration's), for `seconds` or until somebody says otherwise."""
 
     level: Literal["", "debug", "info", "warning", "error"]
-    seconds: Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=MOST_LEVEL_SECONDS)] | None = None
 
 
 class LogLevelAnswer(Model):
