@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.files import Files
 from gitopsd.config.secretfiles import secrets_of_kubeconfig
 from gitopsd.config.yamlfile import MAX_BYTES, parse
-from gitopsd.core.jsonvalue import JsonValue, objects, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
+from gitopsd.core.pem import AUTHORITY, CERTIFICATE, KEY, BadPemError, check_named
 from gitopsd.core.url_place import split_user
 
 
@@ -27,17 +30,46 @@ def kubeconfig_server(path: str, context: str, files: Files) -> str:
     for secret in secrets_of_kubeconfig(path, root):
         files.hold_secret(secret)
     wanted = context or text(root, "current-context")
-    contexts = {text(entry, "name"): text(entry, "context", "cluster") for entry in objects(root, "contexts")}
+    contexts = {
+        text(entry, "name"): (text(entry, "context", "cluster"), text(entry, "context", "user"))
+        for entry in objects(root, "contexts")
+    }
     if not wanted:
         raise KubeconfigError(f"{path} has no current-context: set context")
     if wanted not in contexts:
         known = ", ".join(sorted(contexts)) or "none"
         raise KubeconfigError(f"{path} has no such context; it has {known}", about_context=bool(context))
-    servers = {text(entry, "name"): text(entry, "cluster", "server") for entry in objects(root, "clusters")}
-    server = servers.get(contexts[wanted], "")
+    name, user_name = contexts[wanted]
+    cluster, user = _named(root, "clusters", name, "cluster"), _named(root, "users", user_name, "user")
+    server = text(cluster, "server")
     if not server:
         raise KubeconfigError(f"{path}: the context's cluster has no server")
+    if server.startswith("https"):
+        _check_pem(path, files, (cluster, f"cluster {name}", AUTHORITY))
+        _check_pem(path, files, (user, f"user {user_name}", CERTIFICATE))
+        _check_pem(path, files, (user, f"user {user_name}", KEY))
     return split_user(server)[0]
+
+
+def _named(root: JsonValue, section: str, name: str, key: str) -> JsonObject:
+    return next((mapping(entry, key) for entry in objects(root, section) if text(entry, "name") == name), {})
+
+
+def _check_pem(path: str, files: Files, what: tuple[JsonObject, str, str]) -> None:
+    """Refuse what is no certificate or key. Whether the files that are named may be read is the daemon's own matter."""
+    entry, subject, key = what
+
+    def read(named: str) -> str:
+        return files.read(os.path.join(os.path.dirname(path), named), MAX_BYTES).decode("ascii", "ignore")
+
+    try:
+        check_named(entry, key, read)
+    except BadPemError as error:
+        raise KubeconfigError(f"{path}, {subject}: {error}") from None
+    except FileNotFoundError:
+        raise KubeconfigError(f"{path}, {subject}: its {key} names a file that is not there") from None
+    except (OSError, ValueError):
+        return
 
 
 def _read(path: str, files: Files) -> JsonValue:

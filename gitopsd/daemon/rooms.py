@@ -255,7 +255,7 @@ class OpenRooms(AsyncContextManagerMixin):
             self._on_connected(cluster.name)
             _log.info("cluster connected", cluster=cluster.name, server=shown, version=connection.version)
         else:
-            _log.error("cluster lost", cluster=cluster.name, server=shown, error=connection.error)
+            _log.error("cluster lost", cluster=cluster.name, server=shown, error=connection.trouble)
 
     def _kube_request(self, request: RequestMade) -> None:
         server, verb, kind, code, seconds, waited = request
@@ -285,10 +285,15 @@ def _reading_secrets(
 
 def load_plugins(folders: Sequence[str]) -> PluginManager:
     """Every installed plugin and those of the folders; one that cannot be loaded is logged and left out."""
-    plugins = PluginManager()
+    plugins = PluginManager(plugin_is_slow)
     for error in (*plugins.load_installed(), *plugins.load_folders(folders)):
         _log.error("plugin not loaded", error=str(error))
     return plugins
+
+
+def plugin_is_slow(name: str) -> None:
+    """Log it; from any thread."""
+    _log.warning("a plugin is still being imported", plugin=name)
 
 
 def _git_limits(config: Config) -> GitLimits:
@@ -310,5 +315,4 @@ def _migrated(migration: Migration) -> None:
 
 
 def _unreadable(name: AppName, why: str) -> None:
-    error = StoreError("saved status not readable", where=name, why=why, hint="none needed: it is computed anew")
-    _log.warning(str(error), application=name)
+    _log.warning("saved status not readable; it is computed anew", application=name, why=why)

@@ -26,7 +26,7 @@ from gitopsd.kube.lines import LineSplitter
 from gitopsd.kube.pace import Pace
 from gitopsd.kube.refusal import Asked, is_invalid, refused, status_of
 from gitopsd.kube.retry import Attempts, RetryPolicy, is_transient
-from gitopsd.kube.transport import LIBRARY_ERRORS, abandon, cause, close_session, is_broken, open_session
+from gitopsd.kube.transport import LIBRARY_ERRORS, abandon, cause, close_session, is_broken, is_distrusted, open_session
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess
 
@@ -37,6 +37,11 @@ _CONNECT_SECONDS: Final = 10.0
 _REREAD_SECONDS: Final = 5.0
 _TOO_LARGE: Final = "AnswerTooLarge"
 _BROKEN: Final = "ConnectionBroken"
+DISTRUSTED: Final = "CertificateRefused"
+_DISTRUSTED: Final = (
+    "give the authority that signed it, by certificate-authority-data of the kubeconfig or `ca` of the entry under "
+    "`clusters`; the server's host has to be among the certificate's names, else set `tlsServerName`"
+)
 _NEAR: Final = tuple(f"{scheme}://{host}" for scheme in ("https", "http") for host in ("127.", "localhost:", "[::1]"))
 
 OnRequest = Callable[[RequestMade], None]
@@ -347,13 +352,14 @@ class KubeHttp:
         self._session = open_session(credentials)
 
     def _unreachable(self, error: Exception) -> ClusterDown:
+        distrusted = is_distrusted(error)
         down = ClusterDown(
             "the API server cannot be reached",
             where=f"cluster {self.cluster}",
             why=f"{shown_url(self.server)}: {cause(error)}",
-            hint="check that the API server runs, its address, and the way to it",
+            hint=_DISTRUSTED if distrusted else "check that the API server runs, its address, and the way to it",
             retryable=True,
-            reason=_BROKEN if is_broken(error) else "",
+            reason=DISTRUSTED if distrusted else _BROKEN if is_broken(error) else "",
         )
         self._on_unreachable(down)
         return down

@@ -11,7 +11,8 @@ import orjson
 
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.jsonvalue import text
-from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.http import DISTRUSTED, KubeHttp
+from gitopsd.kube.material import CREDENTIALS
 from gitopsd.kube.refusal import Asked, refused
 from gitopsd.kube.retry import Backoff
 from gitopsd.ports.clock import Clock
@@ -19,6 +20,8 @@ from gitopsd.ports.cluster import Connection
 
 _PROBE_SECONDS: Final = 5.0
 _PROBE_PACE: Final = 0.25
+# The errors whose hint says more than that the server may not run.
+_TOLD_NEARER: Final = frozenset({CREDENTIALS, DISTRUSTED})
 
 
 class ClusterLink:
@@ -73,18 +76,19 @@ class ClusterLink:
                 raise refused(Asked(self._http.cluster, "get", "/version"), answer)
             version = _git_version(answer.body) if answer.ok else ""
         except ClusterError as error:
-            self._become(up=False, error=f"{error.what}: {error.why}" if error.why else error.what)
+            hint = error.hint if error.reason in _TOLD_NEARER else ""
+            self._become(up=False, error=f"{error.what}: {error.why}" if error.why else error.what, hint=hint)
             return False
         self._become(up=True, version=version)
         return True
 
-    def _become(self, *, up: bool, version: str = "", error: str = "") -> None:
+    def _become(self, *, up: bool, version: str = "", error: str = "", hint: str = "") -> None:
         before = self.state
         first, self._tried = not self._tried, True
         changed = first or before.up != up
         since = self._clock.monotonic() if changed else before.since
         at = self._clock.now() if changed else before.at
-        self.state = Connection(up=up, version=version or before.version, error=error, since=since, at=at)
+        self.state = Connection(up=up, version=version or before.version, error=error, since=since, at=at, hint=hint)
         if changed:
             self._changed.set()
             self._changed = anyio.Event()
@@ -97,7 +101,8 @@ class ClusterLink:
             f"it does not answer{since}",
             where=f"cluster {self._http.cluster}",
             why=self.state.error,
-            hint="check that its API server runs, and the kubeconfig or entry under `clusters` that leads to it",
+            hint=self.state.hint
+            or "check that its API server runs, and the kubeconfig or entry under `clusters` that leads to it",
             retryable=True,
         )
 

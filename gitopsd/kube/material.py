@@ -15,6 +15,7 @@ import anyio
 
 from gitopsd.core.errors import ClusterError, shown_url
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
+from gitopsd.core.pem import AUTHORITY, CERTIFICATE, KEY, BadPemError, check_named
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_proxy
 from gitopsd.core.secret import Secret
 from gitopsd.core.url_place import split_user
@@ -23,6 +24,7 @@ from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
 
 IN_CLUSTER_SERVER: Final = "https://kubernetes.default.svc"
 ROTATION_SECONDS: Final = 60.0
+CREDENTIALS: Final = "Credentials"
 LIBRARY: Final = load()
 _PROVIDER_SECONDS: Final = 30.0
 _IMPERSONATING: Final = ("as", "as-uid", "as-groups", "as-user-extra")
@@ -73,12 +75,33 @@ def _from_kubeconfig(access: ClusterAccess) -> Material:
                 access, f"its user has {impersonating[0]}, and a connection that impersonates is not supported"
             )
         plugin, told = _plugin(access, loader)
+        _check_pem(access, loader)
         try:
             lifetime = _load(loader, configuration)
             found = _material(access, configuration, lifetime)
         finally:
             LIBRARY.remove_temporary_files()
     return replace(found, plugin=plugin, told=told)
+
+
+def _check_pem(access: ClusterAccess, loader: KubeConfigLoader) -> None:
+    """Refuse what the library would take for no certificates at all: the system's would be trusted instead."""
+    cluster = loader._cluster.value
+    user = loader._user.value if loader._user is not None else {}
+    if not text(cluster, "server").startswith("https"):
+        return
+    folder = os.path.dirname(os.path.abspath(loader._cluster.path or access.kubeconfig))
+
+    def read(path: str) -> str:
+        return Path(folder, path).read_bytes().decode("ascii", "ignore")
+
+    for entry, key in ((cluster, AUTHORITY), (user, CERTIFICATE), (user, KEY)):
+        try:
+            check_named(entry, key, read)
+        except BadPemError as error:
+            raise unusable(access, str(error)) from None
+        if entry.get(key) and not entry.get(f"{key}-data"):
+            entry.pop(f"{key}-data", None)  # the library would go by it though it is empty
 
 
 def _plugin(access: ClusterAccess, loader: KubeConfigLoader) -> tuple[CredentialPlugin | None, JsonObject | None]:
@@ -213,5 +236,5 @@ def unusable(access: ClusterAccess, why: str, hint: str = "") -> ClusterError:
         where=f"cluster {access.name}",
         why=f"{source}: {why}" if not why.startswith(source) else why,
         hint=hint or f"correct {access.written_at or f'the entry {access.name!r} under `clusters`'}, or what it names",
-        reason="Credentials",
+        reason=CREDENTIALS,
     )

@@ -59,6 +59,11 @@ def abandon(response: aiohttp.ClientResponse) -> None:
     response.close()
 
 
+def is_distrusted(error: Exception) -> bool:
+    """Whether there was a server, whose certificate is refused."""
+    return isinstance(error, aiohttp.ClientConnectorCertificateError)
+
+
 def is_broken(error: Exception) -> bool:
     """Whether a connection that stood broke; the same request on a new one may well succeed."""
     return isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError)

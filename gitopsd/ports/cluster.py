@@ -98,7 +98,7 @@ class LiveChange:
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Whether the API server answers, its version, since when (`since`: seconds of the monotonic clock, `at`: the time
-    of day; None before anybody asked it) and why it does not.
+    of day; None before anybody asked it), why it does not, and what to do where that is known (`hint`).
     """
 
     up: bool
@@ -106,6 +106,14 @@ class Connection:
     error: str = ""
     since: float = 0.0
     at: datetime | None = None
+    hint: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not answer and what to do, in one line; "" if it does."""
+        if self.up:
+            return ""
+        return f"{self.error.rstrip('.')}. Try: {self.hint}" if self.hint else self.error
 
 
 @dataclass(frozen=True, slots=True)

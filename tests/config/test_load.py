@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 
@@ -630,3 +631,58 @@ clusters:
         "clusters[3]: it is the same API server (https://10.0.0.2:443) as that of the cluster two",
         "clusters[6]: it is the same API server (https://10.0.0.3) as that of the cluster six",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "said"),
+    [
+        (
+            "certificate-authority-data: '!!!'",
+            "",
+            "cluster c: its certificate-authority-data cannot be used: it is not b",
+        ),
+        ("certificate-authority-data: ''", "", "cluster c: its certificate-authority-data cannot be used: it is empty"),
+        ("certificate-authority-data: aGVsbG8=", "", "there is no certificate (PEM) in it"),
+        (
+            "certificate-authority: ca.crt",
+            "",
+            "cluster c: its certificate-authority cannot be used: there is no certif",
+        ),
+        ("certificate-authority: cut.crt", "", "its certificate-authority cannot be used: a certificate in it is dam"),
+        ("certificate-authority: gone.crt", "", "its certificate-authority names a file that is not there"),
+        ("", "client-certificate: ca.crt", "user u: its client-certificate cannot be used: there is no certificate"),
+        ("", "client-key-data: hunter2", "user u: its client-key-data cannot be used: "),
+    ],
+)
+def test_a_kubeconfig_whose_certificates_or_keys_are_none_is_refused(
+    tmp_path: Path, cluster: str, user: str, said: str
+) -> None:
+    (tmp_path / "ca.crt").write_text("hunter2")
+    (tmp_path / "cut.crt").write_text(f"{Authority('one').pem[:200]}\n-----END CERTIFICATE-----\n")
+    kubeconfig = f"""
+current-context: one
+contexts: [{{name: one, context: {{cluster: c, user: u}}}}]
+clusters: [{{name: c, cluster: {{server: "https://10.0.0.1", {cluster}}}}}]
+users: [{{name: u, user: {{{user}}}}}]
+"""
+    told = errors_of(tmp_path, "clusters: [{name: local, kubeconfig: ./kubeconfig}]\n", kubeconfig=kubeconfig)
+    assert f"gitopsd.yaml:1:38: clusters[0].kubeconfig cannot be used: {tmp_path}/kubeconfig, " in told
+    assert said in told
+    assert "hunter2" not in told
+
+
+def test_a_kubeconfigs_certificates_are_taken_from_data_and_from_files(tmp_path: Path) -> None:
+    pem = Authority("one").pem
+    data = base64.b64encode(f"bundle of two\n{pem}{pem}".encode()).decode()
+    kubeconfig = f"""
+current-context: one
+contexts: [{{name: one, context: {{cluster: c}}}}, {{name: two, context: {{cluster: d}}}}]
+clusters:
+  - {{name: c, cluster: {{server: "https://10.0.0.1", certificate-authority-data: {data}}}}}
+  - {{name: d, cluster: {{server: "https://10.0.0.2", certificate-authority-data: "", certificate-authority: ca.crt}}}}
+"""
+    (tmp_path / "ca.crt").write_text(pem)
+    clusters = "clusters: [{name: a, kubeconfig: kubeconfig}, {name: b, kubeconfig: kubeconfig, context: two}]\n"
+    config = loaded(tmp_path, clusters, kubeconfig=kubeconfig)
+    assert [access.name for access in config.clusters] == ["a", "b"]
+    assert f"{tmp_path}/ca.crt" in config.files

@@ -63,8 +63,9 @@ sops: {ageKeys: [{key: {file: age}}]}
         **dict.fromkeys(("ssh", "age"), "-----BEGIN OPENSSH PRIVATE KEY-----"),
         "ca": pair.pem,
     }
+    (tmp_path / "state.key").write_bytes(b"k" * 32)
+    (tmp_path / "client.key").write_text("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n")
     for name in ("state.key", "client.key"):
-        (tmp_path / name).write_bytes(b"k" * 32)
         (tmp_path / name).chmod(0o600)
     closed = loaded(tmp_path, main, **files)
     for path in tmp_path.iterdir():

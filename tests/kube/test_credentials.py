@@ -92,8 +92,9 @@ async def test_certificates_may_stand_in_the_entry_itself(api_server: ApiServer,
 
 async def test_a_server_with_an_unknown_certificate_is_refused(api_server: ApiServer, clock: RealClock) -> None:
     async with KubeHttp(ClusterAccess("stranger", server=api_server.server), clock=clock) as http:
-        with pytest.raises(ClusterError, match="certificate is refused"):
+        with pytest.raises(ClusterError, match="certificate is refused") as refused:
             await http.request("GET", "/version")
+    assert "give the authority that signed it" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,41 @@ async def test_a_missing_context_is_named(tmp_path: Path) -> None:
 async def test_switching_tls_verification_off_needs_our_own_switch(tmp_path: Path) -> None:
     cluster = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}
     assert "insecure: true" in await refusal(access(kubeconfig(tmp_path, cluster=cluster)))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "data"),
+    [
+        ("cluster", "certificate-authority", "!!!"),
+        ("cluster", "certificate-authority", ""),
+        ("cluster", "certificate-authority", base64.b64encode(b"no certificate").decode()),
+        ("user", "client-certificate", "!!!"),
+        ("user", "client-certificate", base64.b64encode(b"").decode()),
+        ("user", "client-key", base64.b64encode(b"no key").decode()),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+async def test_what_is_no_certificate_or_key_never_counts_as_none(
+    tmp_path: Path, part: str, key: str, data: str, in_file: bool
+) -> None:
+    """The library would take it for no certificates at all, and then the system's are trusted."""
+    (tmp_path / "file").write_text(data)
+    named = {key: "file"} if in_file else {f"{key}-data": data}
+    cluster = {"server": "https://127.0.0.1:1", **(named if part == "cluster" else {})}
+    path = kubeconfig(tmp_path, cluster=cluster, user=named if part == "user" else None)
+    said = await refusal(access(path))
+    assert f"{path}: its {key}{'' if in_file else '-data'} cannot be used: " in said
+
+
+async def test_empty_data_leave_the_file_beside_them_in_force(api_server: ApiServer, tmp_path: Path) -> None:
+    cluster = {
+        "server": "https://127.0.0.1:1",
+        "certificate-authority-data": "",
+        "certificate-authority": str(api_server.folder / "pki" / "ca.crt"),
+    }
+    found = await read_credentials(access(kubeconfig(tmp_path, cluster=cluster)), NOW)
+    assert found.tls is not None
+    assert len(found.tls.get_ca_certs()) == 1
 
 
 @pytest.mark.parametrize("key", ["as", "as-groups"])

@@ -86,7 +86,7 @@ def _fields(status: ClusterStatus) -> dict[str, object]:
         "connection_state": ClusterConnection(
             status="Successful" if connection.up else "Failed" if asked else "Unknown",
             since=connection.at,
-            message="" if connection.up else connection.error,
+            message=connection.trouble,
         ),
         "applications": status.applications,
         "objects": sum(each.kept for each in status.kinds),
