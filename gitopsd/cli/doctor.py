@@ -52,7 +52,13 @@ def doctor(
         data(_as_json(report), output)
     else:
         write("".join(f"{line}\n" for line in _text(report)))
-    return ExitCode.OK if report.well else ExitCode.FAILED
+    code = ExitCode.OK if report.well else ExitCode.FAILED
+    from gitopsd.plugin.importing import given_up
+
+    if given_up():  # a plugin never came to its end: Python would wait for it
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _daemon(config: str, environ: Mapping[str, str]) -> RunningDaemon | None:

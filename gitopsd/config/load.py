@@ -50,11 +50,13 @@ from gitopsd.config.values import (
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.app import AppSpec, Tracking, TrackingMethod
 from gitopsd.core.customization import ResourceSettings
+from gitopsd.core.errors import PluginError
 from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import sequence
 from gitopsd.core.project import Impersonation, Projects
 from gitopsd.core.repo_url import normalise
 from gitopsd.plugin.command import CommandPlugin
+from gitopsd.plugin.folders import refuse_if_open
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.ports.sources import RepositoryAccess
 
@@ -128,9 +130,21 @@ class _Loading:
         if not self._keep_going:
             self._problems.raise_if_any()
         self._warn_of_open_files(settings, document)
+        self._warn_of_plugin_folders(settings, document)
         globs = (*includes.globs, *reader.globs)
         config = self._assembled(settings, found, plugins, applications, globs)
         return replace(config, resources=resources, projects=projects, sync=syncing, surroundings=around)
+
+    def _warn_of_plugin_folders(self, settings: Main, document: Document) -> None:
+        """Plugins that would not be loaded do not keep the daemon from starting: so they are warned of only."""
+        for index, folder in enumerate(settings.plugin_path):
+            try:
+                # Root checks for others: whom the files should belong to is not known then.
+                found = refuse_if_open(folder, owners=os.geteuid() != 0)
+            except PluginError as error:
+                found = (error,)
+            for each in found:
+                self._problems.warn(document.position(("pluginPath", index)), f"pluginPath[{index}]: {each}")
 
     def _warn_of_open_files(self, settings: Main, document: Document) -> None:
         if holds_secrets(document):

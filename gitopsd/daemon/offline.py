@@ -248,7 +248,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 async def _renderers(
     engine: str | None, memory_limit: int, commands: CommandPlugins, folders: Sequence[str]
 ) -> AsyncGenerator[Sequence[Renderer]]:
-    plugins = PluginManager()
+    plugins = PluginManager(lambda name: _log.warning("a plugin is still being imported", plugin=name))
     for error in (*plugins.load_installed(), *plugins.load_folders(folders)):
         _log.error("plugin not loaded", error=str(error))
     if engine is None:

@@ -48,16 +48,27 @@ def plugins_in(folder: str, group: str) -> tuple[FolderPlugin, ...]:
     return tuple(sorted((*declared, *plain), key=lambda each: each.name))
 
 
-def refuse_if_open(folder: str) -> None:
-    """Raise `PluginError` if the folder cannot be read, or if somebody else could change code that is in it.
+def refuse_if_open(folder: str, *, owners: bool = True) -> tuple[PluginError, ...]:
+    """Raise `PluginError` if the folder cannot be read, or if somebody else could change code that is in it. The answer
+    names the entries that lead nowhere; they hurt no other.
 
-    What is mounted read-only, or by the kubelet, nobody changes through this folder, whatever its modes are.
+    What is mounted read-only, or by the kubelet, nobody changes through this folder, whatever its modes are. Without
+    `owners` nothing is said of whom files belong to: the daemon may run as another user than this process.
     """
+    lost: list[PluginError] = []
     try:
         if os.statvfs(folder).f_flag & os.ST_RDONLY or os.path.lexists(os.path.join(folder, "..data")):
-            return
+            return ()
+        os.listdir(folder)
         for path in _all(folder):
-            if why := _open_to(os.stat(path)):
+            try:
+                found = os.stat(path)
+            except OSError as error:
+                if path == folder or not os.path.islink(path):
+                    raise
+                lost.append(_leads_nowhere(path, error))
+                continue
+            if why := _open_to(found, owners=owners):
                 raise PluginError(
                     "plugins are not loaded from a folder that others can change",
                     where=path,
@@ -65,16 +76,39 @@ def refuse_if_open(folder: str) -> None:
                     hint=f"chmod -R go-w {folder}, and let it belong to root or to the user of gitopsd",
                 )
     except OSError as error:
-        raise PluginError(
+        raise unreadable(folder, error) from None
+    return tuple(lost)
+
+
+def unreadable(folder: str, error: OSError) -> PluginError:
+    """What the system says of a folder, or of something in it."""
+    path = error.filename if isinstance(error.filename, str) else folder
+    if path == folder:
+        return PluginError(
             "a folder of pluginPath cannot be read",
             where=folder,
             why=os.strerror(error.errno or 0),
             hint="correct pluginPath, or make the folder",
-        ) from None
+        )
+    return PluginError(
+        f"no plugin of {folder} is loaded: this cannot be read",
+        where=path,
+        why=os.strerror(error.errno or 0),
+        hint="remove it, or let gitopsd read it",
+    )
 
 
-def _open_to(found: os.stat_result) -> str:
-    if found.st_uid not in {0, os.geteuid()}:
+def _leads_nowhere(path: str, error: OSError) -> PluginError:
+    return PluginError(
+        "this link in a folder of pluginPath leads nowhere",
+        where=path,
+        why=f"{os.readlink(path)}: {os.strerror(error.errno or 0)}",
+        hint="remove or correct it",
+    )
+
+
+def _open_to(found: os.stat_result, *, owners: bool) -> str:
+    if owners and found.st_uid not in {0, os.geteuid()}:
         return f"it belongs to user {found.st_uid}"
     if found.st_mode & _WRITABLE_BY_OTHERS:
         return f"everybody may write to it (mode {found.st_mode & 0o7777:04o})"

@@ -14,8 +14,9 @@ from gitopsd.plugin import hookspecs
 from gitopsd.plugin.actions import ActionProvider
 from gitopsd.plugin.command import NO_COMMANDS, CommandPlugins
 from gitopsd.plugin.engine import Engine
-from gitopsd.plugin.folders import FolderPlugin, plugins_in, refuse_if_open
+from gitopsd.plugin.folders import FolderPlugin, plugins_in, refuse_if_open, unreadable
 from gitopsd.plugin.health import HealthCheck
+from gitopsd.plugin.importing import OnSlow, imported
 from gitopsd.plugin.renderer import Renderer
 
 ENTRY_POINTS = "gitopsd.plugins"
@@ -24,22 +25,24 @@ ENTRY_POINTS = "gitopsd.plugins"
 class PluginManager:
     """The plugins of one daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_slow: OnSlow | None = None) -> None:
+        """`on_slow` gets the name of a plugin that is being imported for some seconds, from another thread."""
         self._pluggy = pluggy.PluginManager(hookspecs.NAMESPACE)
         self._pluggy.add_hookspecs(hookspecs)
         self._versions: dict[str, str] = {}
+        self._on_slow = on_slow
+        self.importing = ""
+        """The plugin that is being imported; "" if none is."""
 
     def load_installed(self) -> tuple[PluginError, ...]:
         """Register every installed plugin; one that cannot be imported is an error in the answer and hurts no other."""
         errors: list[PluginError] = []
         for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
             try:
-                self.register(entry_point.load(), name=entry_point.name)
+                self.register(self._imported(entry_point), name=entry_point.name)
                 self._versions[entry_point.name] = entry_point.dist.version if entry_point.dist else ""
             except PluginError as error:
                 errors.append(error)
-            except Exception as error:  # noqa: BLE001 (the plugin's own code runs: whatever it raises is its failure)
-                errors.append(_import_failed(entry_point, error))
         return tuple(errors)
 
     def load_folders(self, folders: Iterable[str]) -> tuple[PluginError, ...]:
@@ -50,13 +53,16 @@ class PluginManager:
         errors: list[PluginError] = []
         for folder in folders:
             try:
-                refuse_if_open(folder)
+                errors.extend(refuse_if_open(folder))
                 if folder not in sys.path:
                     sys.path.append(folder)
                     importlib.invalidate_caches()
                 found = plugins_in(folder, ENTRY_POINTS)
             except PluginError as error:
                 errors.append(error)
+                continue
+            except OSError as error:
+                errors.append(unreadable(folder, error))
                 continue
             for plugin in found:
                 try:
@@ -67,10 +73,7 @@ class PluginManager:
 
     def _load(self, plugin: FolderPlugin, folder: str) -> None:
         point = plugin.entry_point
-        try:
-            loaded = point.load()
-        except Exception as error:
-            raise _import_failed(point, error, folder) from error
+        loaded = self._imported(point, folder)
         origin = getattr(sys.modules.get(point.module), "__file__", None) or ""
         if not origin.startswith(folder.rstrip("/") + "/"):
             raise PluginError(
@@ -82,6 +85,13 @@ class PluginManager:
             return
         self.register(loaded, name=plugin.name)
         self._versions[plugin.name] = plugin.version
+
+    def _imported(self, point: EntryPoint, folder: str = "") -> object:
+        self.importing = point.name
+        try:
+            return imported(point, folder, self._on_slow)
+        finally:
+            self.importing = ""
 
     def register(self, plugin: object, *, name: str) -> None:
         """Add one plugin.
@@ -99,6 +109,13 @@ class PluginManager:
                 why=str(error),
                 hint="compare its hooks with gitopsd/plugin/hookspecs.py",
             ) from error
+        if not self._pluggy.get_hookcallers(plugin):
+            self._pluggy.unregister(plugin)
+            raise PluginError(
+                f"plugin {name!r} brings nothing",
+                why="none of its functions is marked as a hook of gitopsd",
+                hint="mark them (gitopsd.plugin.hookspecs.hookimpl), or name a module that is no plugin otherwise",
+            )
 
     def renderers(self, engine: Engine | None, commands: CommandPlugins = NO_COMMANDS) -> Sequence[Renderer]:
         """All renderers, in the order of their plugins' names. Raises `PluginError` if two claim one name.
@@ -146,12 +163,3 @@ class PluginManager:
     def names(self) -> tuple[str, ...]:
         """The registered plugins' names."""
         return tuple(sorted(name for name, _ in self._pluggy.list_name_plugin()))
-
-
-def _import_failed(entry_point: EntryPoint, error: Exception, folder: str = "") -> PluginError:
-    return PluginError(
-        f"plugin {entry_point.name!r} ({entry_point.value}) cannot be imported",
-        where=folder,
-        why=f"{type(error).__name__}: {error}",
-        hint=f"correct or remove it in {folder}" if folder else "reinstall or remove the package that brings it",
-    )

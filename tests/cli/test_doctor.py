@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli, Served
+from tests.cli.conftest import GITOPSD, Cli, Served
 
 SMALL = "{server: {listen: '127.0.0.1:0'}, plugins: [{name: own, generate: {command: [no-such-program]}}]}"
 
@@ -110,3 +111,20 @@ def test_a_running_daemon_is_asked_whether_it_is_well(
     )
     ran = cli("admin", "doctor", "--config", "gitopsd.yaml")
     assert words in ran.out
+
+
+def test_a_plugin_that_hangs_is_named_and_holds_up_nothing(tmp_path: Path, environ: dict[str, str]) -> None:
+    plugin = tmp_path / "plugins.d" / "gitopsd_hangs.py"
+    plugin.parent.mkdir(mode=0o755)
+    plugin.write_text("print('still here')\nimport threading\nthreading.Event().wait()\n", encoding="utf-8")
+    plugin.chmod(0o644)
+    (tmp_path / "gitopsd.yaml").write_text(
+        "{server: {listen: '127.0.0.1:0'}, pluginPath: [plugins.d]}", encoding="utf-8"
+    )
+    command = [GITOPSD, "admin", "doctor", "--config", "gitopsd.yaml", "-o", "json"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, check=False, capture_output=True, timeout=60)
+    assert done.returncode == 1
+    told = [each["message"] for each in json.loads(done.stdout)["findings"] if each["subject"] == "plugins"]
+    assert len(told) == 1
+    assert "'hangs' is still being imported" in told[0]
+    assert done.stderr == b"still here\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,25 @@ def test_E11_an_included_file_cannot_bring_a_program(tmp_path: Path) -> None:
 def test_S8_an_error_quotes_no_value_of_the_environment(tmp_path: Path) -> None:
     text = f"  - {{name: tool, env: [{{name: A, value: !hunter2 x}}, {{name: B, value: *hunter2}}], {GENERATE}}}\n"
     assert "hunter2" not in " ".join(refused(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere", "a folder of pluginPath cannot be read: No such file or directory"),
+        ("file", "a folder of pluginPath cannot be read: Not a directory"),
+        ("open", r"others can change: everybody may write to it \(mode 0777\)"),
+        ("broken", "leads nowhere: gone: No such file"),
+        ("sound", ""),
+    ],
+)
+def test_a_folder_whose_plugins_would_not_be_loaded_is_warned_of(tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / "file").write_text("")
+    for folder, mode in (("open", 0o777), ("broken", 0o755), ("sound", 0o755)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder).chmod(mode)
+    (tmp_path / "broken" / "link").symlink_to("gone")
+    warnings = loaded(tmp_path, f"pluginPath: [sound, {name}]").warnings
+    assert len(warnings) == bool(told)
+    for warning in warnings:
+        assert re.search(rf"gitopsd\.yaml:1:21: pluginPath\[1\]: .*{told}", warning)

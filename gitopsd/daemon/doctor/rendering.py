@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from gitopsd.core.jsonvalue import JsonObject, mapping, text
 from gitopsd.daemon.doctor.checks import Check, Findings, problem
 from gitopsd.daemon.doctor.patient import Patient
 from gitopsd.daemon.offline import Setting, render_path
+from gitopsd.plugin.importing import give_up_waiting
 from gitopsd.plugin.manager import PluginManager
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.render.engine import locate
@@ -27,6 +29,7 @@ from gitopsd.render.sops import locate_sops
 
 RENDERING: Final = "rendering"
 _VERSION_SECONDS: Final = 10.0
+_PLUGIN_SECONDS: Final = 10.0
 _PROBE: Final = {
     "kustomization.yaml": "resources: [map.yaml]\n",
     "map.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: doctor}\n",
@@ -44,7 +47,14 @@ def rendering_checks(patient: Patient) -> Sequence[Check]:
         return await in_thread(partial(_sops, patient))
 
     async def plugins() -> Findings:
-        return await in_thread(lambda: list(_plugins(patient)))
+        manager = PluginManager()
+        with anyio.move_on_after(_PLUGIN_SECONDS):
+            return await in_thread(lambda: list(_plugins(manager, patient)))
+        give_up_waiting()
+        said = (
+            f"plugin {manager.importing!r} is still being imported after {_PLUGIN_SECONDS:g} s: the daemon hangs, too"
+        )
+        return [Finding(RENDERING, "plugins", Severity.PROBLEM, said, "correct or remove it")]
 
     async def commands() -> Findings:
         return await in_thread(lambda: list(_commands(patient)))
@@ -68,7 +78,8 @@ def _engine(patient: Patient) -> Findings:
     with tempfile.TemporaryDirectory(prefix="gitopsd-doctor-") as folder:
         for name, content in _PROBE.items():
             (Path(folder) / name).write_text(content, encoding="utf-8")
-        where = Setting(patient.environ, RenderTarget("", ()), patient.config)
+        # Without those of folders, which are looked at by themselves: none is imported twice.
+        where = Setting(patient.environ, RenderTarget("", ()), replace(patient.config, plugin_path=()))
         render_path(folder, where, name="doctor")
     limit = settings.workers * settings.memory_limit_bytes
     version = text(told, "version")
@@ -115,8 +126,7 @@ def _version(binary: str, environ: Mapping[str, str]) -> JsonObject:
         raise RenderError("it cannot be started", where=binary, why=why, hint="reinstall gitopsd") from None
 
 
-def _plugins(patient: Patient) -> Iterator[Finding]:
-    manager = PluginManager()
+def _plugins(manager: PluginManager, patient: Patient) -> Iterator[Finding]:
     for error in (*manager.load_installed(), *manager.load_folders(patient.config.plugin_path)):
         yield problem(RENDERING, "plugins", error)
     versions = manager.versions()

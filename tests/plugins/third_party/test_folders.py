@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from gitopsd.core.errors import PluginError
@@ -134,3 +137,66 @@ def test_a_folder_that_is_not_there_is_an_error_and_nothing_else(tmp_path: Path)
     manager, (error,) = loaded(tmp_path / "nowhere")
     assert error.where == str(tmp_path / "nowhere")
     assert "helm" in manager.names()
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(0)", "raise KeyboardInterrupt", "import sys; sys.exit('bye')"])
+def test_a_plugin_that_would_end_the_process_is_named_and_ends_nothing(folder: Path, end: str) -> None:
+    written(folder / "gitopsd_ends.py", end)
+    written(folder / "gitopsd_lines.py", SOURCE)
+    manager, (error,) = loaded(folder)
+    assert "'ends'" in error.what
+    assert error.why.startswith(("SystemExit", "KeyboardInterrupt"))
+    assert "lines" in manager.names()
+
+
+def test_what_a_plugin_prints_is_no_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(folder / "gitopsd_lines.py", f"print('welcome')\n{SOURCE}")
+    written(folder / "gitopsd_other.py", "print('me too')\nraise ValueError")
+    loaded(folder)
+    sys.stdout.write("answer\n")
+    told = capsys.readouterr()
+    assert told.out == "answer\n"
+    assert told.err == "welcome\nme too\n"
+
+
+def test_a_link_that_leads_nowhere_is_named_and_the_rest_is_loaded(folder: Path) -> None:
+    written(folder / "gitopsd_lines.py", SOURCE)
+    (folder / "README").symlink_to("gone")
+    manager, (error,) = loaded(folder)
+    assert (error.where, error.why) == (str(folder / "README"), "gone: No such file or directory")
+    assert "lines" in manager.names()
+
+
+def test_a_module_that_brings_nothing_is_no_plugin(folder: Path) -> None:
+    written(folder / "gitopsd_empty.py", "def gitopsd_rendrers(): ...\n")
+    manager, (error,) = loaded(folder)
+    assert "'empty' brings nothing" in error.what
+    assert "empty" not in manager.names()
+    assert "empty" not in manager.versions()
+
+
+def test_a_signal_ends_what_waits_for_a_plugin_and_that_is_told(folder: Path) -> None:
+    written(folder / "gitopsd_hangs.py", "import threading\nthreading.Event().wait()\n")
+    script = (
+        "import sys, asyncio, signal, uvloop\n"
+        "from gitopsd.plugin.manager import PluginManager\n"
+        "async def main():\n"
+        "    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, print)\n"
+        "    PluginManager(lambda name: print('waits for', name, flush=True)).load_folders(sys.argv[1:])\n"
+        "asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waits for hangs\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == -signal.SIGTERM
+
+
+async def test_signals_come_to_the_event_loop_again_when_plugins_are_loaded(folder: Path) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+        loaded(folder)
+        os.kill(os.getpid(), signal.SIGTERM)
+        with anyio.fail_after(10):
+            assert await anext(signals) == signal.SIGTERM
