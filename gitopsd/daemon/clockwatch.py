@@ -23,9 +23,9 @@ async def watch_clock(clock: Clock, on_step: Callable[[float], None]) -> None:
         await anyio.sleep(LOOK_SECONDS)
         after = Reading(clock.now(), clock.monotonic())
         if seconds := step(before, after):
-            way = "forward" if seconds > 0 else "back"
             _log.warning(
-                f"the machine's clock was set {way}, or the machine slept; all applications are looked at",
+                "the machine's clock was set, or the machine slept; all applications are looked at",
+                way="forward" if seconds > 0 else "back",
                 seconds=round(abs(seconds), 1),
                 was=before.now.isoformat(),
                 now=after.now.isoformat(),

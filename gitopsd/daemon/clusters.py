@@ -111,7 +111,7 @@ class ClusterDirectory(AsyncContextManagerMixin):
             missing = next((why or "Argo CD's clusters are still being read" for why in unread), "")
             said = frozenset((*warnings, *self._failed.values()))
             for warning in sorted(said - self._said):
-                _log.warning(warning)
+                _log.warning("Argo CD's Secrets of clusters", warning=warning)
             self._said = said
             before = self._accesses
             same = (accesses, missing) == (before, self._missing)

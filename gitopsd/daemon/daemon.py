@@ -349,7 +349,7 @@ class Daemon(AsyncContextManagerMixin):
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
-            _log.warning(warning)
+            _log.warning("configuration warning", warning=warning)
 
 
 def _acted(done: Done) -> None:

@@ -29,9 +29,9 @@ class EventLog:
             case OperationEnded():
                 self._operation(event)
             case AppRemoved():
-                what = "its objects were deleted" if event.name in self._deleted else "its objects stay"
+                objects = "deleted" if event.name in self._deleted else "stay"
                 self._deleted.discard(event.name)
-                self._log.info(f"application removed; {what}", application=event.name)
+                self._log.info("application removed", application=event.name, objects=objects)
             case ConfigReloaded():
                 if event.error:
                     self._log.error("configuration not reloaded; the old one goes on", error=event.error)
@@ -66,7 +66,7 @@ class EventLog:
         for condition in status.conditions:
             if condition not in known:
                 log = self._log.error if condition.type.is_error else self._log.warning
-                log(condition.message, condition=condition.type.value, **fields)
+                log("condition", condition=condition.type.value, message=condition.message, **fields)
         for unused in status.unused_ignores:
             if before is None or unused not in before.unused_ignores:
                 self._log.warning("a rule finds nothing to ignore", rule=unused, **fields)

@@ -100,7 +100,7 @@ class Repositories(AsyncContextManagerMixin):
                     f"Argo CD's Secrets in namespace {place.namespace} of cluster {place.cluster} not read: {error}"
                 )
         for warning in sorted(said - self._said):
-            _log.warning(warning)
+            _log.warning("Argo CD's Secrets of repositories", warning=warning)
         self._said = said
         if found != self._found:
             self._found = found

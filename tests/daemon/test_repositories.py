@@ -163,4 +163,4 @@ async def test_a_warning_is_logged_once_as_long_as_it_holds(running: Repositorie
             cluster.found = secrets("first", warnings=("Secret argocd/odd is left out: it has no url",))
             running.reread()
             await cluster.asked_again()
-    assert [entry["event"] for entry in logged] == ["Secret argocd/odd is left out: it has no url"]
+    assert [entry["warning"] for entry in logged] == ["Secret argocd/odd is left out: it has no url"]
