@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ VARIABLE = "GITOPSD_SOCKET"
 NAME = "gitopsd.sock"
 _USUAL = (f"./state/{NAME}", f"/run/gitopsd/{NAME}", f"/var/lib/gitopsd/{NAME}")
 _LONGEST_PATH = 107
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:\[[0-9A-Fa-f:.]*\]|[A-Za-z0-9.-]*):[0-9]{1,5}$", re.ASCII)
 
 
 def find_socket(socket: str, config: str, environ: Mapping[str, str]) -> str:
@@ -24,6 +26,12 @@ def find_socket(socket: str, config: str, environ: Mapping[str, str]) -> str:
     if not named and config:
         named = os.path.join(state_folder(config, environ), NAME)
     path = named or _first_usual()
+    if _ADDRESS.match(path) and not os.path.lexists(path):
+        raise BadInputError(
+            "the daemon's socket is a file, no address",
+            where=path,
+            hint="name its path, such as /run/gitopsd/gitopsd.sock, or the configuration: --config FILE",
+        )
     if len(os.fsencode(path)) > _LONGEST_PATH:
         raise BadInputError(
             f"a socket's path has at most {_LONGEST_PATH} bytes",

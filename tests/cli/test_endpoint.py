@@ -24,6 +24,18 @@ def test_the_named_socket_comes_first() -> None:
     assert find_socket("here.sock", "c.yaml", {"GITOPSD_SOCKET": "there.sock"}) == "here.sock"
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:8080", "localhost:80", ":8080", "http://x", "unix:///run/a"])
+def test_an_address_is_told_from_the_path_that_a_socket_has(address: str) -> None:
+    for named, environ in ((address, {}), ("", {"GITOPSD_SOCKET": address})):
+        with pytest.raises(BadInputError, match=r"is a file, no address.*/run/gitopsd/gitopsd\.sock"):
+            find_socket(named, "", environ)
+
+
+def test_a_socket_whose_name_looks_like_an_address_is_one() -> None:
+    Path("a:1").touch()
+    assert find_socket("a:1", "", {}) == "a:1"
+
+
 def test_then_the_configuration_then_the_environment(tmp_path: Path) -> None:
     Path("c.yaml").write_text("state: {dir: mine}\n", encoding="utf-8")
     environ = {"GITOPSD_SOCKET": "there.sock"}
