@@ -267,13 +267,15 @@ func TestWhereNothingCanBeWrittenTheNextPlaceIsTaken(t *testing.T) {
 }
 
 func TestPlaces(t *testing.T) {
+	home := t.TempDir()
 	cases := []struct {
 		environ map[string]string
 		want    string
 	}{
-		{map[string]string{variable: "/chosen", "HOME": "/h"}, "/chosen"},
-		{map[string]string{"CACHE_DIRECTORY": "/c:/d", "HOME": "/h"}, "/c /h/.cache/gitopsd /tmp/gitopsd-7"},
-		{map[string]string{"XDG_CACHE_HOME": "/x", "HOME": "/h", "TMPDIR": "/t"}, "/x/gitopsd /t/gitopsd-7"},
+		{map[string]string{variable: "/chosen", "HOME": home}, "/chosen"},
+		{map[string]string{"CACHE_DIRECTORY": "/c:/d", "HOME": home}, "/c " + home + "/.cache/gitopsd /tmp/gitopsd-7"},
+		{map[string]string{"XDG_CACHE_HOME": "/x", "HOME": home, "TMPDIR": "/t"}, "/x/gitopsd /t/gitopsd-7"},
+		{map[string]string{"HOME": home + "/nonexistent"}, "/tmp/gitopsd-7"},
 		{map[string]string{"XDG_CACHE_HOME": "x", "CACHE_DIRECTORY": "c", "TMPDIR": "t"}, "/tmp/gitopsd-7"},
 	}
 	for _, one := range cases {

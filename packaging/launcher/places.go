@@ -33,7 +33,7 @@ func places(getenv func(string) string, uid int) []place {
 	}
 	if cache := getenv("XDG_CACHE_HOME"); filepath.IsAbs(cache) {
 		found = append(found, place{folder: filepath.Join(cache, "gitopsd")})
-	} else if home := getenv("HOME"); filepath.IsAbs(home) {
+	} else if home := getenv("HOME"); isFolder(home) { // one that is not there is nobody's: root would make it
 		found = append(found, place{folder: filepath.Join(home, ".cache", "gitopsd")})
 	}
 	temporary := getenv("TMPDIR")
@@ -41,6 +41,11 @@ func places(getenv func(string) string, uid int) []place {
 		temporary = "/tmp"
 	}
 	return append(found, place{folder: filepath.Join(temporary, fmt.Sprintf("gitopsd-%d", uid)), shared: true})
+}
+
+func isFolder(path string) bool {
+	state, err := os.Stat(path)
+	return filepath.IsAbs(path) && err == nil && state.IsDir()
 }
 
 // open makes the folder if it is not there and returns why nothing may be run from it.
