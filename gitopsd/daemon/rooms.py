@@ -285,15 +285,10 @@ def _reading_secrets(
 
 def load_plugins(folders: Sequence[str]) -> PluginManager:
     """Every installed plugin and those of the folders; one that cannot be loaded is logged and left out."""
-    plugins = PluginManager(plugin_is_slow)
+    plugins = PluginManager(_plugin_is_slow)
     for error in (*plugins.load_installed(), *plugins.load_folders(folders)):
         _log.error("plugin not loaded", error=str(error))
     return plugins
-
-
-def plugin_is_slow(name: str) -> None:
-    """Log it; from any thread."""
-    _log.warning("a plugin is still being imported", plugin=name)
 
 
 def _plugin_is_slow(name: str) -> None:
