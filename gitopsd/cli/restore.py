@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +16,9 @@ import typer
 from gitopsd.cli.backup import as_json, described
 from gitopsd.cli.endpoint import state_folder
 from gitopsd.cli.failures import BadInputError
-from gitopsd.cli.output import data, lines, waiting
+from gitopsd.cli.output import data, is_terminal, lines, waiting
 from gitopsd.cli.params import Output
+from gitopsd.core.errors import StoreError
 
 if TYPE_CHECKING:
     from gitopsd.config import Config
@@ -27,7 +32,7 @@ StateOf = Annotated[
 
 
 def restore(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What `gitopsd admin backup` wrote.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `gitopsd admin backup` wrote; -: standard input.")],
     *,
     state_dir: StateDir = "",
     config: StateOf = "",
@@ -56,16 +61,40 @@ def restore(
     if key_file and without_key:
         raise BadInputError("there is a key or there is none", hint="give --key-file or --without-key")
     folder, found = _folder(state_dir, config), _loaded(config)
-    wanted = Wanted(Path(file), folder, Path(key_file) if key_file else None, without_key=without_key, force=force)
-    over = waiting("restoring")
-    try:
-        done = restore_into(wanted, found)
-    finally:
-        over()
+    with _archive(file) as archive:
+        wanted = Wanted(archive, folder, Path(key_file) if key_file else None, without_key=without_key, force=force)
+        over = waiting("restoring")
+        try:
+            done = restore_into(wanted, found)
+        finally:
+            over()
     if output is not None:
         data(_as_json(done), output)
     else:
         lines(_text(done))
+
+
+@contextmanager
+def _archive(file: str) -> Iterator[Path]:
+    """The file; of standard input a private copy, for it is read more than once."""
+    if file != "-":
+        yield Path(file)
+        return
+    if is_terminal(sys.stdin):
+        raise BadInputError("a backup comes from a file", hint="gitopsd admin restore FILE, or - < FILE")
+    with tempfile.NamedTemporaryFile(prefix="gitopsd-restore-") as copy:
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+        except OSError as error:
+            why, hint = error.strerror or str(error), "make room there, or name the file"
+            raise BadInputError("standard input cannot be kept", where=copy.name, why=why, hint=hint) from None
+        try:
+            yield Path(copy.name)
+        except StoreError as error:
+            if error.where != copy.name:
+                raise
+            raise StoreError(error.what, where="standard input", why=error.why, hint=error.hint) from None
 
 
 def migrate(

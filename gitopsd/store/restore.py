@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gitopsd.core.errors import StoreError
 from gitopsd.store.archive import DATABASE, KEY, SEEDS, Manifest, unpack, verified
-from gitopsd.store.failure import as_store_error, damaged
+from gitopsd.store.failure import as_store_error
 from gitopsd.store.folder import same_owner
 from gitopsd.store.lock import LOCK_FILE, held
 from gitopsd.store.opening import UNFINISHED, open_state
@@ -31,6 +32,7 @@ ASIDE: Final = "before-restore-"
 READY: Final = "restoring"
 # What is no state: the lock, caches with their key (they are made anew where it does not fit), a disk's own folder.
 _STAY: Final = (LOCK_FILE, READY, UNFINISHED, "cache", "cache.key", "lost+found")
+_VERSIONS: Final = "schema_version"
 _OUR_TABLES: Final = ("table", "index")
 
 
@@ -77,7 +79,7 @@ def restore(wanted: Wanted, now: datetime) -> Restored:
                 hint="restore it with that version",
             )
         key = _key(wanted, manifest)
-        with held(wanted.folder) as folder:
+        with _left_as_it_was(wanted.folder), held(wanted.folder) as folder:
             unfinished = folder / UNFINISHED
             if not (wanted.force or unfinished.exists()) and (there := _there(folder)):
                 raise StoreError(
@@ -88,7 +90,11 @@ def restore(wanted: Wanted, now: datetime) -> Restored:
                 )
             _check_room(folder, manifest)
             ready = folder / READY
-            marked, seeds = _make_ready(ready, wanted, manifest, key, now)
+            try:
+                marked, seeds = _make_ready(ready, wanted, manifest, key, now)
+            except BaseException:
+                shutil.rmtree(ready, ignore_errors=True)
+                raise
             same_owner(ready, folder)
             aside = _put_in_place(folder, ready, now)
     return Restored(manifest, folder, aside, marked, seeds)
@@ -96,6 +102,10 @@ def restore(wanted: Wanted, now: datetime) -> Restored:
 
 def _key(wanted: Wanted, manifest: Manifest) -> bytes | None:
     """The right key; None if it is done without."""
+    if wanted.without_key and manifest.with_key:
+        raise StoreError(
+            "the backup holds the key of the state", where=str(wanted.archive), hint="leave out --without-key"
+        )
     if wanted.without_key:
         return None
     if wanted.key_file is not None:
@@ -162,7 +172,7 @@ def _make_ready(
 
     unpack(wanted.archive, target)
     database = ready / DATABASE
-    _check_sound(database)
+    _check_sound(database, wanted.archive)
     engine, _ = open_state(database, 0)
     try:
         marked = _marked(engine, Seal(wanted.archive, key) if key is not None else None, manifest, now)
@@ -182,19 +192,45 @@ def _make_ready(
     return marked, seeds
 
 
-def _check_sound(database: Path) -> None:
-    """A file from elsewhere: sound, and with tables and indexes only (nothing that runs when it is used)."""
+def _check_sound(database: Path, archive: Path) -> None:
+    """A file from elsewhere: sound, gitopsd's, and with tables and indexes only (nothing that runs when it is used)."""
     connection = sqlite3.connect(database)
     try:
         connection.execute("PRAGMA trusted_schema=OFF").close()
         (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if sound != "ok":
-            raise damaged(database, str(sound))
-        others = connection.execute("SELECT name FROM sqlite_master WHERE type NOT IN (?, ?)", _OUR_TABLES).fetchall()
-        if others:
-            raise damaged(database, "it has views or triggers, which gitopsd never makes")
+            raise _no_state(archive, str(sound))
+        found = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise _no_state(archive, str(error)) from None
     finally:
         connection.close()
+    if any(kind not in _OUR_TABLES for kind, _ in found):
+        raise _no_state(archive, "it has views or triggers, which gitopsd never makes")
+    if ("table", _VERSIONS) not in found:
+        raise _no_state(archive, "it is no state of gitopsd" if found else "it is empty")
+
+
+def _no_state(archive: Path, why: str) -> StoreError:
+    return StoreError(
+        "the state in this backup cannot be used", where=str(archive), why=f"{DATABASE}: {why}", hint="take another one"
+    )
+
+
+@contextmanager
+def _left_as_it_was(wanted: Path) -> Iterator[None]:
+    """A folder that was not there is not there either when nothing could be restored into it."""
+    if wanted.exists():
+        yield
+        return
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # not the lock alone: somebody else works there
+            if [path.name for path in wanted.iterdir()] == [LOCK_FILE]:
+                (wanted / LOCK_FILE).unlink()
+                wanted.rmdir()
+        raise
 
 
 def _marked(engine: Engine, seal: Seal | None, manifest: Manifest, now: datetime) -> Marked:

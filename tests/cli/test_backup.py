@@ -303,3 +303,23 @@ def test_a_backup_is_made_without_loading_alembic(served: Served, tmp_path: Path
     command = [sys.executable, "-c", script, "admin", "backup", "b", "--socket", str(served.socket)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_restore_reads_standard_input(tmp_path: Path, damaged: bool, environ: dict[str, str]) -> None:
+    content = real(tmp_path, with_key=True)
+    done = subprocess.run(
+        [GITOPSD, "admin", "restore", "-", "--state-dir", "new"],
+        input=content[:-2000] if damaged else content,
+        cwd=tmp_path,
+        env=environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    if damaged:
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"Error: standard input: this is no whole backup of gitopsd")
+    else:
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "new" / "state.db").exists() != damaged
+    assert list(tmp_path.glob("gitopsd-restore-*")) == []

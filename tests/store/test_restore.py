@@ -4,16 +4,18 @@
 # ruff: noqa: ASYNC220, ASYNC240
 
 import gzip
+import hashlib
 import io
 import os
 import secrets
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -358,6 +360,62 @@ async def test_a_database_with_a_trigger_in_it_is_refused(folder: Path, file: Pa
     back_up(folder, file, with_key=True)
     with pytest.raises(StoreError, match="views or triggers"):
         restore(Wanted(file, tmp_path / "elsewhere"), NOW)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (b"", r"state\.db: it is empty"),
+        (b"no database at all" * 1000, r"state\.db: file is not a database"),
+        (b"SQLite format 3\0" + b"x" * 8000, r"state\.db: "),
+        (None, r"state\.db: it is no state of gitopsd"),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_backup_whose_state_is_no_state_is_refused_and_leaves_nothing(
+    folder: Path, file: Path, tmp_path: Path, case: tuple[bytes | None, str], there: bool
+) -> None:
+    content, told = case
+    await fill(folder)
+    back_up(folder, file, with_key=True)
+    if content is None:
+        with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+            connection.execute("CREATE TABLE other (name TEXT)")
+        content = (tmp_path / "other.db").read_bytes()
+    file.write_bytes(_with_state(file.read_bytes(), content))
+    target = tmp_path / "elsewhere"
+    if there:
+        async with opened(target) as (store, _):
+            await store.save([a_status("present")])
+    before = _contents(tmp_path)
+    with pytest.raises(StoreError, match=f"the state in this backup cannot be used: {told}") as caught:
+        restore(Wanted(file, target, force=True), NOW)
+    assert str(target) not in str(caught.value)
+    assert _contents(tmp_path).keys() == before.keys()
+    assert target.exists() == there
+
+
+def _with_state(content: bytes, state: bytes) -> bytes:
+    """The backup with another state in it, and a manifest that fits."""
+
+    def changed(name: str, data: bytes) -> tuple[str, bytes]:
+        if name == "manifest.json":
+            manifest = orjson.loads(data)
+            manifest["files"]["state.db"] = {"sha256": hashlib.sha256(state).hexdigest(), "size": len(state)}
+            return name, orjson.dumps(manifest)
+        return name, state if name == "state.db" else data
+
+    return _rebuilt(content, changed)
+
+
+async def test_that_a_key_is_lost_is_not_said_of_a_backup_that_holds_it(
+    folder: Path, file: Path, tmp_path: Path
+) -> None:
+    await fill(folder)
+    back_up(folder, file, with_key=True)
+    with pytest.raises(StoreError, match=r"the backup holds the key of the state\. Try: leave out --without-key"):
+        restore(Wanted(file, tmp_path / "elsewhere", without_key=True), NOW)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 async def test_a_damaged_state_is_not_backed_up(folder: Path, file: Path) -> None:
