@@ -22,10 +22,10 @@ from gitopsd.kube.discovery import discover
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.refusal import Asked, refused
 from gitopsd.kube.resource import Resource
+from gitopsd.kube.write import review
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import ClusterAccess
 
-_REVIEWS: Final = "/apis/authorization.k8s.io/v1"
 _SECONDS: Final = 10.0
 _EVERYTHING: Final = Need("", "*", "*", "*")
 
@@ -111,11 +111,7 @@ class Inspector:
         return boolean(answer, "status", "allowed")
 
     async def _review(self, kind: str, spec: Mapping[str, JsonValue]) -> JsonValue:
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
-        path = f"{_REVIEWS}/{kind.lower()}s"
-        answer = await self._http.call(
-            "POST", path, body=orjson.dumps(body), verb="create", kind=kind, timeout=_SECONDS
-        )
+        answer = await review(self._http, kind, spec, timeout=_SECONDS)
         if not answer.ok:
             raise refused(Asked(self._http.cluster, "create", kind), answer)
         found: JsonValue = orjson.loads(answer.body)

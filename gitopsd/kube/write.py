@@ -1,7 +1,8 @@
 """The one place that changes a cluster (R2, design decision 13).
 
 `write` sends every request that changes something and demands a permit for exactly that object; `rehearse` sends
-server-side dry-runs, which change nothing. A test holds that nothing else in gitopsd sends other methods than GET.
+server-side dry-runs, and `review` asks what one may do: neither changes anything. A test holds that nothing else in
+gitopsd sends other methods than GET.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from gitopsd.core.annotations import OPERATION
 from gitopsd.core.emptied import emptied
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import ObjectKey
-from gitopsd.core.jsonvalue import JsonObject, mapping, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, text
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.ownership import FIELD_MANAGER
@@ -41,6 +42,7 @@ _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 _CREATED: Final = 201
 _PROPAGATIONS: Final = frozenset({"Foreground", "Background", "Orphan"})
 _SUBRESOURCES: Final = frozenset({"", "scale", "status"})
+_REVIEWS: Final = frozenset({"SelfSubjectAccessReview", "SelfSubjectRulesReview"})
 _VERBS: Final = {"POST": "create", "PUT": "replace", "PATCH": "apply", "DELETE": "delete"}
 
 OnWarning = Callable[[ObjectKey, str], None]
@@ -270,6 +272,17 @@ class Writer:
             return
         for message in _WARNING.findall(header):
             self._on_warning(key, message.replace('\\"', '"'))
+
+
+async def review(http: KubeHttp, kind: str, spec: Mapping[str, JsonValue], *, timeout: float) -> Answer:
+    """What the API server says to a review of one's own rights (`SelfSubjectAccessReview`, `SelfSubjectRulesReview`):
+    these are created, answered and not kept. `timeout` is seconds. Raises `ClusterError`.
+    """
+    if kind not in _REVIEWS:
+        raise PermissionError(f"{kind} is no review of one's own rights")
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+    path = f"/apis/authorization.k8s.io/v1/{kind.lower()}s"
+    return await http.call("POST", path, body=orjson.dumps(body), verb="create", kind=kind, timeout=timeout)
 
 
 async def write(

@@ -16,7 +16,7 @@ from gitopsd.core.secret import Secret
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.http import KubeHttp
-from gitopsd.kube.write import write
+from gitopsd.kube.write import review, write
 from gitopsd.ports.cluster import ClusterAccess, Patch
 from gitopsd.testing.builders import an_app, an_object
 from gitopsd.testing.faultproxy import FaultProxy
@@ -139,7 +139,9 @@ async def test_S8_an_unreachable_server_is_named_without_what_its_url_hides(cloc
 
 
 def test_R2_one_function_writes_to_clusters() -> None:
-    """Nothing but write.py names a method that changes something, and in it only `write` and the dry-run send one."""
+    """Nothing but write.py names a method that changes something; in it only `write`, the dry-run and the review of
+    one's own rights send one.
+    """
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.is_relative_to(PACKAGE / "testing") or path == PACKAGE / "kube" / "write.py":
             continue
@@ -154,7 +156,15 @@ def test_R2_one_function_writes_to_clusters() -> None:
         if isinstance(function, ast.AsyncFunctionDef)
         and any(isinstance(node, ast.Attribute) and node.attr in ("call", "request") for node in ast.walk(function))
     ]
-    assert sorted(senders) == ["rehearse", "write"]
+    assert sorted(senders) == ["rehearse", "review", "write"]
+
+
+async def test_R2_a_review_of_rights_can_make_nothing_else(clock: RealClock) -> None:
+    made: list[RequestMade] = []
+    async with KubeHttp(ClusterAccess("any", server="http://127.0.0.1:1"), clock=clock, on_request=made.append) as http:
+        with pytest.raises(PermissionError):
+            await review(http, "ConfigMap", {}, timeout=1)
+    assert made == []
 
 
 def test_R2_whatever_else_asks_a_cluster_only_reads() -> None:
