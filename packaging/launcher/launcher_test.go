@@ -111,6 +111,37 @@ func TestABareLauncherSaysSo(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsCutShortSaysSo(t *testing.T) {
+	self, _ := packed(t)
+	state, err := self.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int64{state.Size() - 1, state.Size() - int64(trailerSize), state.Size() / 2} {
+		path := filepath.Join(t.TempDir(), "gitopsd")
+		content := make([]byte, length)
+		if _, err := self.ReadAt(content, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cut, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cut.Close()
+		if _, err := readTrailer(cut); !errors.Is(err, errNothingBehind) {
+			t.Error(length, err)
+		}
+		for _, arguments := range [][]string{nil, {"version"}, {"app", "list"}, {"pack"}} {
+			if err := nothingBehind(cut, arguments); !errors.Is(err, errCut) {
+				t.Error(arguments, err)
+			}
+		}
+	}
+}
+
 func TestADamagedFileIsRefusedAndLeavesNothing(t *testing.T) {
 	self, found := packed(t)
 	content, err := os.ReadFile(self.Name())

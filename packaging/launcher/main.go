@@ -14,10 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
+const exitFailed = 1
 
 func main() {
 	if err := run(os.Args); err != nil {
@@ -34,7 +31,7 @@ func run(arguments []string) error {
 	}
 	found, err := readTrailer(self)
 	if errors.Is(err, errNothingBehind) {
-		return packing(self, arguments[1:])
+		return nothingBehind(self, arguments[1:])
 	}
 	if err != nil {
 		return err
@@ -48,12 +45,12 @@ func run(arguments []string) error {
 	return fmt.Errorf("%s cannot be executed: %w\n  set %s to a folder where programs may be run", program, err, variable)
 }
 
-func packing(self *os.File, arguments []string) error {
-	if len(arguments) != 3 || arguments[0] != "pack" {
-		fmt.Fprintln(os.Stderr, "usage: gitopsd-launcher pack FOLDER OUTPUT")
-		os.Exit(exitUsage)
+// nothingBehind packs if that is asked for. Else this was the one file once, and its end is missing.
+func nothingBehind(self *os.File, arguments []string) error {
+	if len(arguments) == 3 && arguments[0] == "pack" {
+		return pack(self, arguments[1], arguments[2])
 	}
-	return pack(self, arguments[1], arguments[2])
+	return errCut
 }
 
 // openSelf opens this program's own file. Where there is no /proc it is as it was called.

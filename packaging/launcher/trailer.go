@@ -14,7 +14,10 @@ const (
 	trailerSize = len(magic) + 8 + 8 + 32
 )
 
-var errNothingBehind = errors.New("nothing stands behind the launcher")
+var (
+	errNothingBehind = errors.New("nothing stands behind the launcher")
+	errCut           = errors.New("this file is damaged (cut short?): its end is missing; get it anew")
+)
 
 // trailer says what stands behind the launcher. Sizes are in bytes.
 type trailer struct {

@@ -174,6 +174,10 @@ def test_a_file_that_was_not_copied_whole_says_so(gitopsd: Path, tmp_path: Path)
     done = built.run([broken, "version"], tmp_path / "home")
     assert done.returncode == FAILED
     assert "damaged" in done.stderr
+    os.truncate(broken, 30_000_000)
+    done = built.run([broken, "version"], tmp_path / "home")
+    assert done.returncode == FAILED
+    assert done.stderr.startswith("gitopsd: this file is damaged (cut short?)")
     assert runtimes(tmp_path / "home") == []
 
 
