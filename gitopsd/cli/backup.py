@@ -131,7 +131,12 @@ def _to_file(file: str, asked: _Asked, *, force: bool) -> Manifest:
         else:
             os.link(part, file)  # fails where somebody made one meanwhile
     except OSError as error:
-        raise BadInputError("the backup cannot be written", where=file, why=error.strerror or str(error)) from None
+        raise BadInputError(
+            "the backup cannot be written",
+            where=file,
+            why=error.strerror or str(error),
+            hint="name a file in a folder that is there, that you may write to, and that has room",
+        ) from None
     finally:
         if part is not None:
             with suppress(OSError):

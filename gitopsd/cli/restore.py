@@ -61,6 +61,8 @@ def restore(
     if key_file and without_key:
         raise BadInputError("there is a key or there is none", hint="give --key-file or --without-key")
     folder, found = _folder(state_dir, config), _loaded(config)
+    if key_file:
+        _refuse_unreadable(key_file, "the key", "name the key of the state, which the daemon has as state.key")
     with _archive(file) as archive:
         wanted = Wanted(archive, folder, Path(key_file) if key_file else None, without_key=without_key, force=force)
         over = waiting("restoring")
@@ -74,10 +76,20 @@ def restore(
         lines(_text(done))
 
 
+def _refuse_unreadable(path: str, what: str, hint: str) -> None:
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BadInputError(f"{what} cannot be read", where=path, why=why, hint=hint) from None
+
+
 @contextmanager
 def _archive(file: str) -> Iterator[Path]:
     """The file; of standard input a private copy, for it is read more than once."""
     if file != "-":
+        _refuse_unreadable(file, "the backup", "name a file that `gitopsd admin backup` wrote, or - for standard input")
         yield Path(file)
         return
     if is_terminal(sys.stdin):
@@ -115,6 +127,8 @@ def migrate(
     from gitopsd.daemon.restore import bring_state_to, revisions
 
     folder = _folder(state_dir, config)
+    if state_dir and not folder.is_dir():
+        raise BadInputError("there is no such folder", where=state_dir, hint="name the state folder (state.dir)")
     found = revisions(folder, to)
     copy = ""
     if to:

@@ -12,8 +12,9 @@ import anyio.to_thread
 
 from gitopsd.config import Config
 from gitopsd.ports.clock import Clock
-from gitopsd.store.lock import held
-from gitopsd.store.snapshot import Origin, Snapshot, take_snapshot
+from gitopsd.store.file import STATE_FILE
+from gitopsd.store.lock import resting
+from gitopsd.store.snapshot import Origin, Snapshot, no_state, take_snapshot
 
 if TYPE_CHECKING:
     from gitopsd.ports.backup import Backups
@@ -55,7 +56,10 @@ def resting_backup(config: Config, clock: Clock, *, with_key: bool) -> Iterator[
 
     Raises `StoreError`.
     """
-    with held(Path(config.state_dir)):
+    folder = Path(config.state_dir)
+    if not (folder / STATE_FILE).exists():  # and none is made of it
+        raise no_state(folder)
+    with resting(folder):
         snapshot = take_snapshot(origin_of(config), clock.now(), with_key=with_key)
     try:
         yield snapshot

@@ -14,6 +14,7 @@ from gitopsd.core.ids import AppName
 from gitopsd.store.codec import decode
 from gitopsd.store.failure import as_store_error
 from gitopsd.store.file import STATE_FILE
+from gitopsd.store.frozen import reading_uri
 from gitopsd.store.lock import LOCK_FILE
 
 _BUSY_SECONDS: Final = 2.0
@@ -44,7 +45,7 @@ def glance(folder: Path) -> tuple[AppStatus, ...]:
     if not file.exists():
         return ()
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)) as connection:
+        with closing(sqlite3.connect(reading_uri(file), uri=True, timeout=_BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA query_only=ON")
             (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if sound != "ok":

@@ -14,6 +14,7 @@ from anyio import AsyncContextManagerMixin
 
 from gitopsd.core.errors import StoreError
 from gitopsd.store.folder import private_folder, same_owner
+from gitopsd.store.frozen import is_frozen
 
 LOCK_FILE = "lock"
 
@@ -45,6 +46,19 @@ class StateLock(AsyncContextManagerMixin):
         finally:
             self._held = None
             os.close(lock)
+
+
+@contextmanager
+def resting(folder: Path) -> Iterator[None]:
+    """Hold a state folder that is there, as `held`, to read it only: on a file system that nobody can write to nothing
+    is made in it. Blocks. Raises `StoreError`.
+    """
+    if not folder.is_dir() or not is_frozen(folder):
+        with held(folder):
+            yield
+        return
+    refuse_held(folder)
+    yield
 
 
 @contextmanager

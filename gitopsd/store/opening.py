@@ -8,7 +8,6 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +17,7 @@ from gitopsd import __version__
 from gitopsd.core.errors import StoreError
 from gitopsd.store.copying import copy_database, forget_parts
 from gitopsd.store.failure import as_store_error, before_name
+from gitopsd.store.frozen import reading_uri
 from gitopsd.store.revisions import LOST, Stored, revision, stored
 from gitopsd.store.tables import SCHEMA, SCHEMA_VERSION, TABLES
 
@@ -89,7 +89,7 @@ def revision_in(file: Path) -> str:
     """
     if not file.exists():
         return ""
-    engine = create_engine(f"sqlite:///file:{quote(str(file))}?mode=ro&uri=true", poolclass=StaticPool)
+    engine = create_engine(f"sqlite:///{reading_uri(file)}&uri=true", poolclass=StaticPool)
     try:
         with engine.connect() as connection:
             found = stored(connection, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from gitopsd.core.errors import StoreError
 from gitopsd.store.archive import DATABASE, KEY, SEEDS, Manifest, Part, packed, part_of
 from gitopsd.store.copying import copy_database
 from gitopsd.store.failure import as_store_error, damaged
+from gitopsd.store.frozen import is_frozen, reading_uri
 from gitopsd.store.opening import BACKUP_COPY
 from gitopsd.store.revisions import revision
 from gitopsd.store.seal import Seal
@@ -86,13 +88,25 @@ def take_snapshot(origin: Origin, now: datetime, *, with_key: bool) -> Snapshot:
 
 def _database(folder: Path) -> tuple[IO[bytes], int]:
     """An unnamed copy of the database, found sound, and its schema version."""
-    state, copy = folder / DATABASE, folder / BACKUP_COPY
+    state = folder / DATABASE
     if not state.exists():
-        raise StoreError(
-            "there is no state here", where=str(folder), hint="name the state folder of a daemon that ran (state.dir)"
-        )
+        raise no_state(folder)
+    if not is_frozen(folder):
+        return _copied(state, str(state), folder / BACKUP_COPY)
+    with tempfile.TemporaryDirectory(prefix="gitopsd-backup-") as elsewhere:
+        return _copied(state, reading_uri(state), Path(elsewhere) / BACKUP_COPY)
+
+
+def no_state(folder: Path) -> StoreError:
+    """For who looks for a state in a folder that has none."""
+    return StoreError(
+        "there is no state here", where=str(folder), hint="name the state folder of a daemon that ran (state.dir)"
+    )
+
+
+def _copied(state: Path, source_name: str, copy: Path) -> tuple[IO[bytes], int]:
     try:
-        with closing(sqlite3.connect(state, timeout=_BUSY_SECONDS)) as source:
+        with closing(sqlite3.connect(source_name, timeout=_BUSY_SECONDS, uri=source_name != str(state))) as source:
             source.execute("PRAGMA query_only=ON").close()
             copy_database(source, copy, "the backup")
         try:

@@ -246,14 +246,35 @@ def test_a_command_line_that_cannot_be_is_refused(cli: Cli, tmp_path: Path, argu
     assert not (tmp_path / "new").exists()
 
 
-def test_a_backup_that_is_not_there_is_named(cli: Cli) -> None:
-    ran = cli("admin", "restore", "nowhere.tar.gz", "--state-dir", "new")
+def test_what_is_not_there_is_named_with_what_to_do(cli: Cli, resting: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "b").touch()
+    for arguments, told in (
+        (["restore", "nowhere", "--state-dir", "new"], "nowhere: the backup cannot be read: No such file or directory"),
+        (["restore", "folder", "--state-dir", "new"], "folder: the backup cannot be read: Is a directory"),
+        (["restore", "b", "--state-dir", "new", "--key-file", "nokey"], "nokey: the key cannot be read: No such file"),
+        (["migrate", "--state-dir", "new"], "new: there is no such folder"),
+        (["migrate", "--state-dir", "b"], "b: there is no such folder"),
+        (["backup", "new/b", "--config", str(resting)], "new/b: the backup cannot be written: No such file"),
+    ):
+        ran = cli("admin", *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert told in ran.err
+        assert "Try: " in ran.err
+        assert not (tmp_path / "new").exists()
+
+
+def test_of_a_configuration_whose_daemon_never_ran_no_backup_is_made_and_no_folder(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "gitopsd.yaml").write_text("server: {listen: '127.0.0.1:0'}", encoding="utf-8")
+    ran = cli("admin", "backup", "b", "--config", "gitopsd.yaml")
     assert ran.code == 1
-    assert "nowhere.tar.gz: the backup cannot be restored: No such file" in ran.err
+    assert "there is no state here" in ran.err
+    assert not (tmp_path / "state").exists()
 
 
 def test_migrate_shows_brings_back_and_forward(cli: Cli, tmp_path: Path) -> None:
-    assert cli("admin", "migrate", "--state-dir", "state").out.startswith("no state yet; this gitopsd works with")
+    (tmp_path / "fresh").mkdir(mode=0o700)
+    assert cli("admin", "migrate", "--state-dir", "fresh").out.startswith("no state yet; this gitopsd works with")
     file = write(tmp_path / "state", "0002")
     ran = cli("admin", "migrate", "--state-dir", "state")
     assert ran.out == f"revision 0002; this gitopsd works with {HEAD} and brings it there when it starts\n"
