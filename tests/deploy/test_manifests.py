@@ -116,12 +116,20 @@ class TestChart:
             ({"rbac": {"preset": "admin"}}, "rbac.preset"),
             ({"replicas": 2}, "replicas"),
             ({"networkPolicy": {"egressPorts": ["https"]}}, "networkPolicy.egressPorts"),
+            ({"config": {"server": {"listen": ":9090"}}}, "config.server.listen"),
+            ({"config": {"server": {"listen": "127.0.0.1:8080"}}}, "config.server.listen"),
+            ({"podLabels": {"app.kubernetes.io/name": "other"}}, "podLabels"),
+            ({"podLabels": {"app.kubernetes.io/instance": "other"}}, "podLabels"),
         ],
     )
     def test_values_that_mean_nothing_are_refused(self, values: Object, said: str) -> None:
         with pytest.raises(subprocess.CalledProcessError) as caught:
             _charted(values)
         assert said in caught.value.stderr
+
+    def test_the_port_that_probes_and_services_are_for_may_be_named(self) -> None:
+        for listen in (":8080", "0.0.0.0:8080", "[::]:8080"):
+            assert _charted({"config": {"server": {"listen": listen}}})
 
     def test_every_value_has_its_line_in_the_schema_the_page_and_the_values(self) -> None:
         assert manifests.README.read_text(encoding="utf-8") == manifests.readme(), "run python -m tools.manifests"
