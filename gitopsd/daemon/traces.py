@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import structlog
 
 from gitopsd import __version__
 from gitopsd.config import TracingSettings, has_tracing
+from gitopsd.daemon.tracevariables import misspelt
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.tracer import NO_TRACER, Tracer
 from gitopsd.tracing import Delivered, Delivery, Recording
@@ -44,7 +46,12 @@ async def open_traces(
     if wanted is None:
         yield Traces(NO_TRACER, lambda: Delivered(0, 0))
         return
-    exporter = await anyio.to_thread.run_sync(_exporter, wanted)
+    for name, expected in await anyio.to_thread.run_sync(lambda: list(misspelt(environ))):
+        _log.warning("this environment variable does not count", variable=name, why=expected)
+    exporter = await anyio.to_thread.run_sync(_exporter_or_none, wanted)
+    if exporter is None:
+        yield Traces(NO_TRACER, lambda: Delivered(0, 0))
+        return
     delivery = Delivery(
         exporter.send,
         _trouble,
@@ -109,6 +116,16 @@ def _exporter(settings: TracingSettings) -> Otlp:
 
     headers = {name: secret.reveal() for name, secret in settings.headers}
     return Otlp(settings.endpoint, headers, insecure=settings.insecure, version=__version__)
+
+
+def _exporter_or_none(settings: TracingSettings) -> Otlp | None:
+    """None where OpenTelemetry itself refuses one of its variables, which is no reason to end."""
+    try:
+        return _exporter(settings)
+    except ValueError as error:
+        why = re.sub(r" but got .*", "", str(error))
+        _log.warning("no traces: OpenTelemetry refuses its environment", why=why, hint="correct that variable")
+        return None
 
 
 def _trouble(why: str) -> None:
