@@ -52,6 +52,13 @@ def test_a_warning_stands_beside_its_own_place_once_and_one_of_a_thing_is_one_th
     assert all(line.count("gitopsd.yaml") == 1 for line in warned), warned
 
 
+def test_what_is_not_known_has_no_tick(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "gitopsd.yaml").write_text("server: {listen: '127.0.0.1:0'}", encoding="utf-8")
+    told = cli("admin", "doctor", "--config", "gitopsd.yaml").out.splitlines()
+    (clock,) = [line for line in told if line[4:].startswith("clock: ")]
+    assert clock.startswith("  - " if "not known" in clock else "  ✓ ")
+
+
 def test_what_a_restore_that_was_cut_off_left_is_named(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "gitopsd.yaml").write_text("server: {listen: '127.0.0.1:0'}", encoding="utf-8")
     (tmp_path / "state" / "restoring").mkdir(mode=0o700, parents=True)
