@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.references import BadReferenceError, References
 from gitopsd.config.validation import nearest, shown_path
 from gitopsd.config.values import ClusterSecrets
-from gitopsd.core.errors import shown_url
+from gitopsd.core.errors import ConfigError, shown_url
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_proxy
 from gitopsd.core.secret import Secret
 from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
@@ -34,9 +34,16 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class ClusterReader:
-    """Turns entries into accesses, noting what is wrong with them."""
+    """Turns entries into accesses, noting what is wrong with them.
 
-    def __init__(self, document: Document, references: References, problems: Problems) -> None:
+    A kubeconfig that cannot be used is no problem where `bears` says so of its cluster's name; it is noted in `broken`.
+    """
+
+    def __init__(
+        self, document: Document, references: References, problems: Problems, bears: Callable[[str], bool]
+    ) -> None:
+        self.broken: dict[str, ConfigError] = {}
+        self._bears = bears
         self._document = document
         self._references = references
         self._problems = problems
@@ -127,7 +134,12 @@ class ClusterReader:
         except BadReferenceError as problem:
             self._refuse(place, "cannot be used", problem.why, problem.hint)
         except KubeconfigError as problem:
-            self._refuse((*path, "context") if problem.about_context else place, "cannot be used", str(problem))
+            place = (*path, "context") if problem.about_context else place
+            if self._bears(access.name):
+                what, where = f"{shown_path(place)} cannot be used", str(self._document.position(place))
+                self.broken[access.name] = ConfigError(what, where=where, why=str(problem))
+            else:
+                self._refuse(place, "cannot be used", str(problem))
         return access, ""
 
     def _check_server(self, model: Cluster, path: KeyPath) -> None:

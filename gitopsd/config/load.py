@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from glob import escape
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -50,7 +51,7 @@ from gitopsd.config.values import (
 from gitopsd.config.yamlfile import MAX_BYTES, parse
 from gitopsd.core.app import AppSpec, Tracking, TrackingMethod
 from gitopsd.core.customization import ResourceSettings
-from gitopsd.core.errors import PluginError
+from gitopsd.core.errors import ConfigError, PluginError
 from gitopsd.core.ids import Position
 from gitopsd.core.jsonvalue import sequence
 from gitopsd.core.project import Impersonation, Projects
@@ -75,14 +76,18 @@ _LISTS = (
 )
 
 
-def load(path: str, *, environ: Mapping[str, str], keep_going: bool = False) -> Config:
+def load(
+    path: str, *, environ: Mapping[str, str], keep_going: bool = False, broken: Collection[str] | None = ()
+) -> Config:
     """The configuration in the file at `path` and the files it names; `environ` is what `${NAME}` looks into.
 
     Blocks on the disk: call it in a thread. Raises `ConfigErrors` with everything that is wrong, and nothing else. With
     `keep_going` what is wrong with single applications is in the answer's `errors`, and these applications are not
-    (advisory D7: one bad object must not keep the others from work when the daemon starts).
+    (advisory D7: one bad object must not keep the others from work when the daemon starts). `broken` names the clusters
+    whose kubeconfig may be one that cannot be used (None, and with `keep_going`: any): why stands in the answer's
+    `broken`.
     """
-    return _Loading(path, environ, keep_going=keep_going).config()
+    return _Loading(path, environ, keep_going=keep_going, broken=None if keep_going else broken).config()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,16 @@ class _Found:
     secrets: tuple[RepositorySecrets, ...]
     cluster_secrets: tuple[ClusterSecrets, ...]
     known: KnownClusters
+    broken: Mapping[str, ConfigError]
 
 
 class _Loading:
     """One run of `load`."""
 
-    def __init__(self, path: str, environ: Mapping[str, str], *, keep_going: bool) -> None:
+    def __init__(
+        self, path: str, environ: Mapping[str, str], *, keep_going: bool, broken: Collection[str] | None
+    ) -> None:
+        self._broken = broken
         self._path = path
         self._keep_going = keep_going
         self._folder = os.path.dirname(os.path.abspath(path)) if "\0" not in path else ""
@@ -221,7 +230,7 @@ class _Loading:
         return validate(Main, frame, document, (), self._problems, references=self._references) or Main()
 
     def _accesses(self, document: Document) -> _Found:
-        reader = ClusterReader(document, self._references, self._problems)
+        reader = ClusterReader(document, self._references, self._problems, self._may_be_broken)
         clusters: list[tuple[ClusterAccess, KeyPath]] = []
         servers: list[str] = []
         models = list(self._entries(Cluster, document, "clusters"))
@@ -258,7 +267,11 @@ class _Loading:
             tuple(secrets),
             tuple(others),
             KnownClusters(_with_in_cluster(names, servers), tuple(server for server in servers if server), complete),
+            reader.broken,
         )
+
+    def _may_be_broken(self, cluster: str) -> bool:
+        return self._broken is None or cluster in self._broken
 
     def _templates(self, document: Document) -> Iterator[tuple[RepositoryAccess, KeyPath]]:
         for entry, path in self._entries(CredentialTemplate, document, "repositoryCredentials"):
@@ -356,10 +369,12 @@ class _Loading:
             plugins=plugins,
             plugin_path=tuple(settings.plugin_path),
             applications=applications,
-            globs=tuple(globs),
+            # A kubeconfig that is not there was not read; it is looked for where it is to be.
+            globs=(*globs, *(escape(access.kubeconfig) for access in found.clusters if access.name in found.broken)),
             secret_files=self._files.secrets,
             warnings=self._problems.warnings,
             errors=self._problems.errors,
+            broken=found.broken,
             digest=self._files.digest,
             stamps=self._files.stamps,
         )

@@ -148,7 +148,8 @@ class Config:
 
     `files` were read (main, included, secret and kubeconfig files), `stamps` say how they looked then, `globs` are the
     include patterns: together they are what to watch. `warnings` are sentences with their places (insecure switches,
-    ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`).
+    ignored manifests). `errors` are what is wrong with applications that were left out (`load(keep_going=True)`),
+    `broken` what is wrong with the kubeconfigs of clusters, by their names, which are there all the same.
     `digest` is equal if and only if all files' names and contents are. `state_key` is the file of the state's key.
     `secret_files` are all files that hold secrets, as far as they are known here (`exposed` judges them).
     `plugin_path` are folders with plugins in Python. `surroundings` are what applications that come from elsewhere are
@@ -171,6 +172,7 @@ class Config:
     digest: str
     stamps: Mapping[str, Stamp] = field(repr=False)
     errors: tuple[ConfigError, ...] = ()
+    broken: Mapping[str, ConfigError] = field(default_factory=dict)
     sops: SopsAccess = field(default_factory=SopsAccess)
     repository_credentials: tuple[RepositoryAccess, ...] = ()
     repositories_from: tuple[RepositorySecrets, ...] = ()

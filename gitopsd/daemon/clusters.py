@@ -43,10 +43,12 @@ class ClusterDirectory(AsyncContextManagerMixin):
         self._said: frozenset[str] = frozenset()
         self._applying = anyio.Lock()
         self._accesses: tuple[ClusterAccess, ...] = config.clusters
+        self._unread: set[str] = set()
         self._missing = ""
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[ClusterDirectory]:
+        self._note_unread()
         async with anyio.create_task_group() as tasks:
             # Applications that begin before their cluster is known would fail first, and be looked at again later.
             complete = not self._config.clusters_from or await self._rereading.first()
@@ -74,11 +76,16 @@ class ClusterDirectory(AsyncContextManagerMixin):
             try:
                 counts[self._clusters.find(server=server, name=name).name] += many
             except GitopsdError:
-                continue  # its status says that there is no such cluster
+                counts[name] += many  # its status says that there is no such cluster, or that it is out of reach
         return [replace(each.status(), applications=counts[each.name]) for each in self._clusters.all]
 
     def connected(self, cluster: str) -> None:
-        """A cluster answers: if Secrets are read from it, they may not have been, or have changed."""
+        """A cluster answers: if Secrets are read from it, they may not have been, or have changed. To one
+        whose kubeconfig could not be read nobody could listen before.
+        """
+        if cluster in self._unread:
+            self._unread.discard(cluster)
+            self.on_change()
         if any(place.cluster == cluster for place in self._config.clusters_from):
             self._rereading.now()
 
@@ -121,11 +128,15 @@ class ClusterDirectory(AsyncContextManagerMixin):
             with anyio.CancelScope(shield=True):  # all or nothing; it waits for no cluster
                 await self._clusters.reconfigure(accesses, missing)
             self._accesses, self._missing = accesses, missing
+            self._note_unread()
             for name in sorted({access.name for access in before} - {access.name for access in accesses}):
                 self._on_removed(name)
             if same and here == self._clusters.all:
                 return
         self.on_change()
+
+    def _note_unread(self) -> None:
+        self._unread.update(cluster.name for cluster in self._clusters.all if cluster.unread is not None)
 
 
 def together(

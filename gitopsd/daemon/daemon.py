@@ -119,7 +119,9 @@ class Daemon(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Daemon]:
         self._warn(self.config)
-        self.recorder.reload(ok=not self.config.errors, when=self.clock.now())
+        self.recorder.reload(ok=not self.config.errors and not self.config.broken, when=self.clock.now())
+        for name, broken in self.config.broken.items():
+            _log.error("cluster out of reach until its kubeconfig is corrected", cluster=name, error=str(broken))
         for error in self.config.errors:
             _log.error("application left out until its definition is corrected; its objects stay", error=str(error))
         if self._doors:
@@ -210,7 +212,10 @@ class Daemon(AsyncContextManagerMixin):
         """Load the configuration's files again; on failure the present one goes on. Whether it worked."""
         async with self._reloading:
             try:
-                config = await anyio.to_thread.run_sync(lambda: load(self.config.path, environ=self._environ))
+                # What could not be used before keeps nothing else from being used now.
+                config = await anyio.to_thread.run_sync(
+                    lambda: load(self.config.path, environ=self._environ, broken=self.config.broken)
+                )
             except GitopsdError as error:
                 self._reloaded(str(error))
                 return False

@@ -170,6 +170,11 @@ class KubeCluster:
         return self._http.server or self._access.server
 
     @property
+    def unread(self) -> ClusterError | None:
+        """Why its server is not known yet; None if it is."""
+        return None if self.server else self._http.unread
+
+    @property
     def access(self) -> ClusterAccess:
         """What the configuration says of it."""
         return self._access

@@ -147,15 +147,18 @@ class KubeClusters(AsyncContextManagerMixin):
         `https://kubernetes.default.svc` is the one that gitopsd runs in, else the one that is called in-cluster:
         that is how Argo CD's manifests name the cluster that Argo CD ran in.
 
-        Raises `SpecError` with the known names, `ClusterDown` while it may be one that could not be read yet.
+        Raises `SpecError` with the known names, `ClusterDown` while it is, or may be, one that could not be read yet.
         """
         for cluster in self.all:
             if (name and cluster.name == name) or (server and _is_at(cluster, server)):
-                return cluster
+                return _addressed(cluster)
         if name == IN_CLUSTER_NAME:
             return self.find(server=IN_CLUSTER_SERVER)
         if server and _normal(server) == IN_CLUSTER_SERVER and IN_CLUSTER_NAME in self._open:
-            return self._open[IN_CLUSTER_NAME][0]
+            return _addressed(self._open[IN_CLUSTER_NAME][0])
+        if not name:
+            for cluster in self.all:
+                _addressed(cluster)
         wanted = name or shown_url(server)
         known = ", ".join(sorted(cluster.name for cluster in self.all)) or "none"
         if self._missing:
@@ -169,6 +172,14 @@ class KubeClusters(AsyncContextManagerMixin):
             f"no cluster {wanted!r} is configured",
             hint=f"add it under `clusters`, or name one of those that are there: {known}",
         )
+
+
+def _addressed(cluster: KubeCluster) -> KubeCluster:
+    """The cluster; raises `ClusterDown` while nobody knows where it is: rights and deletions go by its server."""
+    unread = cluster.unread
+    if unread is None:
+        return cluster
+    raise ClusterDown(unread.what, where=unread.where, why=unread.why, hint=unread.hint, retryable=True)
 
 
 def _is_at(cluster: KubeCluster, server: str) -> bool:

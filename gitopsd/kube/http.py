@@ -86,6 +86,7 @@ class KubeHttp:
         policy: RetryPolicy | None = None,
     ) -> None:
         self.cluster = access.name
+        self.unread: ClusterError | None = None
         self._access = access
         self._clock = clock
         self._on_request = on_request
@@ -104,8 +105,10 @@ class KubeHttp:
 
     async def __aenter__(self) -> Self:
         # The credentials themselves may take a while: a program may give them. The first request reads them.
-        with contextlib.suppress(ClusterError):  # said again by each request
+        try:
             self._server = await read_server(self._access)
+        except ClusterError as error:  # said again by each request
+            self.unread = error
         return self
 
     async def __aexit__(

@@ -21,6 +21,7 @@ from gitopsd.config import (
     ServerSettings,
     load,
 )
+from gitopsd.config.includes import matches
 from gitopsd.core.app import Automated, Destination, RetryPolicy, Source, TrackingMethod
 from gitopsd.core.proxy import Proxy
 from gitopsd.core.secret import Secret
@@ -686,3 +687,27 @@ clusters:
     config = loaded(tmp_path, clusters, kubeconfig=kubeconfig)
     assert [access.name for access in config.clusters] == ["a", "b"]
     assert f"{tmp_path}/ca.crt" in config.files
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_borne_where_the_caller_bears_it(tmp_path: Path) -> None:
+    main = """
+clusters: [{name: good, inCluster: true}, {name: bad, kubeconfig: "[odd]/kubeconfig"}]
+applications:
+  - name: shop
+    source: {repoURL: https://git.example.org/a.git}
+    destination: {server: https://10.0.0.1, namespace: shop}
+"""
+    told = errors_of(tmp_path, main)
+    path = str(tmp_path / "gitopsd.yaml")
+    for config in (load(path, environ={}, keep_going=True), load(path, environ={}, broken={"bad"})):
+        assert {name: str(error) for name, error in config.broken.items()} == {"bad": told}
+        assert [access.name for access in config.clusters] == ["good", "bad"]
+        assert [spec.name for spec in config.applications] == ["shop"]
+        assert not config.errors
+        (glob,) = config.globs
+        (tmp_path / "[odd]").mkdir(exist_ok=True)
+        (tmp_path / "[odd]" / "kubeconfig").write_text("{")
+        assert matches(glob) == [str(tmp_path / "[odd]" / "kubeconfig")]
+        (tmp_path / "[odd]" / "kubeconfig").unlink()
+    with pytest.raises(ConfigErrors):
+        load(path, environ={}, broken={"good"})

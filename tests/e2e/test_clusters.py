@@ -18,7 +18,7 @@ from gitopsd.testing.faultproxy import FaultProxy
 from tests.cluster_fixture import ApiServer, find_localcluster, start
 from tests.e2e.conditions import healthy, quiet, says, synced
 from tests.e2e.manifests import config_map
-from tests.e2e.test_doctor import bad, examined
+from tests.e2e.test_doctor import bad, examined, said
 from tests.e2e.world import Running, World
 from tests.tracing.collector import attributes, collecting
 
@@ -225,3 +225,46 @@ async def test_a_password_in_a_kubeconfigs_server_comes_out_of_no_door(world: Wo
     assert CANARY not in repr(lines)
     assert collector.spans
     assert CANARY not in repr([attributes(span) for span in collector.spans])
+
+
+@pytest.mark.parametrize("content", [None, "{", "contexts: []"])
+async def test_a_kubeconfig_that_cannot_be_used_fails_its_own_cluster_only_until_it_can(
+    world: World, content: str | None
+) -> None:
+    kubeconfig = world.folder / "later"
+    if content is not None:
+        kubeconfig.write_text(content)
+    world.config["clusters"].append({"name": "later", "kubeconfig": str(kubeconfig)})
+    world.good()
+    world.commit({"far/one.yaml": config_map("one")})
+    world.application("far", destination={"name": "later"})
+    later = "https://LOCALHOST:" + world.cluster.server.rpartition(":")[2]
+    world.application("by-url", "far", destination={"name": "", "server": later})
+    code, findings, _ = await examined(world)
+    assert code == 1
+    assert bad(findings)[0][0] == "configuration"
+    said(findings, "clusters", "local", "answers: v")
+    async with world.daemon() as daemon:
+        await daemon.until("good", synced, healthy, quiet)
+        for name in ("far", "by-url"):
+            status = await daemon.until(name, says("ComparisonError", "cluster later: ", str(kubeconfig), "Try: "))
+            assert (status.sync.value, status.health.status.value) == ("Unknown", "Unknown")
+        told = {each["name"]: each for each in (await get(daemon, "/clusters"))["items"]}
+        assert told["local"]["connectionState"]["status"] == "Successful"
+        assert told["later"]["connectionState"]["status"] == "Failed"
+        assert str(kubeconfig) in told["later"]["connectionState"]["message"]
+        assert "Try: " in told["later"]["connectionState"]["message"]
+        assert told["later"]["applications"] == 1
+        world.config["log"] = {"level": "info"}
+        world.write()
+        assert await daemon.daemon.reload()  # what is broken already keeps nothing else from being used
+        assert set(daemon.daemon.config.broken) == {"later"}
+        await daemon.goes_on()
+        kubeconfig.write_text(world.kubeconfig.read_text().replace("127.0.0.1", "localhost"))
+        assert await daemon.daemon.reload()
+        assert not daemon.daemon.config.broken
+        for name in ("far", "by-url"):
+            await daemon.until(name, synced, healthy, quiet)
+        kubeconfig.write_text("{")
+        assert not await daemon.daemon.reload()  # what can be used goes on
+        await daemon.goes_on()

@@ -71,7 +71,7 @@ async def _examined(patient: Patient) -> Findings:
 
 def _configuration(path: str, environ: Mapping[str, str]) -> tuple[Config | None, tuple[Finding, ...]]:
     try:
-        config = load(path, environ=environ)
+        config = load(path, environ=environ, broken=None)
     except ConfigErrors as errors:
         return None, tuple(problem(_CONFIGURATION, each.where or path, each) for each in errors.errors)
     counts = (
@@ -79,11 +79,12 @@ def _configuration(path: str, environ: Mapping[str, str]) -> tuple[Config | None
         counted(len(config.clusters), "clusters"),
         counted(len(config.repositories), "repositories"),
     )
-    valid = Finding(_CONFIGURATION, path, Severity.OK, f"valid: {', '.join(counts)}")
+    broken = [problem(_CONFIGURATION, each.where or path, each) for each in config.broken.values()]
+    valid = broken or [Finding(_CONFIGURATION, path, Severity.OK, f"valid: {', '.join(counts)}")]
     # Files that are open to others are told with the credentials.
     told = {f"{file}: {exposed(file)}" for file in config.secret_files}
     warnings = (_warned(path, warning) for warning in config.warnings if warning not in told)
-    return config, (valid, *warnings)
+    return config, (*valid, *warnings)
 
 
 def _warned(path: str, warning: str) -> Finding:
