@@ -22,6 +22,7 @@ from gitopsd.control.settings import SupervisorSettings
 from gitopsd.control.supervisor import Supervisor
 from gitopsd.control.world import Remembered, World
 from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.counts import counted
 from gitopsd.core.errors import ConfigError, GitopsdError, StoreError
 from gitopsd.core.events import ConfigReloaded
 from gitopsd.core.health.timing import Timing
@@ -251,7 +252,7 @@ class Daemon(AsyncContextManagerMixin):
     def ready(self) -> tuple[bool, str]:
         """Whether every application was looked at since the start, and if not how many were not."""
         unseen = self.supervisor.unseen()
-        return not unseen, f"{unseen} applications not looked at yet" if unseen else ""
+        return not unseen, f"{counted(unseen, 'applications')} not looked at yet" if unseen else ""
 
     async def _facts(self) -> Facts:
         """What the liveness check goes by."""

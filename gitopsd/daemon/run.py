@@ -16,6 +16,7 @@ from anyio.abc import TaskStatus
 
 from gitopsd.config import Config, load
 from gitopsd.core.appstatus import AppStatus
+from gitopsd.core.counts import counted
 from gitopsd.core.errors import GitopsdError
 from gitopsd.daemon.collector import freeze_first_round
 from gitopsd.daemon.daemon import Daemon
@@ -86,7 +87,7 @@ async def _run(
         address = daemon.address
         listen = f"{address.host}:{address.port}" if address else ""
         _log.info("ready", applications=count, listen=listen, socket=str(daemon.socket_path))
-        notifier.ready(f"{count} applications")
+        notifier.ready(counted(count, "applications"))
         await told.wait()
         notifier.stopping()
         _log.info("stopping")

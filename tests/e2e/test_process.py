@@ -142,7 +142,7 @@ async def test_systemd_is_told_of_ready_reloading_and_stopping(world: World, tmp
     systemd = Systemd(tmp_path / "notify")
     try:
         async with child(world, environ={"NOTIFY_SOCKET": str(systemd.path)}) as daemon:
-            assert "STATUS=1 application" in await systemd.until("READY=1")
+            assert "STATUS=1 application" in (await systemd.until("READY=1")).splitlines()
             await daemon.until_synced("app")
             daemon.signal(signal.SIGHUP)
             reloading = await systemd.until("RELOADING=1")
