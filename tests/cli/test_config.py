@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitopsd.cli.config import counted
 from gitopsd.config.schema import json_schema
+from gitopsd.core.counts import counted
 from tests.cli.conftest import Cli
 
 GOOD = """\
