@@ -171,8 +171,8 @@ class KubeCluster:
 
     @property
     def unread(self) -> ClusterError | None:
-        """Why its server is not known yet; None if it is."""
-        return None if self.server else self._http.unread
+        """Why the server that its kubeconfig leads to is not known yet; None if it is."""
+        return None if self.server or not self._access.kubeconfig else self._http.unread
 
     @property
     def access(self) -> ClusterAccess:
