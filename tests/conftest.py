@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +25,13 @@ settings.load_profile("gitopsd")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """Return the loop of all async tests: asyncio's own, whose debug hooks and tracebacks uvloop lacks."""
     return "asyncio", {"use_uvloop": False}
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """What a test makes of the process's log ends with it: the next one shall not write to a file that is closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

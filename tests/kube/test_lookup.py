@@ -23,8 +23,9 @@ async def test_one_object_a_namespaces_list_and_what_is_not_there(
     listed = orjson.loads(await cluster.look_up(CONFIG_MAP, namespace, ""))
     assert {"one", "two"} <= {item["metadata"]["name"] for item in listed["items"]}
     assert orjson.loads(await cluster.look_up(CONFIG_MAP, namespace, "three")) == {}
-    everywhere = orjson.loads(await cluster.look_up(GVK("", "v1", "Namespace"), "", ""))
-    assert namespace in {item["metadata"]["name"] for item in everywhere["items"]}
+    everywhere = orjson.loads(await cluster.look_up(GVK("scheduling.k8s.io", "v1", "PriorityClass"), "", ""))
+    assert "system-node-critical" in {item["metadata"]["name"] for item in everywhere["items"]}
+    assert orjson.loads(await cluster.look_up(GVK("", "v1", "Namespace"), "", namespace))["kind"] == "Namespace"
 
 
 async def test_N1_an_account_sees_what_it_may_see(cluster: KubeCluster, api_server: ApiServer, namespace: str) -> None:
