@@ -167,8 +167,9 @@ async def test_a_finalizer_that_never_goes_is_named_until_somebody_takes_it_away
         scene.finalizers(scene.place("configmaps/held"), "example.org/x")
         async with scene.running(scene.spec) as deletions:
             await deletions.reconfigure({}, [there])
-            stuck = await scene.until(lambda deletion: "held by" in deletion.message)
-            assert f"ConfigMap {namespace}/held is being deleted since" in stuck.message
+            # What was asked a moment ago is told before the watch shows since when.
+            told = f"ConfigMap {namespace}/held is being deleted since"
+            stuck = await scene.until(lambda deletion: told in deletion.message)
             assert "held by finalizer example.org/x" in stuck.message
             assert scene.has("configmaps/base")
         async with scene.running():  # as after a restart
