@@ -136,9 +136,7 @@ class EngineWorker:
             await pending.done.wait()
         finally:
             if self._pending.pop(number, None) is not None and self.usable:
-                self._send.send_nowait(
-                    pack_frame({"id": next(self._ids), "method": "cancel", "params": {"id": number}})
-                )
+                self._cancel(number)
             self._note_idle()
         if pending.answer is None:
             raise WorkerLost(pending.lost)
