@@ -59,6 +59,9 @@ def get(
     if kinds:
         write("\n")
         table(["KIND", "VERSION", "KEPT", "SEEN"], [_kind(each) for each in kinds])
+    errors = [str(error) for each in kinds for error in sequence(each, "errors")]
+    if errors:
+        lines(["", "Cannot be read now:", *(f"  {error}" for error in errors)])
 
 
 def _in_path(name: str) -> str:
@@ -74,7 +77,14 @@ def _row(item: JsonObject, wide: bool) -> list[str]:
         row.append(text(item, "connectionState", "since") or "-")
         row.append(_namespaces(item))
         row += [text(item, key) or "-" for key in ("project", "writtenAt")]
-    return [*row, text(item, "connectionState", "message")]
+    return [*row, text(item, "connectionState", "message") or _failing(item)]
+
+
+def _failing(item: JsonObject) -> str:
+    count = integer(item, "kindsFailing")
+    if not count:
+        return ""
+    return f"{count} kind{'' if count == 1 else 's'} cannot be read: gitopsd cluster get {text(item, 'name')} says why"
 
 
 def _header(found: JsonObject) -> Iterator[tuple[str, str]]:

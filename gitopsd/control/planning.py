@@ -103,6 +103,6 @@ def _compare_namespace(view: View) -> ObjectComparison | None:
     """Whether the namespace that CreateNamespace asks for has to be made or changed; None where nobody may see it: if
     it is missing, what goes into it says so.
     """
-    if view.namespace is None or view.namespace.key.group_kind in view.live.unreadable:
+    if view.namespace is None or view.live.unreadable.why(view.namespace.key):
         return None
     return compare_namespace(view.namespace, view.live.objects.get(view.namespace.key))

@@ -310,9 +310,9 @@ def _preparing(app: Application, cluster: Cluster, live: Live, adapters: Adapter
     everywhere = app.spec.sync_policy.options.get("RespectIgnoreDifferences", "false")
 
     async def prepare(wanted: DesiredObject) -> DesiredObject:
-        kind, there = wanted.key.group_kind, live.objects.get(wanted.key)
-        if kind in live.unreadable:
-            raise SpecError(f"{kind} cannot be read", why=live.unreadable[kind])
+        there = live.objects.get(wanted.key)
+        if why := live.unreadable.why(wanted.key):
+            raise SpecError(why)
         if there is None or wanted.options.get("RespectIgnoreDifferences", everywhere) != "true":
             return wanted
         return await comparer.respected(wanted, there)

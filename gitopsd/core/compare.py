@@ -129,7 +129,7 @@ class Comparison:
             self.wanted is desired
             and self.rules is rules
             and self._verdicts.isdisjoint(_PASSING)
-            and not live.unreadable
+            and not (live.unreadable and any(map(live.unreadable.why, self.objects)))
             and self._count == len(live.objects)
             and all(map(operator.is_, map(live.objects.get, self.objects), self._live))
             and all(live.objects.get(key) is there for key, there in self.hooks.items())
@@ -178,8 +178,7 @@ def comparing(
         known = before.get(wanted.key)
         if known is not None and known.verdict not in _PASSING and known.desired is wanted and known.live is there:
             found[wanted.key] = known
-        elif live.unreadable and wanted.key.group_kind in live.unreadable:
-            reason = _unreadable(wanted.key, live)
+        elif reason := live.unreadable.why(wanted.key):
             found[wanted.key] = ObjectComparison(wanted.key, wanted, there, Verdict.UNKNOWN, error=reason)
         else:
             found[wanted.key] = _one(wanted, there, known, rules)
@@ -192,8 +191,8 @@ def comparing(
             if previous.hooks.get(key) is there or (not judged_before and _is_hook(there)):
                 hooks[key] = there
                 continue
-            if key.group_kind in live.unreadable:
-                known = ObjectComparison(key, None, there, Verdict.UNKNOWN, error=_unreadable(key, live))
+            if reason := live.unreadable.why(key):
+                known = ObjectComparison(key, None, there, Verdict.UNKNOWN, error=reason)
             elif known is None or known.live is not there or known.desired is not None or known.verdict in _PASSING:
                 known = ObjectComparison(key, None, there, Verdict.EXTRA, tolerated=_tolerated(there))
                 yield
@@ -302,10 +301,6 @@ def effects_of(item: ObjectComparison, rules: CompareRules, shown: Shown = list)
         for field in leftovers(item.desired.document.body(), found, adopts):
             if not any(field[: len(other)] == other for other in ignored):
                 yield Effect(path_of(current, field), values_at(current, field), ())
-
-
-def _unreadable(key: ObjectKey, live: Live) -> str:
-    return f"{key.group_kind} cannot be read: {live.unreadable[key.group_kind]}"
 
 
 def _finished(steps: Generator[None, None, Comparison]) -> Comparison:

@@ -223,8 +223,8 @@ def _objects(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move | None]:
     left = frozenset(one.key for step in scene.plan.steps for one in step) | scene.plan.kept.keys()
     deletion = replace(deletion, kept=kept, left=left)
     if scene.sight.live.unreadable:
-        kind, why = min(scene.sight.live.unreadable.items())
-        return deletion, Wait(f"nobody can say what there is of {kind}, so nothing is deleted: {why}")
+        place, why = scene.sight.live.unreadable.first()
+        return deletion, Wait(f"nobody can say what there is of {place}, so nothing is deleted: {why}")
     if asking := _asking(deletion, scene):
         return deletion, Wait(asking)
     if not scene.plan.steps:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gitopsd.core.document import Document
-from gitopsd.core.ids import GVK, GroupKind, ObjectKey
+from gitopsd.core.ids import GVK, ObjectKey
+from gitopsd.core.unreadable import ALL_READABLE, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,11 @@ class Live:
     """The live objects that matter to one application: those with the keys it wants, and those that are tracked as its
     own.
 
-    `unreadable` are wanted kinds of which nobody can say now what there is, and why: no permission to list them, a
-    conversion webhook or an aggregated API that does not answer.
+    `unreadable` are wanted kinds of which nobody can say now what there is, everywhere or in some namespaces.
     """
 
     objects: Mapping[ObjectKey, LiveObject]
-    unreadable: Mapping[GroupKind, str] = field(default_factory=dict)
+    unreadable: Unreadable = ALL_READABLE
 
 
 @dataclass(frozen=True, slots=True)

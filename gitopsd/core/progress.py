@@ -440,8 +440,8 @@ def waiting_for(stage: Stage, sight: Sight) -> tuple[str, str, datetime | None]:
     until: datetime | None = None
     for key in stage.waits_for:
         there = sight.live.objects.get(key)
-        if there is None and key.group_kind in sight.live.unreadable:
-            waiting.append(f"{key} (it cannot be read: {sight.live.unreadable[key.group_kind]})")
+        if there is None and (why := sight.live.unreadable.why(key)):
+            waiting.append(f"{key} ({why})")
             continue
         if there is None:
             return "", f"{key} is missing while wave {stage.wave} waits for it; it might have been deleted", None
@@ -528,7 +528,7 @@ def _seen(operation: Operation, item: HookId, timeout: float | None, sight: Sigh
         run = replace(run, uid=there.uid)
     if there is not None and there.uid == run.uid:
         return _running(run, there, timeout, sight)
-    if item.key.group_kind in sight.live.unreadable:
+    if sight.live.unreadable.why(item.key):
         return run
     last = sight.gone.get(item.key)
     if last is None or last.uid != run.uid:

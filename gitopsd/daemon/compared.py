@@ -24,12 +24,13 @@ from gitopsd.core.desired import desired, wanted_kinds
 from gitopsd.core.difference import ObjectDifferences, differing, object_differences
 from gitopsd.core.document import Document, canonical
 from gitopsd.core.errors import ClusterError, SpecError
-from gitopsd.core.ids import AppName, GroupKind, ObjectKey
+from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, text
 from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.manifest import Desired, DesiredObject, Manifest
 from gitopsd.core.normalize import CompareRules
 from gitopsd.core.tracking import INSTALLATION_ID
+from gitopsd.core.unreadable import KindPlace, Unreadable
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.judging import Judging
 from gitopsd.daemon.offline import ran
@@ -147,7 +148,7 @@ def _left_out(wanted: Desired, cluster: KubeCluster) -> list[str]:
 async def _read(cluster: KubeCluster, wanted: Desired) -> Live:
     """The objects one by one, so that nobody needs the right to list whole clusters."""
     found: dict[ObjectKey, LiveObject] = {}
-    unreadable: dict[GroupKind, str] = {}
+    unreadable: dict[KindPlace, str] = {}
     broken: list[ClusterError] = []
     known = await cluster.kinds({one.gvk for one in wanted.objects})
     limiter = anyio.CapacityLimiter(_READS_AT_ONCE)
@@ -160,7 +161,7 @@ async def _read(cluster: KubeCluster, wanted: Desired) -> Live:
             if concerns_all(error):
                 broken.append(error)
             else:
-                unreadable[one.key.group_kind] = str(error)
+                unreadable[KindPlace(one.key.group_kind, one.key.namespace)] = str(error)
             return
         if orjson.loads(raw):
             found[one.key] = from_raw(raw, one.gvk)
@@ -171,7 +172,7 @@ async def _read(cluster: KubeCluster, wanted: Desired) -> Live:
                 tasks.start_soon(read, one)
     if broken:
         raise broken[0]
-    return Live(found, unreadable)
+    return Live(found, Unreadable(unreadable))
 
 
 def _marked_as(one: DesiredObject, there: LiveObject | None, tracking: Tracking, *, own: bool) -> DesiredObject:

@@ -26,6 +26,7 @@ from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
 from gitopsd.core.tracking import mark
 from gitopsd.core.tree.kinds import ChildKinds, built_in_children
+from gitopsd.core.unreadable import ALL_READABLE, KindPlace, Unreadable
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
@@ -212,8 +213,8 @@ class KubeCluster:
             resource = self._watches.resource(kind)
             version = resource.gvk.version if resource is not None else ""
             kept, seen = self._index.count(kind)
-            events, failing = self._watches.events(kind), self._watches.failing(kind)
-            yield WatchedKind(kind.group, version, kind.kind, kept, seen, events, failing)
+            errors = tuple(str(error) for error in self._watches.errors(kind))
+            yield WatchedKind(kind.group, version, kind.kind, kept, seen, self._watches.events(kind), errors)
 
     def watched(self) -> frozenset[GroupKind]:
         """The kinds that are watched now."""
@@ -445,9 +446,10 @@ class KubeCluster:
         failed = await self._watch({gvk.group_kind: gvk for gvk in kinds}, wanted)
         if unread := self._index.unread(keys):
             failed.update((await self._reader.read(unread)).failed)
-        self._unreadable_below[app] = {kind: str(error) for kind, error in failed.items() if kind not in asked}
+        self._unreadable_below[app] = _below(failed, keys, asked)
         failed.update(self._outside(keys))
-        return Live(self._index.of(app, keys), {kind: str(failed[kind]) for kind in wanted if kind in failed})
+        reasons = {place: str(error) for place, error in failed.items() if place.kind in wanted}
+        return Live(self._index.of(app, keys), Unreadable(reasons) if reasons else ALL_READABLE)
 
     @property
     def _sees_cluster(self) -> bool:
@@ -490,15 +492,15 @@ class KubeCluster:
 
     async def _watch(
         self, versions: Mapping[GroupKind, GVK], wanted: Iterable[GroupKind]
-    ) -> dict[GroupKind, ClusterError]:
-        """Have all of `wanted` watched, and what is below them; the kinds that cannot be, and why."""
+    ) -> dict[KindPlace, ClusterError]:
+        """Have all of `wanted` watched, and what is below them; where they cannot be, and why."""
         order = [kind for kind in self._watches.below(wanted) if not self.excluded(kind)]
-        failed: dict[GroupKind, ClusterError] = {}
+        failed: dict[KindPlace, ClusterError] = {}
         for kind in order:
             if self._watches.resource(kind) is None:
                 resource = await self._watchable(kind, versions.get(kind))
                 if (silence := self._silence(kind, resource)) is not None:
-                    failed[kind] = silence
+                    failed[KindPlace(kind)] = silence
                 elif resource is not None:
                     self._watches.start(resource)
         return {**failed, **await self._watches.settled(order)}
@@ -516,11 +518,11 @@ class KubeCluster:
             return aggregated_api_down(self.name, resource.gvk)
         return None if resource.namespaced or self._sees_cluster else self._not_looked_at(str(kind))
 
-    def _outside(self, keys: Collection[ObjectKey]) -> Mapping[GroupKind, ClusterError]:
-        """The kinds of objects that lie in namespaces that are not looked at."""
+    def _outside(self, keys: Collection[ObjectKey]) -> Mapping[KindPlace, ClusterError]:
+        """Where objects lie in namespaces that are not looked at."""
         namespaces = self._access.namespaces
         return {
-            key.group_kind: self._not_looked_at(f"namespace {key.namespace}")
+            KindPlace(key.group_kind, key.namespace): self._not_looked_at(f"namespace {key.namespace}")
             for key in (keys if namespaces else ())
             if key.namespace and key.namespace not in namespaces
         }
@@ -639,6 +641,23 @@ class KubeCluster:
             _LOG.warning("children could not be read: %s", error)
         finally:
             self._adopting -= keys
+
+
+def _below(
+    failed: Mapping[KindPlace, ClusterError], keys: Collection[ObjectKey], asked: Collection[GroupKind]
+) -> Mapping[GroupKind, str]:
+    """Of the kinds that are only below those `asked`, why they cannot be read where the objects of these owners could
+    be: in the owner's namespace, or anywhere if it has none.
+    """
+    if not failed:
+        return {}
+    namespaces = {key.namespace for key in keys}
+    near = namespaces | {""} if "" not in namespaces else None
+    return {
+        place.kind: str(error)
+        for place, error in failed.items()
+        if place.kind not in asked and (near is None or place.namespace in near)
+    }
 
 
 def _resource_version(raw: bytes) -> str:

@@ -119,6 +119,7 @@ class Follower:
         self._stumbling_since = 0.0
         self._path = resource.within(namespace)
         self.resource = resource
+        self.namespace = namespace
         self.listed = False
         self.events = 0
         self.ended = False
@@ -151,12 +152,6 @@ class Follower:
         """Wait until the sink holds all objects, or it is known that it cannot now, or nobody follows any more."""
         while not self.listed and self.error is None and not self.ended:
             await self._changed.wait()
-
-    async def settled(self) -> None:
-        """Like `tried`. Raises what keeps the sink from holding all objects."""
-        await self.tried()
-        if self.error is not None:
-            raise self.error
 
     def end(self) -> None:
         """Nobody follows any more: whoever waits goes on."""

@@ -13,6 +13,7 @@ import orjson
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
+from gitopsd.core.unreadable import KindPlace
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.objects import with_type
@@ -25,10 +26,10 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The applications that what was read concerns, and the kinds that could not be read."""
+    """The applications that what was read concerns, and where something could not be read."""
 
     apps: Apps
-    failed: Mapping[GroupKind, ClusterError]
+    failed: Mapping[KindPlace, ClusterError]
 
 
 class Reader:
@@ -43,10 +44,10 @@ class Reader:
     async def read(self, keys: Collection[ObjectKey]) -> Read:
         """Read `keys` (of watched kinds) into the index. Raises `ClusterError` for the trouble of the whole cluster."""
         found: list[Apps] = []
-        failed: list[tuple[GroupKind, ClusterError]] = []
-        places: dict[tuple[GroupKind, str], list[ObjectKey]] = defaultdict(list)
+        failed: list[tuple[KindPlace, ClusterError]] = []
+        places: dict[KindPlace, list[ObjectKey]] = defaultdict(list)
         for key in keys:
-            places[key.group_kind, key.namespace].append(key)
+            places[KindPlace(key.group_kind, key.namespace)].append(key)
         async with anyio.create_task_group() as group:
             for (kind, namespace), wanted in places.items():
                 resource = self._resource_of(kind)
@@ -103,8 +104,9 @@ class Reader:
         return answer.body.strip()
 
     async def _get(
-        self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[tuple[GroupKind, ClusterError]]
+        self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[tuple[KindPlace, ClusterError]]
     ) -> None:
+        place = KindPlace(key.group_kind, key.namespace)
         try:
             async with self._limiter:
                 answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
@@ -114,9 +116,9 @@ class Reader:
             elif answer.status == 404:
                 self._index.miss(key)
             else:
-                failed.append((key.group_kind, refused(Asked(self._http.cluster, "get", key.kind, key), answer)))
+                failed.append((place, refused(Asked(self._http.cluster, "get", key.kind, key), answer)))
         except ClusterError as error:
-            failed.append((key.group_kind, error))
+            failed.append((place, error))
 
     async def _list(
         self,
@@ -124,7 +126,7 @@ class Reader:
         namespace: str,
         wanted: Sequence[ObjectKey],
         found: list[Apps],
-        failed: list[tuple[GroupKind, ClusterError]],
+        failed: list[tuple[KindPlace, ClusterError]],
     ) -> None:
         names = {key.name: key for key in wanted}
         gvk = resource.gvk
@@ -141,7 +143,7 @@ class Reader:
                 if not query["continue"]:
                     return
         except ClusterError as error:
-            failed.append((gvk.group_kind, error))
+            failed.append((KindPlace(gvk.group_kind, namespace), error))
 
     async def _page(self, path: str, query: dict[str, str], kind: str) -> JsonObject:
         async with self._limiter:

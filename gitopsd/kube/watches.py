@@ -14,12 +14,14 @@ from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName, GroupKind
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.tree.kinds import ChildKinds, with_children
+from gitopsd.core.unreadable import KindPlace
 from gitopsd.kube.follow import Follower, Source
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.refusal import concerns_all
 from gitopsd.kube.resource import Resource
 
 _MOST_ORDERS: Final = 1000
+_NOTHING: Final[Mapping[str, ClusterError]] = {}
 
 
 class KindWatch:
@@ -86,25 +88,41 @@ class _Running:
     sinks: tuple[KindWatch, ...]
     scope: anyio.CancelScope
 
-    async def settled(self, deadline: float) -> None:
-        """Wait for the lists, but once only until `deadline` (loop's time). Raises `ClusterError` for what keeps them
-        away.
+    async def settled(self, deadline: float) -> Mapping[str, ClusterError]:
+        """Wait for the lists, but once only until `deadline` (loop's time). What keeps them away, by namespace ("" for
+        a kind that is looked at everywhere).
         """
-        if all(follower.listed and follower.error is None for follower in self.followers):
-            return
-        given_up = any(sink.given_up for sink in self.sinks)
-        with anyio.CancelScope(deadline=anyio.current_time() if given_up else deadline):
+        if self.kept_up:
+            return _NOTHING
+        late = [sink for sink, follower in self._both() if sink.given_up and not follower.listed]
+        with anyio.CancelScope(deadline=anyio.current_time() if late else deadline):
             for follower in self.followers:
-                await follower.settled()
-            return
-        for sink in self.sinks:
-            sink.given_up = True  # who waited hears of the list when it comes
-        raise ClusterError(
-            f"{self.resource.gvk.group_kind} could not be listed yet",
-            why="the API server takes its time",
-            hint="nothing, it goes on; look at the API server if it stays so",
-            retryable=True,
-        )
+                await follower.tried()
+        failed: dict[str, ClusterError] = {}
+        for sink, follower in self._both():
+            if follower.error is not None:
+                failed[follower.namespace] = follower.error
+            elif not (follower.listed or follower.ended):
+                sink.given_up = True  # who waited hears of the list when it comes
+                failed[follower.namespace] = ClusterError(
+                    f"{KindPlace(self.resource.gvk.group_kind, follower.namespace)} could not be listed yet",
+                    why="the API server takes its time",
+                    hint="nothing, it goes on; look at the API server if it stays so",
+                    retryable=True,
+                )
+        return failed
+
+    @property
+    def kept_up(self) -> bool:
+        """Whether all that there is of the kind is known."""
+        return all(follower.listed and follower.error is None for follower in self.followers)
+
+    def errors(self) -> Iterator[ClusterError]:
+        """Why it cannot be kept up now: an error for each namespace that has one."""
+        return (follower.error for follower in self.followers if follower.error is not None)
+
+    def _both(self) -> Iterator[tuple[KindWatch, Follower]]:
+        return zip(self.sinks, self.followers, strict=True)
 
 
 class Watches:
@@ -196,10 +214,10 @@ class Watches:
         running = self._watches.get(kind)
         return sum(follower.events for follower in running.followers) if running is not None else 0
 
-    def failing(self, kind: GroupKind) -> bool:
-        """Whether a watch of a kind cannot be kept up now."""
+    def errors(self, kind: GroupKind) -> Sequence[ClusterError]:
+        """Why watches of a kind cannot be kept up now: one for each namespace that has one."""
         running = self._watches.get(kind)
-        return running is not None and any(follower.error is not None for follower in running.followers)
+        return tuple(running.errors()) if running is not None else ()
 
     def start(self, resource: Resource) -> None:
         """Watch this kind from now on. A child's list begins when those of its owners' kinds are complete."""
@@ -217,27 +235,25 @@ class Watches:
         self._ended.discard(kind)
         self._group.start_soon(self._run, kind, running)
 
-    async def settled(self, kinds: Iterable[GroupKind]) -> Mapping[GroupKind, ClusterError]:
-        """Wait until the lists of `kinds` are complete; those that cannot be kept up now, and why.
+    async def settled(self, kinds: Iterable[GroupKind]) -> dict[KindPlace, ClusterError]:
+        """Wait until the lists of `kinds` are complete; where they cannot be kept up now, and why.
 
         A kind that turns out not to be served any more has no objects. Raises `ClusterError` for what is the trouble of
         the whole cluster.
         """
-        failed: dict[GroupKind, ClusterError] = {}
+        failed: dict[KindPlace, ClusterError] = {}
         deadline = anyio.current_time() + self._patience
         for kind in kinds:
             running = self._watches.get(kind)
             if running is None:
                 continue
-            try:
-                await running.settled(deadline)
-            except ClusterError as error:
+            for namespace, error in (await running.settled(deadline)).items():
                 if concerns_all(error):
-                    raise
+                    raise error
                 if error.status == 404:
                     self.close(kind)
                 else:
-                    failed[kind] = error
+                    failed[KindPlace(kind, namespace)] = error
         return failed
 
     def forget(self, app: AppName, kinds: Iterable[GroupKind]) -> None:

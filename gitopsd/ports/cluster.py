@@ -177,8 +177,8 @@ class Cluster(Protocol):
 
         Starts a watch for each kind that has none and waits until it has listed; from then on the answer costs no
         request. A kind that is not served, or excluded, has no objects. A kind that cannot be read now (no permission,
-        a webhook or an aggregated API that does not answer) is `unreadable` and hurts no other; only what concerns the
-        whole cluster is raised.
+        a webhook or an aggregated API that does not answer) is `unreadable` and hurts no other, nor does a namespace
+        where it cannot be read hurt another; only what concerns the whole cluster is raised.
         """
         ...
 

@@ -12,7 +12,8 @@ from gitopsd.ports.cluster import Connection
 class WatchedKind:
     """A kind that is watched: how many objects of it are kept for applications, and how many there are in all.
 
-    `events` counts the changes that its watch has told since it began; `failing`: it cannot be kept up now.
+    `events` counts the changes that its watch has told since it began; `errors` say why it cannot be kept up now, one
+    for each namespace where it cannot, or one for all.
     """
 
     group: str
@@ -21,7 +22,12 @@ class WatchedKind:
     kept: int
     seen: int
     events: int = 0
-    failing: bool = False
+    errors: tuple[str, ...] = ()
+
+    @property
+    def failing(self) -> bool:
+        """Whether it cannot be read now, everywhere or in some namespace."""
+        return bool(self.errors)
 
 
 @dataclass(frozen=True, slots=True)

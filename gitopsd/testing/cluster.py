@@ -20,6 +20,7 @@ from gitopsd.core.orphans import Strays
 from gitopsd.core.permit import Permit
 from gitopsd.core.serviceaccount import ServiceAccount
 from gitopsd.core.tree.kinds import with_children
+from gitopsd.core.unreadable import KindPlace, Unreadable
 from gitopsd.ports.cluster import Cluster, Clusters, Connection, Listener, LiveChange, ObjectListener, Patch
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.testing.apiserver import ApiServer
@@ -79,7 +80,7 @@ class FakeCluster:
         self._needs: dict[AppName, set[GroupKind]] = {}
         self._wants: dict[AppName, set[ObjectKey]] = {}
         self._stray_places: dict[AppName, str] = {}
-        self._unreadable: dict[GroupKind, str] = {}
+        self._unreadable: dict[KindPlace, str] = {}
         self._logs: dict[tuple[ObjectKey, str], str] = {}
         self._vanished: dict[ObjectKey, LiveObject] = {}
         self._errors: dict[str, list[ClusterError]] = {}
@@ -179,14 +180,16 @@ class FakeCluster:
         )
         self.make_unreadable(kind, str(error))
 
-    def make_unreadable(self, kind: GroupKind, reason: str) -> None:
-        """Nobody can say what there is of this kind; who needs it hears of that."""
-        self._unreadable[kind] = reason
+    def make_unreadable(self, kind: GroupKind, reason: str, namespace: str = "") -> None:
+        """Nobody can say what there is of this kind (in this namespace only); who needs it hears of that."""
+        self._unreadable[KindPlace(kind, namespace)] = reason
         self._tell({app for app, needed in self._needs.items() if kind in needed})
 
     def allow(self, kind: GroupKind) -> None:
         """The kind can be read again; who needs it hears of that."""
-        if self._unreadable.pop(kind, None) is not None:
+        before = len(self._unreadable)
+        self._unreadable = {place: why for place, why in self._unreadable.items() if place.kind != kind}
+        if len(self._unreadable) < before:
             self._tell({app for app, needed in self._needs.items() if kind in needed})
 
     # What a test looks at
@@ -239,12 +242,13 @@ class FakeCluster:
         self._needs.setdefault(app, set()).update(asked)
         self._wants[app] = set(keys)
         await self._arrive("observe")
-        unreadable = {kind: self._unreadable[kind] for kind in sorted(asked & self._unreadable.keys())}
-        watched = set().union(*self._needs.values()).difference(unreadable)
+        unreadable = Unreadable({place: why for place, why in self._unreadable.items() if place.kind in asked})
+        everywhere = {place.kind for place in self._unreadable if place.kind in asked and not place.namespace}
+        watched = set().union(*self._needs.values()).difference(everywhere)
         found = [
             self._server.live(key)
             for key in self._objects.bodies
-            if key.group_kind in watched and not self.excluded(key.group_kind)
+            if key.group_kind in watched and not self.excluded(key.group_kind) and not unreadable.why(key)
         ]
         wanted = self._wants[app]
         mine = {one.key: one for one in found if one.key in wanted or (one.owner == app and not one.owner_uids)}
@@ -266,7 +270,7 @@ class FakeCluster:
                     tracked.setdefault(live.owner, []).append(live)
         untracked = tuple(tracked.pop(""))
         others = {mark: tuple(found) for mark, found in tracked.items() if mark not in self._needs}
-        return Strays(untracked, others, unreadable=dict(self._unreadable))
+        return Strays(untracked, others, unreadable=self._kinds_unreadable(namespace))
 
     def children(self, uids: Collection[str]) -> Sequence[LiveObject]:
         """Objects that one of `uids` owns, by owner references or inferred."""
@@ -276,7 +280,11 @@ class FakeCluster:
         """The kinds below those that `app` observed which were made unreadable."""
         asked = self._needs.get(app, set())
         below = [kind for kind in with_children(sorted(asked)) if kind not in asked]
-        return {kind: self._unreadable[kind] for kind in below if kind in self._unreadable}
+        return {kind: why for kind, why in self._kinds_unreadable().items() if kind in below}
+
+    def _kinds_unreadable(self, *namespaces: str) -> Mapping[GroupKind, str]:
+        """Those that cannot be read everywhere, or in these namespaces."""
+        return {place.kind: why for place, why in self._unreadable.items() if place.namespace in ("", *namespaces)}
 
     def last_seen(self, key: ObjectKey, uid: str = "") -> LiveObject | None:
         """The last state of a deleted object that was a hook's and tracked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -83,3 +84,13 @@ def test_a_cluster_that_is_not_there_is_an_error(cli: Cli, clusters: Served) -> 
 def test_no_clusters_are_said_beside_the_answer(cli: Cli, served: Served) -> None:
     ran = cli("cluster", "list", "--socket", str(served.socket))
     assert (ran.code, ran.out, ran.err) == (0, "", "no clusters\n")
+
+
+def test_kinds_that_cannot_be_read_are_named_with_the_reason(cli: Cli, clusters: Served) -> None:
+    local, far = clusters.daemon.clusters
+    barred = WatchedKind("", "v1", "Secret", 0, 0, errors=("it may not list secrets in web", "nor in shop"))
+    clusters.daemon.clusters = (replace(local, kinds=(*local.kinds, barred)), far)
+    listed = cli("cluster", "list", "--socket", str(clusters.socket)).out
+    assert "1 kind cannot be read: gitopsd cluster get local says why" in listed
+    shown = cli("cluster", "get", "local", "--socket", str(clusters.socket)).out
+    assert shown.endswith("\n\nCannot be read now:\n  it may not list secrets in web\n  nor in shop\n")

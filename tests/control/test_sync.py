@@ -440,6 +440,20 @@ async def test_a_namespace_that_nobody_may_see_is_left_to_whoever_made_it(world:
         assert world.status().sync is SyncCode.SYNCED
 
 
+async def test_a_namespace_that_cannot_be_read_blocks_what_is_in_it_alone(world: GivenWorld) -> None:
+    other = "https://git.example.org/other.git"
+    world.cluster.make_unreadable(GroupKind("", "ConfigMap"), "no Role there", "web")
+    world.git(a_config_map("there", namespace="web"), app="web")
+    world.git(a_config_map("here"), repo=other)
+    async with world.running(an_app("web"), an_app(repo=other)):
+        assert world.status().sync is SyncCode.SYNCED
+        assert world.status("web").sync is SyncCode.UNKNOWN
+        said = world.condition(ConditionType.COMPARISON_ERROR, "web")
+        assert "ConfigMap in namespace web cannot be read: no Role there" in said
+        assert "no Role there" not in world.condition(ConditionType.COMPARISON_ERROR)
+        assert world.writes() == ["apply here"]
+
+
 async def test_a_kind_that_may_not_be_listed_blocks_its_own_application_alone(world: GivenWorld) -> None:
     world.cluster.forbid(GroupKind("apps", "Deployment"))
     world.git(a_deployment(), app="web")

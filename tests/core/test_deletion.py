@@ -50,6 +50,7 @@ from gitopsd.core.live import Live, LiveObject
 from gitopsd.core.operation import HookId, HookRun
 from gitopsd.core.progress import Run, Sight, Wait
 from gitopsd.core.project import Project, Projects
+from gitopsd.core.unreadable import KindPlace, Unreadable
 from gitopsd.testing.builders import a_config_map, a_definition, a_deployment, an_app, an_instance, an_object
 from tests.core.making import APP, live, live_body, live_of, want
 
@@ -242,13 +243,22 @@ def test_an_object_that_was_asked_to_go_is_not_asked_again_while_the_watch_is_la
 
 
 def test_nothing_goes_while_a_kind_cannot_be_read() -> None:
-    there = Live(lives(a_config_map()).objects, {GroupKind("example.org", "Widget"): "a webhook does not answer"})
+    hidden = Unreadable({KindPlace(GroupKind("example.org", "Widget")): "a webhook does not answer"})
 
-    _, move = moved(a_deletion(), there)
+    _, move = moved(a_deletion(), Live(lives(a_config_map()).objects, hidden))
 
     assert isinstance(move, Wait)
     assert "example.org/Widget" in move.message
     assert "a webhook does not answer" in move.message
+
+
+def test_nothing_goes_while_a_namespace_cannot_be_read_where_more_of_it_could_be() -> None:
+    hidden = Unreadable({KindPlace(GroupKind("", "ConfigMap"), "elsewhere"): "it may not be listed"})
+
+    _, move = moved(a_deletion(), Live(lives(a_config_map()).objects, hidden))
+
+    assert isinstance(move, Wait)
+    assert "nobody can say what there is of ConfigMap in namespace elsewhere" in move.message
 
 
 def test_nothing_begins_before_somebody_confirms_what_asks_for_it() -> None:

@@ -36,6 +36,7 @@ from gitopsd.core.progress import (
     with_result,
 )
 from gitopsd.core.syncrequest import AUTOMATED, SyncRequest
+from gitopsd.core.unreadable import KindPlace, Unreadable
 from gitopsd.testing.builders import a_config_map, a_deployment
 from tests.core.making import live_of, want
 from tests.core.planning import a_hook, a_job, planned
@@ -79,7 +80,8 @@ def at(
     polite: bool = False,
 ) -> Sight:
     """Return what is there, and how healthy it is, so many seconds after the beginning."""
-    live = Live({one.key: one for one in found}, dict.fromkeys(unreadable, "forbidden"))
+    hidden = Unreadable({KindPlace(kind): "forbidden" for kind in unreadable})
+    live = Live({one.key: one for one in found}, hidden)
     vanished = {one.key: one for one in gone}
     now = NOW + timedelta(seconds=after)
     return Sight(live, health or {}, now, gone=vanished, confirmed=confirmed, held=held, polite=polite)

@@ -6,6 +6,7 @@ from gitopsd.core.errors import ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName
 from gitopsd.core.manifest import KindInfo
 from gitopsd.core.permit import permit_object
+from gitopsd.core.unreadable import KindPlace
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.clusters import KubeClusters
@@ -54,7 +55,7 @@ async def test_a_broken_aggregated_api_hurts_nobody_else(
         broken = GVK(group, "v1", "Thing")
         assert (await behind_proxy.observe(SHOP, [], [CONFIG_MAP])).objects == {}
         live = await behind_proxy.observe(AppName("needy"), [], [broken, CONFIG_MAP])
-        assert list(live.unreadable) == [broken.group_kind]
+        assert list(live.unreadable.reasons) == [KindPlace(broken.group_kind)]
         assert await behind_proxy.kinds([broken]) == {}
         assert (await behind_proxy.observe(SHOP, [], [CONFIG_MAP, DEPLOYMENT])).objects == {}
     finally:

@@ -11,6 +11,7 @@ from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.live import Live
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.permit import permit_object
+from gitopsd.core.unreadable import KindPlace
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.ports.cluster import ClusterAccess
@@ -210,9 +211,9 @@ async def test_a_forbidden_kind_hurts_only_those_that_need_it(
         await cluster.observe(AppName("allowed"), [], [CONFIG_MAP])
         secret = CONFIG_MAP._replace(kind="Secret")
         live = await cluster.observe(shop, [], [secret, CONFIG_MAP])
-        assert list(live.unreadable) == [secret.group_kind]
+        assert list(live.unreadable.reasons) == [KindPlace(secret.group_kind)]
         rule = 'apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch"]'
-        assert rule in live.unreadable[secret.group_kind]
+        assert rule in live.unreadable.reasons[KindPlace(secret.group_kind)]
         await cluster.observe(AppName("allowed"), [], [CONFIG_MAP])
         changes = Changes(cluster)
         grant(

@@ -12,6 +12,7 @@ from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects
 from gitopsd.core.live import Live
 from gitopsd.core.permit import permit_object
+from gitopsd.core.unreadable import KindPlace
 from gitopsd.kube.cluster import KubeCluster, KubeSettings
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.testing.builders import a_config_map, an_app, an_object
@@ -138,7 +139,7 @@ async def test_a_kind_of_which_only_garbage_comes_is_unreadable_alone_until_that
     await apply(behind_proxy, wanted)
     live = await behind_proxy.observe(shop, [wanted.key], [CONFIG_MAP, SECRET])
     assert list(live.objects) == [wanted.key]
-    assert "cannot be understood" in live.unreadable[SECRET.group_kind]
+    assert "cannot be understood" in live.unreadable.reasons[KindPlace(SECRET.group_kind)]
     changes = Changes(behind_proxy)
     proxy.heal()
     await until_observed(behind_proxy, changes, shop, [wanted.key], lambda live: True)
@@ -224,7 +225,7 @@ async def test_a_list_that_hangs_holds_up_no_other_kind_and_is_told_when_it_come
     changes = Changes(impatient)
     live = await impatient.observe(shop, [wanted.key], [CONFIG_MAP, SECRET])
     assert list(live.objects) == [wanted.key]
-    assert "could not be listed yet" in live.unreadable[SECRET.group_kind]
+    assert "could not be listed yet" in live.unreadable.reasons[KindPlace(SECRET.group_kind)]
     began = anyio.current_time()
     await impatient.observe(shop, [wanted.key], [CONFIG_MAP, SECRET])
     assert anyio.current_time() - began < 2, "it is waited for once"
@@ -266,8 +267,8 @@ async def test_a_conversion_webhook_that_is_down_makes_only_its_kind_unreadable(
     await apply(cluster, wanted)
     live = await cluster.observe(shop, [wanted.key, one.key], [CONFIG_MAP, broken])
     assert wanted.key in live.objects
-    assert list(live.unreadable) == [stored.group_kind]
-    assert "Widget" in live.unreadable[stored.group_kind]
+    assert list(live.unreadable.reasons) == [KindPlace(stored.group_kind)]
+    assert "Widget" in live.unreadable.reasons[KindPlace(stored.group_kind)]
 
 
 async def test_a_definition_that_goes_and_comes_back_under_a_watch_is_followed(
@@ -282,14 +283,14 @@ async def test_a_definition_that_goes_and_comes_back_under_a_watch_is_followed(
         live = await cluster.apply(permit_object(an_app(), definition.key), definition)
         await apply(cluster, one)
         found = await cluster.observe(shop, [one.key], [widget])
-        assert (list(found.objects), found.unreadable) == ([one.key], {})
+        assert (list(found.objects), bool(found.unreadable)) == ([one.key], False)
         await cluster.delete(permit_object(an_app(), definition.key), live, propagation="Background")
         with anyio.fail_after(DEADLINE_SECONDS):
             while widget in await cluster.kinds([widget]):
                 seen = len(changes.heard)
                 await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
         found = await cluster.observe(shop, [one.key], [widget])
-        assert (found.objects, found.unreadable) == ({}, {})
+        assert (found.objects, bool(found.unreadable)) == ({}, False)
 
 
 async def test_a_kind_whose_version_is_served_no_more_is_followed_at_another_one(

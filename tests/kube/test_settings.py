@@ -12,6 +12,7 @@ from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import mapping
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.tracking import tracked
+from gitopsd.core.unreadable import KindPlace
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.ports.cluster import ClusterAccess
@@ -50,7 +51,7 @@ async def test_excluded_kinds_are_neither_watched_nor_listed_nor_applied(
     cluster.configure(without_secrets())
     secret = desired(an_object("Secret", "hidden", namespace=namespace), shop)
     live = await cluster.observe(shop, [secret.key], [SECRET, CONFIG_MAP])
-    assert (live.objects, live.unreadable) == ({}, {})
+    assert (live.objects, bool(live.unreadable)) == ({}, False)
     assert cluster.excluded(SECRET.group_kind)
     with pytest.raises(ClusterError, match="excluded"):
         await apply(cluster, secret)
@@ -178,7 +179,37 @@ async def test_credentials_for_some_namespaces_watch_each_of_them(
         elsewhere = maps[0].key._replace(namespace=hidden)
         role = GVK("rbac.authorization.k8s.io", "v1", "ClusterRole")
         live = await cluster.observe(shop, [maps[0].key, elsewhere], [CONFIG_MAP, role])
-        assert hidden in live.unreadable[CONFIG_MAP.group_kind]
-        assert "clusterResources" in live.unreadable[role.group_kind]
+        assert hidden in live.unreadable.why(elsewhere)
+        assert live.unreadable.why(maps[0].key) == ""
+        assert "clusterResources" in live.unreadable.reasons[KindPlace(role.group_kind)]
     watched = {made.kind for made in requests if made.verb == "watch"}
     assert watched == {"ConfigMap"}
+
+
+async def test_a_namespace_without_a_role_hides_nothing_of_the_others(
+    api_server: ApiServer, namespace: str, shop: AppName, clock: RealClock
+) -> None:
+    barred, user = f"{namespace}-barred", f"barred-{namespace}"
+    api_server.do("POST", "/api/v1/namespaces", {"metadata": {"name": barred}})
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}
+    grant(api_server, user, rule, namespace=namespace)
+    access = ClusterAccess("narrow", kubeconfig=str(api_server.user(user)), namespaces=(namespace, barred))
+    async with KubeCluster(access, clock=clock) as cluster:
+        here, there = (desired(a_config_map(namespace=place), shop) for place in (namespace, barred))
+        await apply(cluster, here)
+        live = await cluster.observe(shop, [here.key, there.key], [CONFIG_MAP])
+        assert list(live.objects) == [here.key]
+        assert list(live.unreadable.reasons) == [KindPlace(CONFIG_MAP.group_kind, barred)]
+        assert live.unreadable.why(here.key) == ""
+        why = live.unreadable.why(there.key)
+        assert f"ConfigMap in namespace {barred} cannot be read: " in why
+        assert "configmaps" in why
+        [kind] = cluster.status().kinds
+        assert kind.failing
+        assert [barred in error for error in kind.errors] == [True]
+        changes = Changes(cluster)
+        grant(api_server, user, rule, "more", namespace=barred)
+        await changes.until(lambda: changes.named(shop) > 0)
+        live = await cluster.observe(shop, [here.key, there.key], [CONFIG_MAP])
+        assert not live.unreadable
+        assert not cluster.status().kinds[0].failing

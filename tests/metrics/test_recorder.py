@@ -115,7 +115,7 @@ def feed(recorder: Recorder) -> None:
 
 def a_cluster(*kinds: WatchedKind, up: bool = True, name: str = "local") -> ClusterStatus:
     deployments = WatchedKind("apps", "v1", "Deployment", kept=2, seen=5, events=7)
-    config_maps = WatchedKind("", "v1", "ConfigMap", kept=1, seen=9, events=0, failing=True)
+    config_maps = WatchedKind("", "v1", "ConfigMap", kept=1, seen=9, events=0, errors=("it may not be listed",))
     return ClusterStatus(
         name,
         SERVER,

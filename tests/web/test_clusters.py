@@ -16,7 +16,10 @@ MOMENT = datetime(2026, 3, 1, 12, 3, 11, tzinfo=UTC)
 
 @pytest.fixture
 def clusters(daemon: Daemon) -> Daemon:
-    kinds = (WatchedKind("apps", "v1", "Deployment", 2, 5), WatchedKind("", "v1", "ConfigMap", 1, 9))
+    kinds = (
+        WatchedKind("apps", "v1", "Deployment", 2, 5),
+        WatchedKind("", "v1", "ConfigMap", 1, 9, errors=("it may not be listed in web",)),
+    )
     daemon.clusters = (
         ClusterStatus(
             "local",
@@ -52,6 +55,7 @@ async def test_clusters_are_told_with_their_connection(local: httpx.AsyncClient)
         "applications": 3,
         "objects": 3,
         "apiResources": 60,
+        "kindsFailing": 1,
         "namespaces": ["shop"],
         "clusterResources": False,
         "labels": {"environment": "x"},
@@ -66,8 +70,15 @@ async def test_clusters_are_told_with_their_connection(local: httpx.AsyncClient)
 async def test_one_cluster_has_the_kinds_that_are_watched(local: httpx.AsyncClient) -> None:
     told = (await local.get("/api/v1/clusters/local")).json()
     assert told["kinds"] == [
-        {"group": "apps", "version": "v1", "kind": "Deployment", "kept": 2, "seen": 5},
-        {"group": "", "version": "v1", "kind": "ConfigMap", "kept": 1, "seen": 9},
+        {"group": "apps", "version": "v1", "kind": "Deployment", "kept": 2, "seen": 5, "errors": []},
+        {
+            "group": "",
+            "version": "v1",
+            "kind": "ConfigMap",
+            "kept": 1,
+            "seen": 9,
+            "errors": ["it may not be listed in web"],
+        },
     ]
     by_url = (await local.get("/api/v1/clusters/https%253A%252F%252Ffar%252Fx")).json()
     assert by_url["name"] == "https://far/x"

@@ -21,19 +21,23 @@ class ClusterConnection(Model):
 
 
 class WatchedKind(Model):
-    """A kind that is watched: `kept` objects of it belong to applications, `seen` are there in all."""
+    """A kind that is watched: `kept` objects of it belong to applications, `seen` are there in all. `errors`: why it
+    cannot be read now, one for each namespace where it cannot, or one for all.
+    """
 
     group: str
     version: str
     kind: str
     kept: int
     seen: int
+    errors: tuple[str, ...] = ()
 
 
 class Cluster(Model):
     """A cluster that is configured, or that an Argo CD Secret names; `writtenAt` is where.
 
-    `namespaces` empty: all are looked at. `apiResources` counts the kinds that it serves, `objects` what is kept.
+    `namespaces` empty: all are looked at. `apiResources` counts the kinds that it serves, `objects` what is kept,
+    `kindsFailing` the kinds that cannot be read now, everywhere or in a namespace.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Cluster(Model):
     applications: int = 0
     objects: int = 0
     api_resources: int = 0
+    kinds_failing: int = 0
     namespaces: tuple[str, ...] = ()
     cluster_resources: bool = True
     labels: dict[str, str] = Field(default_factory=dict)
@@ -64,7 +69,14 @@ class ClusterDetails(Cluster):
     def of(cls, status: ClusterStatus) -> ClusterDetails:
         """The answer's form of a status."""
         kinds = tuple(
-            WatchedKind(group=each.group, version=each.version, kind=each.kind, kept=each.kept, seen=each.seen)
+            WatchedKind(
+                group=each.group,
+                version=each.version,
+                kind=each.kind,
+                kept=each.kept,
+                seen=each.seen,
+                errors=each.errors,
+            )
             for each in status.kinds
         )
         return cls.model_validate({**_fields(status), "kinds": kinds})
@@ -91,6 +103,7 @@ def _fields(status: ClusterStatus) -> dict[str, object]:
         "applications": status.applications,
         "objects": sum(each.kept for each in status.kinds),
         "api_resources": status.api_resources,
+        "kinds_failing": sum(each.failing for each in status.kinds),
         "namespaces": status.namespaces,
         "cluster_resources": status.cluster_resources,
         "labels": dict(status.labels),
