@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -18,11 +19,15 @@ from gitopsd.cli.output import data, is_terminal, lines, note, waiting, warn, wr
 from gitopsd.cli.params import Output, Socket, SocketOf
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitopsd.core.jsonvalue import JsonObject
     from gitopsd.store.archive import Manifest
 
 _STANDARD_OUTPUT: Final = "-"
 _PIECE_SECONDS: Final = 600.0
+# What file systems answer that give a file one name only: vfat, some network shares.
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class _Asked(NamedTuple):
@@ -129,7 +134,7 @@ def _to_file(file: str, asked: _Asked, *, force: bool) -> Manifest:
             _refuse_what_is_there(file, force=True)  # it took a while
             part.replace(file)
         else:
-            os.link(part, file)  # fails where somebody made one meanwhile
+            _put_where_nothing_is(part, file)
     except OSError as error:
         raise BadInputError(
             "the backup cannot be written",
@@ -142,6 +147,17 @@ def _to_file(file: str, asked: _Asked, *, force: bool) -> Manifest:
             with suppress(OSError):
                 part.unlink()
     return manifest
+
+
+def _put_where_nothing_is(part: Path, file: str) -> None:
+    """Give the finished file its name. Raises `FileExistsError` where somebody made one of that name meanwhile."""
+    try:
+        os.link(part, file)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # the name is ours from here on
+        part.replace(file)
 
 
 def _to_standard_output(asked: _Asked) -> None:

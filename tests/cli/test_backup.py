@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -293,6 +294,23 @@ def test_migrate_loses_nothing_unless_that_is_said(cli: Cli, tmp_path: Path) -> 
     assert rows(file, "SELECT version FROM schema_version") == [(2,)]
     assert cli("admin", "migrate", "--state-dir", "state", "--to", "0001", "--force").code == 0
     assert rows(file, "SELECT version FROM schema_version") == [(1,)]
+
+
+def test_a_backup_goes_where_files_cannot_have_two_names(
+    cli: Cli, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_old: Path, _new: str) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # vfat's answer, and that of some network shares
+
+    backups(served).pieces = (real(tmp_path),)
+    monkeypatch.setattr(os, "link", refused)
+    told = ["admin", "backup", "kept", "--socket", str(served.socket)]
+    assert cli(*told).code == 0
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
+    before = (tmp_path / "kept").read_bytes()
+    assert cli(*told).code != 0
+    assert (tmp_path / "kept").read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".gitopsd")] == []
 
 
 @pytest.mark.parametrize("revision", ["0099", "0000", "head", "-1", "0002; DROP"])

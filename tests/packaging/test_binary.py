@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gitopsd.store.revisions import HEAD
 from gitopsd.testing.gitserver import GitRepo, GitServer
 from tests.packaging import built
 from tests.plugins.third_party import json_lines
+from tests.store.statefiles import rows, write
 from tools.frozen_contents import NO_STDLIB
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -59,6 +61,19 @@ def test_the_example_is_checked_and_its_schema_is_the_same(gitopsd: Path, tmp_pa
     told = ["config", "check", str(ROOT / "config" / "gitopsd.example.yaml")]
     frozen, source = (built.run([*program, *told], tmp_path / "home") for program in ((gitopsd,), SOURCE))
     assert (frozen.returncode, frozen.stdout, frozen.stderr) == (source.returncode, source.stdout, source.stderr)
+
+
+def test_a_state_file_of_an_earlier_version_is_brought_forward_and_back(gitopsd: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "state", "0001")
+
+    def migrate(revision: str) -> str:
+        told = ["admin", "migrate", "--state-dir", str(file.parent), "--to", revision, "--force"]
+        ran = built.run([gitopsd, *told], tmp_path / "home")
+        assert ran.returncode == 0, ran.stderr
+        return str(rows(file, "SELECT version FROM schema_version"))
+
+    assert migrate(HEAD) == f"[({int(HEAD)},)]"
+    assert migrate("0001") == "[(1,)]"
 
 
 def test_a_repository_is_fetched_by_processes_of_its_own(gitopsd: Path, tmp_path: Path) -> None:
