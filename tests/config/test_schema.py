@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from gitopsd.config.schema import json_schema, printed
 from gitopsd.core.jsonvalue import JsonObject, mapping, text
@@ -22,6 +27,19 @@ def shapes(schema: JsonObject) -> Iterator[tuple[str, JsonObject]]:
 def test_the_committed_schema_is_the_models_schema() -> None:
     committed = (ROOT / "config" / "schema.json").read_text()
     assert committed == printed(json_schema()), "run: python -m gitopsd.config.schema > config/schema.json"
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["config/gitopsd.example.yaml", "demo/gitopsd.yaml", "deploy/sidecar/gitopsd.yaml", "packaging/deb/gitopsd.yaml"],
+)
+def test_an_editor_finds_nothing_wrong_with_what_we_ship(file: str) -> None:
+    schema = json.loads((ROOT / "config" / "schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    config = yaml.safe_load((ROOT / file).read_text())
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(config)] == []
+    assert not validator.is_valid({**config, "aplications": []})
 
 
 def test_every_key_and_every_shape_is_described() -> None:

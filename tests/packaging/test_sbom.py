@@ -6,16 +6,21 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 from packageurl import PackageURL
+from referencing import Registry
+from referencing.jsonschema import DRAFT7, Schema
 
 from tests.packaging import built
 from tools import sbom
 
 pytestmark = pytest.mark.timeout(built.SECONDS)
 MADE_AT = 1_700_000_000
+SCHEMAS = ("bom-1.6", "spdx", "jsf-0.82")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,17 @@ def test_it_is_of_the_standard_and_of_this_file(bill: Bill) -> None:
     assert told["metadata"]["timestamp"] == "2023-11-14T22:13:20+00:00"
     digest = built.one_file().with_name("gitopsd.sha256").read_text().split()[0]
     assert told["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+
+
+def test_it_is_valid_by_the_standards_own_schema(bill: Bill) -> None:
+    folder = Path(str(files("cyclonedx.schema"))) / "_res"
+    schemas = [json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text()) for name in SCHEMAS]
+    registry = Registry[Schema]().with_resources((schema["$id"], DRAFT7.create_resource(schema)) for schema in schemas)
+    validator = Draft7Validator(schemas[0], registry=registry)
+    told = json.loads(bill.written)
+    assert [error.message for error in validator.iter_errors(told)] == []
+    told["components"][0]["type"] = "spaceship"
+    assert not validator.is_valid(told)
 
 
 def test_references_are_unique_and_lead_somewhere(bill: Bill) -> None:
