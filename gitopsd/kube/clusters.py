@@ -149,13 +149,10 @@ class KubeClusters(AsyncContextManagerMixin):
 
         Raises `SpecError` with the known names, `ClusterDown` while it is, or may be, one that could not be read yet.
         """
+        accesses = [cluster.access for cluster in self.all]
         for cluster in self.all:
-            if (name and cluster.name == name) or (server and _is_at(cluster, server)):
+            if is_meant(cluster.access, cluster.server, accesses, server=server, name=name):
                 return _addressed(cluster)
-        if name == IN_CLUSTER_NAME:
-            return self.find(server=IN_CLUSTER_SERVER)
-        if server and _normal(server) == IN_CLUSTER_SERVER and IN_CLUSTER_NAME in self._open:
-            return _addressed(self._open[IN_CLUSTER_NAME][0])
         if not name:
             for cluster in self.all:
                 _addressed(cluster)
@@ -182,11 +179,22 @@ def _addressed(cluster: KubeCluster) -> KubeCluster:
     raise ClusterDown(unread.what, where=unread.where, why=unread.why, hint=unread.hint, retryable=True)
 
 
-def _is_at(cluster: KubeCluster, server: str) -> bool:
-    wanted = _normal(server)
-    if wanted == IN_CLUSTER_SERVER:
-        return cluster.access.in_cluster
-    return wanted == _normal(cluster.server)
+def is_meant(
+    access: ClusterAccess, at: str, accesses: Sequence[ClusterAccess], *, server: str = "", name: str = ""
+) -> bool:
+    """Whether a destination with this name, or at this URL, means a cluster whose API server is `at` ("" is not known).
+
+    `accesses` are all clusters that there are: both names of Argo CD's own cluster, in-cluster and
+    `https://kubernetes.default.svc`, may be another's.
+    """
+    if name and access.name == name:
+        return True
+    if name == IN_CLUSTER_NAME:
+        return access.in_cluster and all(each.name != name for each in accesses)
+    if server and _normal(server) == IN_CLUSTER_SERVER:
+        called = access.name == IN_CLUSTER_NAME and not any(each.in_cluster for each in accesses)
+        return access.in_cluster or called
+    return bool(server) and _normal(server) == _normal(at)
 
 
 def _normal(server: str) -> str:

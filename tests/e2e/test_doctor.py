@@ -101,6 +101,21 @@ async def test_what_is_not_allowed_is_told_as_rules_which_end_it(world: World, a
         await daemon.until("app", lambda status: status.sync.value == "Synced")
 
 
+async def test_what_argo_cds_manifests_call_its_own_cluster_is_asked_for_its_permissions_too(
+    world: World, api_server: ApiServer
+) -> None:
+    world.commit({"app/one.yaml": config_map("one")})
+    world.application("app")
+    destination = {"server": "https://kubernetes.default.svc", "namespace": world.full("app")}
+    world.config["applications"][0]["destination"] = destination
+    kubeconfig = str(await anyio.to_thread.run_sync(api_server.user, f"argo-{world.number}"))
+    world.config["clusters"] = [{"name": "in-cluster", "kubeconfig": kubeconfig}]
+    code, findings, _ = await examined(world)
+    assert (code, bad(findings)) == (1, [("clusters", "in-cluster")])
+    lacking = said(findings, "clusters", "not allowed there", "configmaps")
+    assert "patch" in lacking["hint"]
+
+
 async def test_of_a_namespace_that_the_cluster_s_entry_does_not_name_no_role_is_told_but_the_entry(
     world: World,
 ) -> None:

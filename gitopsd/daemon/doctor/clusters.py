@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
-from gitopsd.core.app import AppSpec
 from gitopsd.core.counts import counted
 from gitopsd.core.doctor import Finding, Severity, skew
 from gitopsd.core.ids import GroupKind
@@ -15,9 +14,8 @@ from gitopsd.core.tree.kinds import with_children
 from gitopsd.daemon.childkinds import child_kinds
 from gitopsd.daemon.doctor.checks import Check, Findings
 from gitopsd.daemon.doctor.patient import Patient
-from gitopsd.kube.clusters import IN_CLUSTER_NAME
+from gitopsd.kube.clusters import is_meant
 from gitopsd.kube.http import KubeHttp
-from gitopsd.kube.material import IN_CLUSTER_SERVER
 from gitopsd.kube.permissions import Greeting, Inspector
 from gitopsd.kube.resource import Resource
 from gitopsd.ports.cluster import ClusterAccess
@@ -81,7 +79,12 @@ class _Wanted:
     ) -> None:
         self._access = access
         self._served = served
-        specs = {spec.name: spec for spec in patient.config.applications if _goes_to(spec, access, server)}
+        everywhere = patient.config.clusters
+        specs = {
+            spec.name: spec
+            for spec in patient.config.applications
+            if is_meant(access, server, everywhere, server=spec.destination.server, name=spec.destination.name)
+        }
         self.unknown = [name for name in specs if name not in patient.objects]
         self.applications = len(specs) - len(self.unknown)
         self._impersonating = patient.config.projects.impersonation.enabled
@@ -158,14 +161,6 @@ class _Wanted:
             yield from (Need("", "", namespaces.plural, verb) for verb in ("create", "patch"))
         if self._impersonating:
             yield Need("", "", "serviceaccounts", "impersonate")
-
-
-def _goes_to(spec: AppSpec, access: ClusterAccess, server: str) -> bool:
-    wanted = spec.destination
-    if wanted.name:
-        return wanted.name == access.name or (wanted.name == IN_CLUSTER_NAME and access.in_cluster)
-    at = wanted.server.rstrip("/").lower().removesuffix(":443")
-    return at == server.rstrip("/").lower().removesuffix(":443") or (access.in_cluster and at == IN_CLUSTER_SERVER)
 
 
 def _told(needs: frozenset[Need]) -> str:
