@@ -25,6 +25,7 @@ from gitopsd.core.errors import GitopsdError, SpecError, shown_url
 from gitopsd.core.ids import AppName
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.manifest import Rendered
+from gitopsd.core.project import ONLY_DEFAULT, Projects
 from gitopsd.daemon.artifact_limits import artifact_limits
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.plugin.command import CommandPlugins
@@ -275,6 +276,17 @@ def application_named(config: Config | None, name: str) -> AppSpec:
             f"application {name!r} uses what gitopsd cannot honour",
             where=str(spec.position),
             why=", ".join(spec.unsupported),
-            hint="leave these fields out",
+            hint=_way_out(spec, config.projects if config else ONLY_DEFAULT),
         )
     return spec
+
+
+def _way_out(spec: AppSpec, projects: Projects) -> str:
+    """What to do for an application that uses what cannot be honoured: the project's fields, or its own."""
+    project = projects.find(spec.project)
+    if project is None:
+        return "declare the project under `projects`, or name another one"
+    if project.unenforced:
+        # Without the fields it would still restrict: a list that is left out allows nothing.
+        return "give it values that restrict nothing (docs/moving-from-argocd.md#projects), or name another project"
+    return "leave these fields out"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitopsd.core.app import Source
-from gitopsd.core.errors import GitopsdError, RenderError, SourceError
+from gitopsd.core.errors import GitopsdError, RenderError, SourceError, SpecError
 from gitopsd.daemon.offline import render_app, render_path, render_source, setting
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.testing.gitserver import GitRepo
@@ -51,6 +51,27 @@ def test_an_application_whose_files_give_no_manifests(tmp_path: Path) -> None:
     error = _refused(tmp_path, repository.url)
     assert isinstance(error, RenderError)
     assert "shop/a.yaml" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("project: closed", "values that restrict nothing (docs/moving-from-argocd.md#projects)"),
+        ("project: none", "declare the project"),
+        ("sourceHydrator: {drySource: {repoURL: https://git.example.org/a}, syncSource: {path: a}}", "leave these"),
+    ],
+)
+def test_an_application_that_cannot_be_honoured_is_told_what_would_do(tmp_path: Path, entry: str, hint: str) -> None:
+    text = (
+        CONFIG.format(url="https://git.example.org/a", revision="main") + f"    {entry}\nprojects: [{{name: closed}}]\n"
+    )
+    if "Hydrator" in entry:
+        text = "\n".join(line for line in text.splitlines() if "source:" not in line)
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    where = setting({}, RenderTarget(), str(tmp_path / "c.yaml"))
+    with pytest.raises(SpecError) as caught:
+        render_app(where, "shop")
+    assert hint in caught.value.hint
 
 
 def test_a_folder_and_a_source_that_are_not_there(tmp_path: Path) -> None:
