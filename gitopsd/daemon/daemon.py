@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -366,7 +367,7 @@ def _settings(config: Config) -> SupervisorSettings:
     reconcile = config.reconcile
     heal = reconcile.self_heal
     return SupervisorSettings(
-        interval=reconcile.refresh_interval_seconds,
+        interval=reconcile.refresh_interval_seconds or math.inf,  # 0 never asks
         jitter=reconcile.jitter_seconds,
         concurrency=reconcile.concurrency,
         self_heal=Backoff(heal.seconds, heal.factor, heal.max_seconds),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gitopsd.testing.gitserver import GitServer
 from tests.e2e.conditions import healthy, out_of_sync, quiet, resource, says, synced
 from tests.e2e.manifests import CHART, JSONNET, KUSTOMIZE, config_map, folder
 from tests.e2e.world import World
@@ -65,6 +66,22 @@ async def test_a_commit_is_noticed_without_being_asked_for(world: World) -> None
         await daemon.until("app", synced)
         commit = world.commit({"app/one.yaml": config_map("one", "new")})
         await daemon.until("app", synced, lambda status: status.revisions == (commit,))
+
+
+async def test_with_an_interval_of_0_no_repository_is_asked_but_by_a_refresh(world: World) -> None:
+    world.config["reconcile"] |= {"refreshInterval": 0}
+    with GitServer(world.folder) as git:
+        url = git.url("repo.git")
+        world.config["repositories"].append({"url": url})
+        world.commit({"app/one.yaml": config_map("one", "old")})
+        world.application("app", repo=url)
+        world.good()
+        async with world.daemon() as daemon:
+            await daemon.until("app", synced)
+            asked = len(git.seen)
+            await daemon.goes_on()
+            assert len(git.seen) == asked
+            await daemon.live("app", world.commit({"app/one.yaml": config_map("one", "new")}))
 
 
 async def test_a_deleted_object_comes_back(world: World) -> None:

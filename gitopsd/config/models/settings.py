@@ -51,7 +51,7 @@ LabelKeys = Annotated[list[str], Field(max_length=20), AfterValidator(_label_key
 
 
 class Server(StrictModel):
-    """Where the daemon listens for HTTP: metrics, health, API and UI."""
+    """Where the daemon listens for HTTP: metrics and probes. The API has a unix socket in the state folder."""
 
     listen: Annotated[str, AfterValidator(_listen)] = Field(
         "127.0.0.1:8080", description="Address and port: host:port, [ipv6]:port, or :port for all interfaces."
@@ -100,7 +100,8 @@ class Reconcile(StrictModel):
 
     refresh_interval: Seconds = Field(
         180.0,
-        description="How often each repository is asked for new commits; 0 never asks (webhooks still do).",
+        description="How often each repository is asked for new commits; 0 never asks: then only "
+        "`gitopsd app refresh` does.",
     )
     jitter: Seconds | None = Field(
         None,
