@@ -32,6 +32,7 @@ from gitopsd.core.appstatus import (
     AppStatus,
     ResourceStatus,
     external_urls,
+    out_of_sight,
     overall_health,
     overall_sync,
     resource_statuses,
@@ -92,7 +93,8 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
     await _look_for_orphans(app, cluster, adapters)
     resources, health = await _judged(view.comparison, previous, verdicts, adapters)
-    status = _status(app, replace(view, resources=resources, health=health), decision, operation, adapters)
+    shown = replace(view, resources=(*resources, *view.out_of_sight), health=health)
+    status = _status(app, shown, decision, operation, adapters)
     await note_health(app, status, adapters)
     status = await go_back(app, status, adapters)
     again = earliest([operated.again, app.look_again])
@@ -150,8 +152,9 @@ async def look(
         app.shared = shared_objects(app.spec, comparison)
         await _look_for_use(app, before, app.spec.ignore_differences, app.used_ignores)
         await _look_for_use(app, before, adapters.resources().ignore_differences, adapters.used_ignores)
-    conditions = (*_conditions(app, wanted, comparison), *warnings)
-    return View(wanted, namespace, live, comparison, conditions, warnings, target.revisions)
+    unseen = out_of_sight(app.status.resources, comparison, live.unreadable)
+    conditions = (*_conditions(app, wanted, comparison), *_unseen_conditions(unseen), *warnings)
+    return View(wanted, namespace, live, comparison, conditions, warnings, target.revisions, out_of_sight=unseen)
 
 
 def _beside(app: Application) -> Mapping[ObjectKey, GVK]:
@@ -212,6 +215,13 @@ def _kinds(app: Application, wanted: Iterable[DesiredObject]) -> set[GVK]:
     kinds = {item.gvk for item in wanted}
     known = {gvk.group_kind for gvk in kinds}
     return kinds | {item.gvk for item in app.status.resources if item.gvk.group_kind not in known}
+
+
+def _unseen_conditions(unseen: Sequence[ResourceStatus]) -> tuple[Condition, ...]:
+    if not unseen:
+        return ()
+    named = ", ".join([*(str(item.key) for item in unseen[:5]), *(["…"] if len(unseen) > 5 else [])])
+    return (Condition(ConditionType.UNREADABLE_RESOURCE_WARNING, f"{named}: {unseen[0].message}"),)
 
 
 def _reconsidered(comparison: Comparison, level: Level) -> Comparison:

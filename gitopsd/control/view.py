@@ -42,6 +42,7 @@ class View:
     conditions: tuple[Condition, ...]
     warnings: tuple[Condition, ...] = ()
     revisions: tuple[str, ...] = ()
+    out_of_sight: tuple[ResourceStatus, ...] = ()
     resources: tuple[ResourceStatus, ...] = ()
     health: Health = _NOT_JUDGED
 

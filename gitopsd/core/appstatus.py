@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -21,6 +21,7 @@ from gitopsd.core.links import Link, links_of
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Hook
 from gitopsd.core.operation import Operation
+from gitopsd.core.unreadable import Unreadable
 
 
 class SyncCode(enum.StrEnum):
@@ -40,7 +41,7 @@ class ResourceStatus:
 
     `changes` are the paths at which it differs from git. `tolerated`: it left git, and its application may be Synced
     all the same (`IgnoreExtraneous`). `links` lead out to the web. `since` and `until` are as in
-    `core.health.timing.Timed`.
+    `core.health.timing.Timed`. `out_of_sight`: it was there when that could last be told, and nobody can tell now.
     """
 
     key: ObjectKey
@@ -57,10 +58,16 @@ class ResourceStatus:
     until: datetime | None = None
     tolerated: bool = False
     links: tuple[Link, ...] = ()
+    out_of_sight: bool = False
 
     def stands(self, version: str, now: datetime) -> bool:
         """Whether its health holds for the object at this resourceVersion."""
         return self.version == version != "" and (self.until is None or now < self.until)
+
+    @property
+    def was_there(self) -> bool:
+        """Whether it was there when that could last be told."""
+        return bool(self.version) or self.out_of_sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,30 @@ def resource_statuses(
 ) -> tuple[ResourceStatus, ...]:
     """The status of each object; `verdicts` are those on the `unjudged` ones."""
     return tuple(_status(item, previous, verdicts, now, timing) for item in comparison.objects.values())
+
+
+def out_of_sight(
+    previous: Iterable[ResourceStatus], comparison: Comparison, unreadable: Unreadable
+) -> tuple[ResourceStatus, ...]:
+    """Objects that were there, left git, and cannot be read now: they are remembered until somebody can tell whether
+    they still are, or they would never be pruned.
+    """
+    if not unreadable:
+        return ()
+    return tuple(
+        replace(
+            item,
+            sync=SyncCode.UNKNOWN,
+            health=Health(HealthStatus.UNKNOWN, why),
+            requires_pruning=True,
+            changes=(),
+            message=f"it left git, and nobody can tell whether it is still there: {why}",
+            version="",
+            out_of_sight=True,
+        )
+        for item in previous
+        if item.was_there and item.key not in comparison.objects and (why := unreadable.why(item.key))
+    )
 
 
 def judged_again_at(resources: Iterable[ResourceStatus]) -> datetime | None:
@@ -175,7 +206,7 @@ def _status(
     before = previous.get(item.key)
     if before is not None and _repeats(item, before, now):
         return before
-    return _resource(item, _health(item, previous, verdicts.get(item.key), now, timing))
+    return _resource(item, _health(item, previous, verdicts.get(item.key), now, timing), before)
 
 
 def _repeats(item: ObjectComparison, before: ResourceStatus, now: datetime) -> bool:
@@ -216,7 +247,7 @@ def _health(
     return _Judged(item.live.resource_version, fresh, ignored, links_of(item.key, body))
 
 
-def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
+def _resource(item: ObjectComparison, judged: _Judged, before: ResourceStatus | None) -> ResourceStatus:
     gvk = item.desired.gvk if item.desired else item.live.gvk if item.live else GVK(item.key.group, "", item.key.kind)
     return ResourceStatus(
         key=item.key,
@@ -233,4 +264,5 @@ def _resource(item: ObjectComparison, judged: _Judged) -> ResourceStatus:
         until=judged.timed.until,
         tolerated=item.tolerated,
         links=judged.links,
+        out_of_sight=item.live is None and item.verdict is Verdict.UNKNOWN and before is not None and before.was_there,
     )

@@ -191,9 +191,9 @@ def comparing(
             if previous.hooks.get(key) is there or (not judged_before and _is_hook(there)):
                 hooks[key] = there
                 continue
-            if reason := live.unreadable.why(key):
-                known = ObjectComparison(key, None, there, Verdict.UNKNOWN, error=reason)
-            elif known is None or known.live is not there or known.desired is not None or known.verdict in _PASSING:
+            if live.unreadable.why(key):
+                continue  # it may be gone by now: `appstatus.out_of_sight` remembers it
+            if known is None or known.live is not there or known.desired is not None or known.verdict in _PASSING:
                 known = ObjectComparison(key, None, there, Verdict.EXTRA, tolerated=_tolerated(there))
                 yield
             found[key] = known

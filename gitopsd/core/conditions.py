@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class ConditionType(enum.StrEnum):
     """Argo CD's condition types; the first five are errors, the others warnings.
 
-    Three are our own: SourceWarning, for a repository that does not answer while the last known revision is still kept,
-    RandomValueWarning, for manifests that are no function of git, and ManifestWarning, for annotations of ours that
-    nobody understands.
+    Four are our own: SourceWarning, for a repository that does not answer while the last known revision is still kept,
+    RandomValueWarning, for manifests that are no function of git, ManifestWarning, for annotations of ours that nobody
+    understands, and UnreadableResourceWarning, for objects that left git and may still be there.
     """
 
     DELETION_ERROR = "DeletionError"
@@ -26,6 +26,7 @@ class ConditionType(enum.StrEnum):
     SOURCE_WARNING = "SourceWarning"
     RANDOM_VALUE_WARNING = "RandomValueWarning"
     MANIFEST_WARNING = "ManifestWarning"
+    UNREADABLE_RESOURCE_WARNING = "UnreadableResourceWarning"
 
     @property
     def is_error(self) -> bool:

@@ -87,6 +87,7 @@ def _resource(item: ResourceStatus) -> Mapping[str, object]:
         "since": moment(item.since),
         "until": moment(item.until),
         "links": [[*link] for link in item.links],
+        "outOfSight": item.out_of_sight,
     }
     return fields | {name: held for name, held in seldom.items() if held}
 
@@ -115,4 +116,5 @@ def _read_resource(body: JsonObject) -> ResourceStatus:
         since=read_moment(body, "since"),
         until=read_moment(body, "until"),
         links=tuple(Link(title, url) for title, url in read_rows(body, "links", columns=2)),
+        out_of_sight=boolean(body, "outOfSight"),
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 import pytest
 
-from gitopsd.core.compare import Verdict, compare
+from gitopsd.core.appstatus import ResourceStatus, SyncCode, out_of_sight, resource_statuses
+from gitopsd.core.compare import Comparison, Verdict, compare
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.live import Live
 from gitopsd.core.unreadable import ALL_READABLE, KindPlace, Unreadable
@@ -13,7 +17,12 @@ from tests.core.making import live, live_of, want
 
 MAPS = GroupKind("", "ConfigMap")
 EVERYWHERE = Unreadable({KindPlace(MAPS): "the webhook is down"})
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 IN_WEB = Unreadable({KindPlace(MAPS, "web"): "it may not be listed"})
+
+
+def statuses(comparison: Comparison, previous: Sequence[ResourceStatus] = ()) -> tuple[ResourceStatus, ...]:
+    return resource_statuses(comparison, {item.key: item for item in previous}, {}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -51,12 +60,44 @@ def test_objects_in_a_namespace_that_can_be_read_are_compared_as_ever() -> None:
     assert verdicts == {"kept": Verdict.SYNCED, "hidden": Verdict.UNKNOWN}
 
 
-def test_what_was_seen_before_its_namespace_could_not_be_read_any_more_is_not_left_over() -> None:
-    [left] = want(a_config_map("left", namespace="web")).objects
+@pytest.mark.parametrize("still_shown", [True, False])
+def test_what_left_git_while_it_cannot_be_read_is_remembered_and_not_left_over(still_shown: bool) -> None:
+    wanted = want(a_config_map("left", namespace="web"))
+    there = live(*map(live_of, wanted.objects))
+    before = statuses(compare(wanted, there))
 
-    [item] = compare(want(), Live(live(live_of(left)).objects, IN_WEB)).objects.values()
+    found = compare(want(), Live(there.objects if still_shown else {}, IN_WEB))
+    [item] = out_of_sight(before, found, IN_WEB)
 
-    assert item.verdict is Verdict.UNKNOWN
+    assert (found.objects, found.synced) == ({}, True)
+    assert (item.sync, item.requires_pruning, item.gvk) == (SyncCode.UNKNOWN, True, wanted.objects[0].gvk)
+    assert "ConfigMap in namespace web cannot be read: it may not be listed" in item.message
+    assert out_of_sight([item], found, IN_WEB) == (item,)
+    assert out_of_sight([item], found, ALL_READABLE) == ()
+    assert out_of_sight([item], compare(wanted, Live({}, IN_WEB)), IN_WEB) == ()
+
+
+def test_what_was_never_there_is_not_remembered() -> None:
+    wanted = want(a_config_map("mistaken", namespace="web"))
+    hidden = Live({}, IN_WEB)
+
+    missing = statuses(compare(wanted, live()))
+    never_seen = statuses(compare(wanted, hidden))
+
+    assert out_of_sight(missing, compare(want(), hidden), IN_WEB) == ()
+    assert out_of_sight(never_seen, compare(want(), hidden), IN_WEB) == ()
+
+
+def test_what_was_there_before_it_could_not_be_read_any_more_is_remembered_when_it_leaves_git_then() -> None:
+    wanted = want(a_config_map("left", namespace="web"))
+    seen = statuses(compare(wanted, live(*map(live_of, wanted.objects))))
+    hidden = Live({}, IN_WEB)
+
+    unknown = statuses(compare(wanted, hidden), seen)
+    [item] = out_of_sight(unknown, compare(want(), hidden), IN_WEB)
+
+    assert [one.sync for one in unknown] == [SyncCode.UNKNOWN]
+    assert item.key == wanted.objects[0].key
 
 
 def test_a_comparison_stands_while_only_others_cannot_be_read() -> None:

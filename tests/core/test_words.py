@@ -38,6 +38,7 @@ WORDS: dict[type[enum.StrEnum], list[str]] = {
         "SourceWarning",
         "RandomValueWarning",
         "ManifestWarning",
+        "UnreadableResourceWarning",
     ],
     IgnoredStatus: ["all", "crd", "none"],
     HealthStatus: ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"],

@@ -1,0 +1,66 @@
+"""Objects that leave git while nobody can tell whether they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from gitopsd.core.appstatus import AppStatus, SyncCode
+from gitopsd.core.conditions import ConditionType
+from gitopsd.core.ids import AppName, GroupKind, ObjectKey
+from gitopsd.testing.applications import FakeReader
+from gitopsd.testing.builders import a_config_map, an_app, an_object
+from tests.control.world import GivenWorld
+
+SERVICES = GroupKind("", "Service")
+LEFT = ObjectKey("", "Service", "default", "left")
+APP = an_app(automated=True, prune=True)
+
+
+async def deployed(world: GivenWorld) -> Mapping[AppName, AppStatus]:
+    """A ConfigMap and a Service are there; then the Service leaves git while no daemon runs."""
+    world.git(a_config_map(), an_object("Service", "left", namespace="default"))
+    async with world.running(APP):
+        assert world.cluster.has(LEFT)
+        statuses = world.statuses()
+    world.git(a_config_map())
+    return statuses
+
+
+@pytest.mark.parametrize("namespace", ["", "default"])
+async def test_what_cannot_be_read_is_remembered_over_restarts_and_pruned_when_it_can(
+    world: GivenWorld, namespace: str
+) -> None:
+    statuses = await deployed(world)
+    world.cluster.make_unreadable(SERVICES, "it may not be listed", namespace)
+    for _ in range(2):
+        async with world.running(APP, remembered=statuses):
+            await world.settle(30)
+            assert world.status().sync is SyncCode.SYNCED
+            assert "Service default/left: it left git" in world.condition(ConditionType.UNREADABLE_RESOURCE_WARNING)
+            statuses = world.statuses()
+    world.cluster.allow(SERVICES)
+    async with world.running(APP, remembered=statuses):
+        await world.settle(30)
+        assert not world.cluster.has(LEFT)
+        assert world.condition(ConditionType.UNREADABLE_RESOURCE_WARNING) == ""
+        assert [item.key.kind for item in world.status().resources] == ["ConfigMap"]
+
+
+async def test_a_deletion_waits_for_what_left_git_and_cannot_be_read(world: GivenWorld) -> None:
+    world.applications = FakeReader()
+    statuses = await deployed(world)
+    world.cluster.make_unreadable(SERVICES, "it may not be listed", "default")
+    spec = replace(APP, finalizers=("resources-finalizer.argocd.argoproj.io",))
+    async with world.running(spec, remembered=statuses):
+        await world.settle(30)
+        await world.configure()
+        await world.settle(60)
+        assert list(world.supervisor.applications()) == ["guestbook"]
+        assert world.cluster.has(LEFT)
+        world.cluster.allow(SERVICES)
+        await world.settle(600)
+        assert list(world.supervisor.applications()) == []
+        assert not world.cluster.has(LEFT)
