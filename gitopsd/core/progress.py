@@ -528,8 +528,8 @@ def _seen(operation: Operation, item: HookId, timeout: float | None, sight: Sigh
         run = replace(run, uid=there.uid)
     if there is not None and there.uid == run.uid:
         return _running(run, there, timeout, sight)
-    if sight.live.unreadable.why(item.key):
-        return run
+    if why := sight.live.unreadable.why(item.key):
+        return _unseen(run, timeout, why, sight.now)
     last = sight.gone.get(item.key)
     if last is None or last.uid != run.uid:
         return _ended(run, HookOutcome.FAILED, "it was deleted before its end was seen", sight.now)
@@ -545,9 +545,20 @@ def _running(run: HookRun, there: LiveObject, timeout: float | None, sight: Sigh
         return _ended(run, outcome, message, sight.now)
     if there.deleting:
         return _ended(run, HookOutcome.FAILED, "somebody deletes it", sight.now)
-    if timeout is not None and sight.now >= run.started_at + timedelta(seconds=timeout):
+    if _is_overdue(run, timeout, sight.now):
         return _ended(run, HookOutcome.TERMINATED, f"it did not end within {timeout:g} s", sight.now)
     return replace(run, message=message)
+
+
+def _unseen(run: HookRun, timeout: float | None, why: str, now: datetime) -> HookRun:
+    """A hook that may run or not; its object is in the way of its next run once it can be read."""
+    if not _is_overdue(run, timeout, now):
+        return run
+    return _ended(run, HookOutcome.TERMINATED, f"its end was not seen within {timeout:g} s: {why}", now)
+
+
+def _is_overdue(run: HookRun, timeout: float | None, now: datetime) -> bool:
+    return timeout is not None and now >= run.started_at + timedelta(seconds=timeout)
 
 
 def _outcome(there: LiveObject, sight: Sight) -> tuple[HookOutcome, str]:

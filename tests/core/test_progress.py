@@ -301,6 +301,19 @@ def test_of_a_hook_that_cannot_be_read_nothing_is_known() -> None:
     assert isinstance(move, Wait)
 
 
+def test_a_hook_that_cannot_be_read_is_waited_for_no_longer_than_its_time() -> None:
+    operation = running(begun(limited(a_hook())), pre())
+    jobs = [GroupKind("batch", "Job")]
+    waits, move = next_move(operation, at(unreadable=jobs, after=59))
+    assert isinstance(move, Wait)
+    assert move.until == NOW + timedelta(seconds=60)
+    assert waits.hooks[pre()].outcome is HookOutcome.RUNNING
+    ended, move = next_move(operation, at(unreadable=jobs, after=60))
+    assert ended.hooks[pre()].outcome is HookOutcome.TERMINATED
+    assert ended.hooks[pre()].message == "its end was not seen within 60 s: batch/Job cannot be read: forbidden"
+    assert move == Clean(((pre(), None),))
+
+
 def test_a_hook_that_somebody_deletes_has_failed() -> None:
     operation = running(begun(a_hook()), pre())
     there = hook_object(operation, pre(), deleting=True)
