@@ -30,6 +30,8 @@ class Timers:
             return
         self._due[app] = when
         heapq.heappush(self._heap, (when, next(self._tie), app))
+        if len(self._heap) > 2 * len(self._due):
+            self._drop_stale()
         self._news.set()
 
     def forget(self, app: AppName) -> None:
@@ -43,6 +45,11 @@ class Timers:
             self._news = anyio.Event()
             with anyio.move_on_after(wait):
                 await self._news.wait()
+
+    def _drop_stale(self) -> None:
+        """An earlier timer leaves the one that it replaces in the heap until that moment, which may be hours away."""
+        self._heap = [(when, next(self._tie), app) for app, when in self._due.items()]
+        heapq.heapify(self._heap)
 
     def _fire(self) -> float | None:
         """Wake all that are due; the seconds until the next one, None if there is none."""

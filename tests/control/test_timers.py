@@ -1,5 +1,6 @@
 """One task wakes everybody, each at its own moment."""
 
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import anyio
@@ -67,6 +68,25 @@ async def test_who_was_woken_can_be_woken_again(running: Running) -> None:
     running.timers.wake_after(ONE, 10)
     await running.clock.advance(20)
     assert running.seen() == [("one", 10), ("one", 30)]
+
+
+async def test_who_is_looked_at_all_the_time_takes_no_room_for_what_it_does_not_wait_for_any_more(
+    running: Running,
+) -> None:
+    running.timers.wake_after(TWO, 10)
+    tracemalloc.start()
+    try:
+        for _ in range(10_000):  # something hours away, and the next look before it
+            running.timers.wake_after(ONE, 20_000)
+            running.timers.wake_after(ONE, 30)
+            running.timers.forget(ONE)
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert grown < 10_000
+    running.timers.wake_after(ONE, 30)
+    await running.clock.advance(100)
+    assert running.seen() == [("two", 10), ("one", 30)]
 
 
 async def test_no_time_at_all_is_at_once(running: Running) -> None:
