@@ -150,14 +150,31 @@ def _to_file(file: str, asked: _Asked, *, force: bool) -> Manifest:
 
 
 def _put_where_nothing_is(part: Path, file: str) -> None:
-    """Give the finished file its name. Raises `FileExistsError` where somebody made one of that name meanwhile."""
+    """Give the finished file its name. Raises `BadInputError` where somebody made one of that name meanwhile, and
+    `OSError`; nothing of ours has that name then.
+    """
+    try:
+        _name(part, file)
+    except FileExistsError:
+        _refuse_what_is_there(file, force=False)
+        raise  # it went again
+
+
+def _name(part: Path, file: str) -> None:
     try:
         os.link(part, file)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # the name is ours from here on
+    else:
+        return
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # the name is ours from here on
+    try:
         part.replace(file)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(file)
+        raise
 
 
 def _to_standard_output(asked: _Asked) -> None:

@@ -296,14 +296,15 @@ def test_migrate_loses_nothing_unless_that_is_said(cli: Cli, tmp_path: Path) -> 
     assert rows(file, "SELECT version FROM schema_version") == [(1,)]
 
 
+def _no_link(_old: Path, _new: str) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")  # vfat's answer, and that of some network shares
+
+
 def test_a_backup_goes_where_files_cannot_have_two_names(
     cli: Cli, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_old: Path, _new: str) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")  # vfat's answer, and that of some network shares
-
     backups(served).pieces = (real(tmp_path),)
-    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(os, "link", _no_link)
     told = ["admin", "backup", "kept", "--socket", str(served.socket)]
     assert cli(*told).code == 0
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
@@ -311,6 +312,41 @@ def test_a_backup_goes_where_files_cannot_have_two_names(
     assert cli(*told).code != 0
     assert (tmp_path / "kept").read_bytes() == before
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".gitopsd")] == []
+
+
+def test_a_backup_that_cannot_get_its_name_leaves_no_empty_file(
+    cli: Cli, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_part: Path, _file: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    backups(served).pieces = (real(tmp_path),)
+    monkeypatch.setattr(os, "link", _no_link)
+    monkeypatch.setattr(Path, "replace", broken)
+    ran = cli("admin", "backup", "kept", "--socket", str(served.socket))
+    assert ran.code == 2
+    assert "kept: the backup cannot be written: Input/output error" in ran.err
+    assert not (tmp_path / "kept").exists()
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".gitopsd")] == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_came_while_the_backup_was_made_is_named_as_what_it_is(
+    cli: Cli, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    link = os.link
+
+    def late(old: Path, new: str) -> None:
+        (tmp_path / "b").write_text("precious")
+        (link if links else _no_link)(old, new)
+
+    backups(served).pieces = (real(tmp_path),)
+    monkeypatch.setattr(os, "link", late)
+    ran = cli("admin", "backup", "b", "--socket", str(served.socket))
+    assert ran.code == 2
+    assert "b: there is a file of that name" in ran.err
+    assert "--force" in ran.err
+    assert (tmp_path / "b").read_text() == "precious"
 
 
 @pytest.mark.parametrize("revision", ["0099", "0000", "head", "-1", "0002; DROP"])
