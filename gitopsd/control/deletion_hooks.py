@@ -44,6 +44,7 @@ class DeletionHooks:
                 there = [live for key in keys if (live := scene.sight.live.objects.get(key)) is not None]
                 _only_own(work, there, self._tools.known)
                 await execution.run(move, scene.sight.live, NOTHING_COMPARED)
+                return not execution.cannot_see(move, scene.sight.live)
             case Clean():
                 await execution.clean(move)
         return True

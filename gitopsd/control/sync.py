@@ -209,10 +209,11 @@ class Execution:
                     hint="delete it, or give the hook another name",
                 )
             began = self._tools.clock.now()
-            made = await self._made(for_operation(step.hook, run_id(self.operation, item)).object, permit)
+            made = await self._made(for_operation(step.hook, run_id(self.operation, item)).object, permit, there)
             if made is None:
                 self._unseen.add(step.key)
                 return
+            self._unseen.discard(step.key)
             run = replace(self.operation.hooks[item], uid=made.uid, started_at=began)
         except GitopsdError as error:
             run = replace(
@@ -224,9 +225,10 @@ class Execution:
         self.learn(with_hook(self.operation, item, run))
         await self._tools.note(self.operation)
 
-    async def _made(self, wanted: DesiredObject, permit: Permit) -> LiveObject | None:
-        """The hook's object; one that is there stays by its policy. None for one that would have to go first: once the
-        watch shows it, it is known whether this operation made it before a kill, or somebody else did just now.
+    async def _made(self, wanted: DesiredObject, permit: Permit, there: LiveObject | None) -> LiveObject | None:
+        """The hook's object; one that is known to be `there` stays by its policy. None for one that would have to go
+        first, or of which nobody knew: once the watch shows it, it is known whether this operation made it before a
+        kill, or somebody else did just now.
         """
         cluster = self._tools.cluster
         wanted = await self._tools.prepare(wanted)
@@ -235,7 +237,7 @@ class Execution:
         except ClusterError as error:
             if error.reason != "AlreadyExists":
                 raise
-        if wanted.key.group_kind in RUNS_TO_COMPLETION:
+        if there is None or wanted.key.group_kind in RUNS_TO_COMPLETION:
             return None
         return await cluster.apply(permit, wanted, impersonate=permit.impersonate)
 

@@ -19,7 +19,8 @@ from gitopsd.core.ids import AppName
 from gitopsd.core.live import LiveObject
 from gitopsd.core.operation import HookId, Operation, Phase
 from gitopsd.core.plan import Plan, Stage
-from gitopsd.core.progress import Clean, Judge, Remove, Run, Sight, Wait
+from gitopsd.core.progress import Move as HookMove
+from gitopsd.core.progress import Run, Sight, Wait
 from gitopsd.core.progress import next_move as next_of_hooks
 from gitopsd.core.waves import kind_rank
 
@@ -46,7 +47,7 @@ class Finish:
     """It is over."""
 
 
-Move: TypeAlias = Remove | Run | Clean | Wait | Judge | Delete | Fail | Finish
+Move: TypeAlias = HookMove | Delete | Fail | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +176,19 @@ def _hooks(
     operation, move = next_of_hooks(operation_of(deletion, stages), scene.sight)
     deletion = replace(deletion, hooks=operation.hooks)
     if move is not None:
-        return deletion, move
+        return deletion, _unless_hidden(move, scene)
     if operation.phase is not Phase.SUCCEEDED:
         return deletion, Fail(operation.message)
     return replace(deletion, phase=after), None
+
+
+def _unless_hidden(move: HookMove, scene: Scene) -> HookMove:
+    """The move, unless it makes a hook where somebody else's object may be of which nobody can say so."""
+    if isinstance(move, Run):
+        for key in (step.key for group in move.groups for step in group):
+            if why := scene.sight.live.unreadable.why(key):
+                return Wait(f"nobody can say whether {key} is there already, so its hook is not run: {why}")
+    return move
 
 
 def _is_done(deletion: Deletion, stage: Stage) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gitopsd.core.annotations import HOOK, HOOK_DELETE_POLICY
 from gitopsd.core.app import RetryPolicy
 from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.conditions import ConditionType
@@ -120,6 +121,19 @@ async def test_objects_of_somebody_else_are_left_alone(world: GivenWorld) -> Non
         assert {stranger, copied} <= set(world.cluster.keys())
         assert world.writes() == ["apply settings"]
         assert world.status().sync is SyncCode.SYNCED
+
+
+async def test_a_hook_leaves_an_object_alone_that_somebody_else_made_since_the_look(world: GivenWorld) -> None:
+    marks = {HOOK: "PreSync", HOOK_DELETE_POLICY: "HookSucceeded"}
+    world.git(a_config_map(), a_config_map("before", annotations=marks))
+    world.cluster.gate.hold("create")
+    async with world.running(an_app()):
+        world.cluster.plant(a_config_map("before", data={"of": "somebody else"}))
+        world.cluster.gate.release("create")
+        await world.settle()
+        assert fields_of(world, config_map_key("before"), "data") == {"of": "somebody else"}
+        assert world.writes() == []
+        assert "there is one already, and it is nobody's" in world.condition(ConditionType.SYNC_ERROR)
 
 
 async def test_an_object_that_was_there_before_is_adopted(world: GivenWorld) -> None:

@@ -382,6 +382,20 @@ def test_a_pre_delete_hook_that_fails_keeps_everything_and_is_run_anew_when_it_i
     assert [step.key.name for group in move.groups for step in group] == ["one"]
 
 
+def test_no_hook_begins_where_nobody_can_say_whether_its_object_is_there() -> None:
+    deletion = a_deletion()
+    plan = deletion_plan(APP, lives(), hook_steps(deletion, want(a_hook("bye")).hooks))
+    jobs = GroupKind("batch", "Job")
+
+    _, move = next_move(deletion, a_scene(plan, Live({}, Unreadable({KindPlace(jobs, "default"): "forbidden"}))))
+    assert move == Wait(
+        "nobody can say whether batch/Job default/bye is there already, so its hook is not run: "
+        "batch/Job in namespace default cannot be read: forbidden"
+    )
+    _, move = next_move(deletion, a_scene(plan, Live({}, Unreadable({KindPlace(jobs, "elsewhere"): "forbidden"}))))
+    assert isinstance(move, Run)
+
+
 def test_a_hook_that_the_api_server_did_not_take_counts_as_of_the_same_attempt() -> None:
     deletion = with_run(a_deletion(), "one", HookOutcome.ERROR, uid="")
 
