@@ -115,7 +115,8 @@ class Child:
             return await client.get(path, headers=headers)
 
     async def refresh(self, name: str) -> None:
-        """Have an application reconciled, and wait for it."""
+        """Have an application reconciled, and wait for it. Right after a start the API may not be there yet."""
+        await self.until(lambda child: child.socket.exists())
         transport = httpx.AsyncHTTPTransport(uds=str(self.socket))
         async with httpx.AsyncClient(transport=transport, base_url="http://local", timeout=40.0) as client:
             path = f"/api/v1/applications/{self.world.full(name)}/refresh"
