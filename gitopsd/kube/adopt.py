@@ -18,6 +18,8 @@ from gitopsd.core.adoption import migrated, replaced
 from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.kube.answer import Answer
+from gitopsd.kube.body import parsed
+from gitopsd.kube.refusal import Asked
 from gitopsd.kube.retry import Attempts
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -27,10 +29,11 @@ Send = Callable[[bytes], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An object (JSON) as it was last seen; `fetch` reads it anew, b"" if it is gone."""
+    """An object (JSON) as it was last seen; `fetch` reads it anew, b"" if it is gone. `asked`: what is done with it."""
 
     raw: bytes
     fetch: Callable[[], Awaitable[bytes]]
+    asked: Asked
 
 
 async def adopt(known: Known, desired: DesiredObject, send: Send, attempts: Attempts) -> Answer | None:
@@ -51,7 +54,7 @@ async def _rewrite(
 ) -> Answer | None:
     live = known.raw
     while live:
-        body: JsonObject = orjson.loads(live)
+        body = parsed(live, known.asked)
         entries = entries_for(body)
         if entries is None:
             return None

@@ -28,6 +28,7 @@ from gitopsd.core.tracking import mark
 from gitopsd.core.tree.kinds import ChildKinds, built_in_children
 from gitopsd.core.unreadable import ALL_READABLE, KindPlace, Unreadable
 from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.body import is_nonsense, parsed
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
 from gitopsd.kube.definitions import DEFINITION, Definitions
@@ -39,7 +40,7 @@ from gitopsd.kube.logs import read_logs
 from gitopsd.kube.objects import live_object
 from gitopsd.kube.orphans import Orphans, Surroundings
 from gitopsd.kube.reader import Reader
-from gitopsd.kube.refusal import aggregated_api_down
+from gitopsd.kube.refusal import Asked, aggregated_api_down
 from gitopsd.kube.repository_secrets import RepositorySecretsFound, read_repository_secrets
 from gitopsd.kube.resource import Resource
 from gitopsd.kube.watches import Watches
@@ -480,7 +481,7 @@ class KubeCluster:
         body: JsonObject = {}
         try:
             raw = await send()
-            body = orjson.loads(raw)
+            body = parsed(raw, self._read(key))
             seen = self._index.look(body, gvk)
             written = self._index.kept_as(seen, gvk) or live_object(seen, gvk, raw)  # its event may have been first
         finally:
@@ -566,7 +567,7 @@ class KubeCluster:
         except ClusterDown:
             raise
         except ClusterError as error:
-            if error.status in (401, 429) or (error.status >= 500 and _UNTYPED not in str(error)):
+            if is_nonsense(error) or error.status in (401, 429) or (error.status >= 500 and _UNTYPED not in str(error)):
                 raise
             return Prediction(desired.digest, version, None, str(error))
         before = Document(current, orjson.loads) if current else None
@@ -579,13 +580,19 @@ class KubeCluster:
         raw = current = b""
         for _ in range(_REHEARSALS_OF_ONE):
             raw = await self._writer.rehearse(resource, desired, impersonate=impersonate)
-            stood_on = _resource_version(raw)
+            stood_on = self._version(raw, desired.key)
             if live is None or (live.gvk == desired.gvk and live.resource_version == stood_on):
                 return raw, b""
             current = await self._reader.fetch(resource, desired.key)
-            if _resource_version(current) == stood_on:
+            if self._version(current, desired.key) == stood_on:
                 break
         return raw, current
+
+    def _version(self, raw: bytes, key: ObjectKey) -> str:
+        return text(parsed(raw, self._read(key)), "metadata", "resourceVersion") if raw else ""
+
+    def _read(self, key: ObjectKey) -> Asked:
+        return Asked(self.name, "read", key.kind, key)
 
     def _tracks(self, mark: str) -> bool:
         """Whether an application that looks at this cluster has this mark."""
@@ -658,10 +665,6 @@ def _below(
         for place, error in failed.items()
         if place.kind not in asked and (near is None or place.namespace in near)
     }
-
-
-def _resource_version(raw: bytes) -> str:
-    return text(orjson.loads(raw), "metadata", "resourceVersion") if raw else ""
 
 
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import orjson
-
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.ids import GVK
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, sequence, text
+from gitopsd.kube.body import parsed
 from gitopsd.kube.http import JSON, KubeHttp
 from gitopsd.kube.refusal import Asked, refused
 from gitopsd.kube.resource import Resource, api_path
@@ -78,20 +77,10 @@ async def _get(http: KubeHttp, path: str, *, accept: str = JSON, missing_ok: boo
     answer = await http.call("GET", path, accept=accept, verb=_VERB, timeout=30.0)
     if answer.status == 404 and missing_ok:
         return {}
+    asked = Asked(http.cluster, _VERB, path)
     if not answer.ok:
-        raise refused(Asked(http.cluster, _VERB, path), answer)
-    try:
-        body = orjson.loads(answer.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ClusterError(
-            "the server's answer is not that of a Kubernetes API server",
-            where=f"cluster {http.cluster}, {path}",
-            why="no JSON object",
-            hint="check the cluster's server URL",
-        )
-    return body
+        raise refused(asked, answer)
+    return parsed(answer.body, asked)
 
 
 def _from_aggregated(answer: JsonObject) -> Iterator[Resource]:

@@ -13,6 +13,7 @@ import orjson
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.jsonvalue import JsonObject, integer, objects, text
 from gitopsd.core.live import is_newer
+from gitopsd.kube.body import is_nonsense, nonsense, parsed
 from gitopsd.kube.http import JSON, KubeHttp, is_too_large
 from gitopsd.kube.objects import with_type
 from gitopsd.kube.refusal import Asked, from_status, refused
@@ -36,7 +37,6 @@ _TOO_NEW: Final = "Too large resource version"
 _PASSING: Final = frozenset({401, 429, 500, 502, 503, 504})
 _STUMBLES: Final = 4
 _BUSY_SECONDS: Final = 90.0
-_NONSENSE: Final = "Nonsense"
 # Events between two pauses for the rest of the process: a batch can hold thousands.
 _AT_ONCE: Final = 32
 _CHANGES: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
@@ -120,6 +120,7 @@ class Follower:
         self._path = resource.within(namespace)
         self.resource = resource
         self.namespace = namespace
+        self._watching = self._asked("watch")
         self.listed = False
         self.events = 0
         self.ended = False
@@ -185,7 +186,7 @@ class Follower:
             raise refused(self._asked("list"), answer)
         if not answer.ok:
             return False  # who may watch need not be allowed to list
-        version = text(self._parsed(answer.body), "metadata", "resourceVersion")
+        version = text(parsed(answer.body, self._asked("list")), "metadata", "resourceVersion")
         return version.isdecimal() and self._version.isdecimal() and is_newer(self._version, version)
 
     # ---- watch
@@ -240,10 +241,10 @@ class Follower:
 
     def _event(self, line: bytes, *, initial: bool) -> bool:
         """Hand one event on. Whether the events of the list are still coming."""
-        event = self._parsed(line)
+        event = parsed(line, self._watching)
         kind, body = text(event, "type"), event.get("object")
         if not isinstance(body, dict):
-            raise self._nonsense("an event without an object")
+            raise nonsense(self._watching, "an event without an object")
         if not initial and kind in _CHANGES:
             self.events += 1
         if kind in ("ADDED", "MODIFIED"):
@@ -251,7 +252,7 @@ class Follower:
         elif kind == "DELETED":
             self._sink.remove(body)
         elif kind == "ERROR":
-            raise from_status(self._asked("watch"), body, code=integer(body, "code", default=500))
+            raise from_status(self._watching, body, code=integer(body, "code", default=500))
         elif kind == "BOOKMARK" and initial and text(body, "metadata", "annotations", _LIST_END) == "true":
             self._sink.end()
             initial = False
@@ -297,7 +298,7 @@ class Follower:
             raise
         if not answer.ok:
             raise refused(self._asked("list"), answer)
-        return self._parsed(answer.body)
+        return parsed(answer.body, self._asked("list"))
 
     # ---- state
 
@@ -305,7 +306,7 @@ class Follower:
         """Whether to try again before anybody hears of it: a few times; for longer where a server that is busy asks for
         that, and what there was is known.
         """
-        if error.status not in _PASSING and error.reason != _NONSENSE:
+        if error.status not in _PASSING and not is_nonsense(error):
             return False
         now = self._clock.monotonic()
         if not self._stumbles:
@@ -337,25 +338,6 @@ class Follower:
 
     def _asked(self, verb: str) -> Asked:
         return Asked(self._http.cluster, verb, str(self.resource.gvk.group_kind))
-
-    def _parsed(self, line: bytes) -> JsonObject:
-        try:
-            event = orjson.loads(line)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict):
-            raise self._nonsense("what came is no JSON object")
-        return event
-
-    def _nonsense(self, why: str) -> ClusterError:
-        return ClusterError(
-            "the API server's answer cannot be understood",
-            where=f"cluster {self._http.cluster}, {self.resource.gvk.group_kind}",
-            why=why,
-            hint="look for a proxy between gitopsd and the API server",
-            retryable=True,
-            reason=_NONSENSE,
-        )
 
 
 def _object_part(line: bytes, kind: str, body: JsonObject) -> bytes:

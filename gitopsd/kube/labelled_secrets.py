@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-import orjson
-
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, string_map, text
+from gitopsd.kube.body import parsed
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.refusal import Asked, refused
 
@@ -27,12 +26,13 @@ async def list_secrets(http: KubeHttp, namespace: str, kind: str) -> Sequence[Js
     """The Secrets whose label says `kind`, at most ten thousand. Raises `ClusterError`."""
     path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets"
     query = {"labelSelector": f"{TYPE_LABEL}={kind}", "limit": str(_PAGE)}
+    asked = Asked(http.cluster, "list", "Secret")
     found: list[JsonObject] = []
     while len(found) < _MOST:
         answer = await http.call("GET", path, query=query, verb="list", kind="Secret")
         if not answer.ok:
-            raise refused(Asked(http.cluster, "list", "Secret"), answer)
-        page = orjson.loads(answer.body)
+            raise refused(asked, answer)
+        page = parsed(answer.body, asked)
         found += objects(page, "items")
         query["continue"] = text(mapping(page, "metadata"), "continue")
         if not query["continue"]:

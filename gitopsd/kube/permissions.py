@@ -11,13 +11,13 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import anyio
-import orjson
 
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GroupKind
-from gitopsd.core.jsonvalue import JsonValue, boolean, mapping, objects, text
+from gitopsd.core.jsonvalue import JsonObject, JsonValue, boolean, mapping, objects, text
 from gitopsd.core.rbac import Need, Rule, rule_of
 from gitopsd.kube.answer import Answer
+from gitopsd.kube.body import parsed
 from gitopsd.kube.discovery import discover
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.refusal import Asked, refused
@@ -51,9 +51,10 @@ class Inspector:
         before = self._clock.now()
         answer = await self._http.request("GET", "/version", verb="version", timeout=_SECONDS)
         after = self._clock.now()
+        asked = Asked(self._http.cluster, "get", "/version")
         if not answer.ok and answer.status != 403:
-            raise refused(Asked(self._http.cluster, "get", "/version"), answer)
-        version = text(orjson.loads(answer.body), "gitVersion") if answer.ok else ""
+            raise refused(asked, answer)
+        version = text(parsed(answer.body, asked), "gitVersion") if answer.ok else ""
         return Greeting(version, _ahead(answer, before.timestamp(), after.timestamp()))
 
     async def served(self) -> Mapping[GroupKind, Resource]:
@@ -110,12 +111,12 @@ class Inspector:
         answer = await self._review("SelfSubjectAccessReview", {"resourceAttributes": attributes})
         return boolean(answer, "status", "allowed")
 
-    async def _review(self, kind: str, spec: Mapping[str, JsonValue]) -> JsonValue:
+    async def _review(self, kind: str, spec: Mapping[str, JsonValue]) -> JsonObject:
         answer = await review(self._http, kind, spec, timeout=_SECONDS)
+        asked = Asked(self._http.cluster, "create", kind)
         if not answer.ok:
-            raise refused(Asked(self._http.cluster, "create", kind), answer)
-        found: JsonValue = orjson.loads(answer.body)
-        return found
+            raise refused(asked, answer)
+        return parsed(answer.body, asked)
 
 
 def _ahead(answer: Answer, before: float, after: float) -> float | None:

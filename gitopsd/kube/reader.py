@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import anyio
-import orjson
 
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
 from gitopsd.core.unreadable import KindPlace
+from gitopsd.kube.body import nonsense, parsed
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.objects import with_type
@@ -68,9 +68,12 @@ class Reader:
         answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind, impersonate=impersonate)
         if answer.status == 404:
             return b""
+        asked = Asked(self._http.cluster, "get", key.kind, key)
         if not answer.ok:
-            raise refused(Asked(self._http.cluster, "get", key.kind, key), answer)
-        return answer.body.strip()
+            raise refused(asked, answer)
+        if not (raw := answer.body.strip()):
+            raise nonsense(asked, "it is empty")
+        return raw
 
     async def get(self, resource: Resource, key: ObjectKey) -> bytes:
         """As `fetch`, of an object that has to be there. Raises `ClusterError`."""
@@ -89,13 +92,16 @@ class Reader:
         gvk = resource.gvk
         key = ObjectKey(gvk.group, gvk.kind, namespace if resource.namespaced else "", name)
         if name:
-            return await self.fetch(resource, key, impersonate=impersonate) or b"{}"
+            raw = await self.fetch(resource, key, impersonate=impersonate) or b"{}"
+            parsed(raw, Asked(self._http.cluster, "get", gvk.kind, key))
+            return raw
         path = resource.within(key.namespace)
         query = {"limit": str(_PAGE)}
         answer = await self._http.call("GET", path, query=query, verb="list", kind=gvk.kind, impersonate=impersonate)
+        asked = Asked(self._http.cluster, "list", gvk.kind)
         if not answer.ok:
-            raise refused(Asked(self._http.cluster, "list", gvk.kind), answer)
-        if text(orjson.loads(answer.body), "metadata", "continue"):
+            raise refused(asked, answer)
+        if text(parsed(answer.body, asked), "metadata", "continue"):
             raise ClusterError(
                 f"there are more than {_PAGE} objects of kind {gvk.kind}",
                 where=f"cluster {self._http.cluster}",
@@ -107,16 +113,17 @@ class Reader:
         self, resource: Resource, key: ObjectKey, found: list[Apps], failed: list[tuple[KindPlace, ClusterError]]
     ) -> None:
         place = KindPlace(key.group_kind, key.namespace)
+        asked = Asked(self._http.cluster, "get", key.kind, key)
         try:
             async with self._limiter:
                 answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
             if answer.ok:
                 raw = answer.body.strip()
-                found.append(self._index.fill(key, raw, orjson.loads(raw), resource.gvk))
+                found.append(self._index.fill(key, raw, parsed(raw, asked), resource.gvk))
             elif answer.status == 404:
                 self._index.miss(key)
             else:
-                failed.append((place, refused(Asked(self._http.cluster, "get", key.kind, key), answer)))
+                failed.append((place, refused(asked, answer)))
         except ClusterError as error:
             failed.append((place, error))
 
@@ -148,7 +155,7 @@ class Reader:
     async def _page(self, path: str, query: dict[str, str], kind: str) -> JsonObject:
         async with self._limiter:
             answer = await self._http.call("GET", path, query=query, verb="list", kind=kind)
+        asked = Asked(self._http.cluster, "list", kind)
         if not answer.ok:
-            raise refused(Asked(self._http.cluster, "list", kind), answer)
-        page = orjson.loads(answer.body)
-        return page if isinstance(page, dict) else {}
+            raise refused(asked, answer)
+        return parsed(answer.body, asked)

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
-import orjson
-
 from gitopsd.core.errors import shown_url
+from gitopsd.core.ids import ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, string_map, text
 from gitopsd.core.origin import OriginKind
 from gitopsd.core.proxy import BadProxyError, Proxy, parse_no_proxy, parse_proxy
 from gitopsd.core.repo_url import BadUrlError, parse
 from gitopsd.core.secret import Secret
 from gitopsd.core.url_place import OCI_SCHEME, place_of, registry_url
+from gitopsd.kube.body import parsed
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.labelled_secrets import TYPE_LABEL, decoded_data, list_secrets
+from gitopsd.kube.refusal import Asked
 from gitopsd.ports.sources import GitHubApp, RepositoryAccess
 
 REPOSITORY, TEMPLATE = "repository", "repo-creds"
@@ -199,9 +200,13 @@ class _Reading:
 
 
 async def _config_map(http: KubeHttp, namespace: str, name: str) -> Mapping[str, str]:
-    """Its data; empty where it is not there or may not be read: trust that is missing refuses, it does not open."""
+    """Its data; empty where it is not there or may not be read: trust that is missing refuses, it does not open.
+
+    Raises `ClusterError` where no answer comes, or one that cannot be understood.
+    """
     path = f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps/{name}"
     answer = await http.call("GET", path, verb="get", kind="ConfigMap")
     if not answer.ok:
         return {}
-    return string_map(orjson.loads(answer.body), "data")
+    key = ObjectKey("", "ConfigMap", namespace, name)
+    return string_map(parsed(answer.body, Asked(http.cluster, "get", "ConfigMap", key)), "data")

@@ -26,6 +26,7 @@ from gitopsd.core.ownership import FIELD_MANAGER
 from gitopsd.core.permit import Permit
 from gitopsd.kube.adopt import JSON_PATCH, Known, Send, adopt, settle
 from gitopsd.kube.answer import Answer
+from gitopsd.kube.body import nonsense, parsed
 from gitopsd.kube.http import JSON, KubeHttp
 from gitopsd.kube.refusal import Asked, body_of_secret, refused
 from gitopsd.kube.replacement import replacement
@@ -83,12 +84,13 @@ class Writer:
         `before` is the object before, if somebody has it: what others applied of it is taken over first.
         """
         if before:
-            refusal = await adopt(Known(before, order.fetch), order.desired, self._rewriting(order), self._attempts())
+            known = self._known(before, order)
+            refusal = await adopt(known, order.desired, self._rewriting(order), self._attempts())
             if refusal is not None:
-                raise refused(self._asked("take over", order.desired), refusal)
+                raise refused(known.asked, refusal)
         answer = await self._apply(order)
         self._check("apply", order, answer)
-        if answer.status != _CREATED and emptied(order.desired.document.body(), orjson.loads(answer.body)):
+        if answer.status != _CREATED and emptied(order.desired.document.body(), self._parsed(answer.body, order)):
             again = await self._apply(order)
             answer = again if again.ok else answer
         return answer.body.strip()
@@ -97,9 +99,10 @@ class Writer:
         """Put the object in the place of what is there (`kubectl replace`), or make it; its JSON afterwards."""
         answer = await self._replace(order)
         self._check("replace", order, answer)
-        refusal = await settle(Known(answer.body, order.fetch), order.desired, self._rewriting(order), self._attempts())
+        known = self._known(answer.body, order)
+        refusal = await settle(known, order.desired, self._rewriting(order), self._attempts())
         if refusal is not None:
-            raise refused(self._asked("take over", order.desired), refusal)
+            raise refused(known.asked, refusal)
         return await order.fetch() or answer.body.strip()
 
     async def create(self, order: Order) -> bytes:
@@ -107,7 +110,7 @@ class Writer:
         answer = await self._create(order)
         if answer.status == 409 and answer.again:
             there = await order.fetch()
-            if there and _same_operation(orjson.loads(there), order.desired.document.body()):
+            if there and _same_operation(self._parsed(there, order), order.desired.document.body()):
                 return there
         self._check("create", order, answer)
         return answer.body.strip()
@@ -205,7 +208,7 @@ class Writer:
         while True:
             there = await order.fetch()
             if there:
-                answer = await self._send(order, "PUT", replacement(body, orjson.loads(there)), order.query)
+                answer = await self._send(order, "PUT", replacement(body, self._parsed(there, order)), order.query)
             else:
                 answer = await self._create(order)
             moved = answer.status == 409 or (answer.status == 404 and there)
@@ -251,6 +254,12 @@ class Writer:
 
         return send
 
+    def _known(self, raw: bytes, order: Order) -> Known:
+        return Known(raw, order.fetch, self._asked("take over", order.desired))
+
+    def _parsed(self, raw: bytes, order: Order) -> JsonObject:
+        return parsed(raw, self._asked("read", order.desired))
+
     def _attempts(self) -> Attempts:
         return Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
 
@@ -261,6 +270,8 @@ class Writer:
     def _check(self, verb: str, order: Order, answer: Answer) -> None:
         if not answer.ok:
             raise refused(self._asked(verb, order.desired), answer)
+        if not answer.body.strip():
+            raise nonsense(self._asked(verb, order.desired), "it is empty")
         self._warn(order.desired.key, answer)
 
     def _warn(self, key: ObjectKey, answer: Answer) -> None:
