@@ -280,7 +280,8 @@ class Daemon(AsyncContextManagerMixin):
         rooms.sops.reconfigure(config.sops)
         rooms.clusters.customize(config.resources)
         await rooms.directory.reconfigure(config)
-        self.config = config
+        # The state stays where it is, whatever the files say, and a backup is of that one.
+        self.config = replace(config, state_dir=before.state_dir, state_key=before.state_key)
         self._debugger.reconfigure(config.log)
         self._warn(config)
         for key, old, new in _fixed_at_start(before, config):

@@ -9,12 +9,14 @@ from pathlib import Path
 import anyio
 import pytest
 
+from gitopsd.cli.client import Api
 from gitopsd.config import Config, load
 from gitopsd.core.errors import StoreError
 from gitopsd.core.ids import AppName
 from gitopsd.daemon.backup import RunningBackups
 from gitopsd.daemon.clock import SystemClock
-from gitopsd.store.archive import verified
+from gitopsd.daemon.daemon import Daemon
+from gitopsd.store.archive import Manifest, verified
 from gitopsd.store.journal import SqliteJournal
 from gitopsd.store.lock import StateLock
 from gitopsd.store.sqlite import SqliteStore
@@ -100,3 +102,29 @@ async def test_a_key_that_is_not_there_is_named(config: Config, tmp_path: Path) 
     async with StateLock(Path(config.state_dir)) as lock, SqliteStore(lock, print):
         with pytest.raises(StoreError, match=r"elsewhere\.key: the key of the state is not there"):
             await backups.make(with_key=False)
+
+
+async def test_after_a_reload_with_another_state_folder_a_backup_is_still_of_the_state_that_is_worked_on(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "gitopsd.yaml"
+    rest = "server: {listen: '127.0.0.1:0'}\n"
+    file.write_text("state: {dir: moved}\n" + rest)
+    async with Daemon(load(str(file), environ={}), {}, doors=False):
+        pass  # it left a state there
+    file.write_text("state: {dir: state}\n" + rest)
+    async with Daemon(load(str(file), environ={}), {}) as daemon:
+        api = Api(str(daemon.socket_path))
+
+        async def backup(name: str) -> Manifest:
+            content = await anyio.to_thread.run_sync(lambda: b"".join(api.stream("/backup", {}, 30)))
+            await anyio.Path(tmp_path / name).write_bytes(content)
+            return await anyio.to_thread.run_sync(verified, tmp_path / name)
+
+        before = await backup("before")
+        file.write_text("state: {dir: moved}\nreconcile: {installationID: ours}\n" + rest)
+        assert await daemon.reload()
+        after = await backup("after")
+        assert after.key == before.key
+        assert (after.installation, after.configuration) == ("ours", load(str(file), environ={}).digest)
+        assert daemon.socket_path == tmp_path / "state" / "gitopsd.sock"
