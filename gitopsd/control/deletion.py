@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -76,7 +76,7 @@ class Deletions(AsyncContextManagerMixin):
         self._publish = publish
         self._on_bug = on_bug
         self._stopping = False
-        self._passes = DeletionPass(tools, lambda: self._stopping)
+        self._passes = DeletionPass(tools, lambda: self._stopping, self._await)
         self._specs: Mapping[AppName, AppSpec] = {}
         self._works: dict[AppName, DeletionWork] = {}
         self._scopes: dict[AppName, anyio.CancelScope] = {}
@@ -134,6 +134,7 @@ class Deletions(AsyncContextManagerMixin):
             except GitopsdError:
                 self._drop(work)
                 raise
+            self.looked(work.name)
         elif not work.deletion.done:
             work.deletion = replace(work.deletion, cascade=cascade, by=by or work.deletion.by)
             if not guards:
@@ -166,11 +167,15 @@ class Deletions(AsyncContextManagerMixin):
             self._queue.add(name, Level.LIVE)
 
     def looked(self, name: AppName) -> None:
-        """A pass over an application at work ended: deletions may have waited for what it wants."""
+        """A pass over an application at work ended, or it is at work no more: deletions may have waited for what it
+        wants.
+        """
         now = self._tools.clock.monotonic()
         for other in self._awaited_by.pop(name, ()):
             work = self._works.get(other)
-            if work is not None:
+            if work is not None and other in self._scopes:
+                work.disturbed = True
+            elif work is not None:
                 self._timers.wake_after(other, max(0.0, work.rest_until - now))
 
     def rewire(self) -> None:
@@ -239,6 +244,8 @@ class Deletions(AsyncContextManagerMixin):
         self._specs = dict(specs)
         for name in list(self._works):
             await self._reconsider(name)
+        for name in self._awaited_by.keys() - self._specs.keys():
+            self.looked(name)
         await self._arms.take(self._specs, self._works.keys())
 
     async def _reconsider(self, name: AppName) -> None:
@@ -321,8 +328,6 @@ class Deletions(AsyncContextManagerMixin):
         try:
             again = await self._passes.advance(work, self._places.find, self._dependants(work.name))
             work.failures, work.down = 0, False
-            for other in work.awaits:
-                self._awaited_by.setdefault(other, set()).add(work.name)
             if again is not None:
                 self._timers.wake_after(work.name, again)
             if work.deletion.done:
@@ -382,6 +387,10 @@ class Deletions(AsyncContextManagerMixin):
         if work.deletion != work.shown:
             work.shown = work.deletion
             self._publish(work.deletion)
+
+    def _await(self, name: AppName, others: Iterable[AppName]) -> None:
+        for other in others:
+            self._awaited_by.setdefault(other, set()).add(name)
 
     def _dependants(self, name: AppName) -> tuple[AppName, ...]:
         """Who depends on the application, is being deleted too, and is not yet gone."""

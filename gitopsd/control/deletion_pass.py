@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -44,14 +44,17 @@ _SHOWN_SECONDS: Final = 5.0
 _LOOKED_BELOW: Final = 3
 Find = Callable[[DeletionWork], Cluster | None]
 """Gives a deletion's cluster, None if it will never be known. Raises `SpecError` for one that is not known now."""
+Await = Callable[[AppName, Iterable[AppName]], None]
+"""Has an application's deletion woken once one of these others was looked at."""
 
 
 class DeletionPass:
     """Takes deletions as far as they go."""
 
-    def __init__(self, tools: DeletionTools, stopping: Callable[[], bool]) -> None:
+    def __init__(self, tools: DeletionTools, stopping: Callable[[], bool], await_others: Await) -> None:
         self._tools = tools
         self._stopping = stopping
+        self._await_others = await_others
         self._hooks = DeletionHooks(tools, self.save, stopping)
 
     async def save(self, work: DeletionWork) -> None:
@@ -132,6 +135,7 @@ class DeletionPass:
         steps = await self._steps(work)
         live = await cluster.observe(work.name, [step.key for step in steps], kinds_of(work.deletion))
         claims = self._tools.claims(work.name, cluster.server, live.objects.keys())
+        self._await_others(work.name, claims.unknown)  # one may be looked at before this pass has ended
         protected = self._tools.protected()
         plan = await aside(
             self._tools.threads,
@@ -155,7 +159,6 @@ class DeletionPass:
         }
         now = self._tools.clock.monotonic()
         work.asked = {uid: when for uid, when in work.asked.items() if now < when + _SHOWN_SECONDS}
-        work.awaits = frozenset(claims.unknown)
         return Scene(plan, sight, dependants, below, work.asked, claims.unknown)
 
     async def _delete(self, work: DeletionWork, groups: tuple[tuple[LiveObject, ...], ...]) -> None:

@@ -56,10 +56,10 @@ class DeletionWork:
 
     `wanted` is what the application wants (None: not known), until its hooks are kept. `asked` are the uids of objects
     that were deleted a moment ago, and when (monotonic clock), `counted` all such uids. `asks`: at the last look
-    something was to be confirmed; `awaits` are applications that could not be compared then. `failures` counts errors
-    in a row, `failed` hooks' failures in a row; those are tried again at `retry_at`. `unknown_since` is when nobody
-    knew its cluster. `down`: its cluster cannot be reached. Before `rest_until` (monotonic clock) changes in the
-    cluster wake nobody; `disturbed`: there were some during its pass.
+    something was to be confirmed. `failures` counts errors in a row, `failed` hooks' failures in a row; those are tried
+    again at `retry_at`. `unknown_since` is when nobody knew its cluster. `down`: its cluster cannot be reached. Before
+    `rest_until` (monotonic clock) changes in the cluster and looks at other applications wake nobody; `disturbed`:
+    there were some during its pass.
     """
 
     deletion: Deletion
@@ -73,7 +73,6 @@ class DeletionWork:
     asked: dict[str, float] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
     asks: bool = False
-    awaits: frozenset[AppName] = frozenset()
     failures: int = 0
     failed: int = 0
     retry_at: float | None = None
