@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 from gitopsd.control.application import Application
 from gitopsd.control.applications import Applications
-from gitopsd.core.childapps import is_held
+from gitopsd.control.wants import Source, Want, Wants
 from gitopsd.core.claims import Claims
 from gitopsd.core.compare import NOTHING_COMPARED
 from gitopsd.core.ids import AppName, ObjectKey
 
 
-@dataclass(frozen=True, slots=True)
 class Claimants:
-    """Asks the applications at work; `deleted` says of which the objects are being deleted, or were. Everything is
-    looked up in memory: all applications are walked through where something is to be deleted, and nowhere else.
+    """Asks the applications at work; `deleted` says of which the objects are being deleted, or were, and `under_way`
+    over which a pass is under way. Everything is known in memory: what an application wants is noted when that may have
+    changed, and nothing here walks through all of them.
     """
 
-    applications: Applications
-    deleted: Callable[[AppName], bool]
+    def __init__(
+        self,
+        applications: Applications,
+        *,
+        deleted: Callable[[AppName], bool],
+        under_way: Callable[[], Iterable[AppName]],
+    ) -> None:
+        self._applications = applications
+        self._deleted = deleted
+        self._under_way = under_way
+        self._wants = Wants()
 
-    def claims(self, name: AppName, server: str, keys: Collection[ObjectKey]) -> Claims:
+    def note(self, name: AppName) -> None:
+        """The application came, left, got another spec, or a pass over it ended: it may want something else now."""
+        app = self._applications.get(name)
+        if app is None:
+            self._wants.drop(name)
+            return
+        server = app.cluster.server if app.cluster is not None else ""
+        self._wants.put(name, Want(server, _source(app), self._known(app)))
+
+    def claims(self, name: AppName, server: str, keys: Iterable[ObjectKey]) -> Claims:
         """Which of these objects of an application on the cluster with the URL `server` others want. Two names of one
         cluster are one; an `Application` among the objects is on no cluster.
         """
-        keys = set(keys)
-        children = {key for key in keys if is_held(key.group_kind)}
-        found: dict[ObjectKey, str] = {}
-        unknown: list[AppName] = []
-        for other, app in self.applications.at_work.items():
-            if other == name or self.deleted(other):
-                continue
-            here = app.cluster is None or app.cluster.server == server
-            found |= dict.fromkeys(_wanted(app, keys if here else children), str(other))
-            if here and not self._known(app):
-                unknown.append(other)
-        return Claims(found, tuple(unknown))
+        for other in self._under_way():  # what they were compared with counts from that moment on
+            self.note(other)
+        wanted: dict[ObjectKey, str] = {}
+        for key in keys:
+            if others := self._besides(name, self._wants.of(server, key)):
+                wanted[key] = min(others)
+        return Claims(wanted, tuple(self._besides(name, self._wants.unknown(server))))
 
     def wants(self, name: AppName, key: ObjectKey) -> bool:
         """Whether an application wants the object, or may want it as long as nobody looked."""
-        app = self.applications.get(name)
-        return app is not None and (not self._known(app) or bool(_wanted(app, {key})))
+        self.note(name)
+        want = self._wants.get(name)
+        return want is not None and (not want.known or name in self._wants.of(want.server, key))
 
     def behind(self, app: Application) -> tuple[AppName, ...]:
         """The applications that will look at the commits which `app` looked at, and did not yet: what it gives up may
@@ -51,8 +64,8 @@ class Claimants:
         mine = _commits(app)
         server = app.cluster.server if app.cluster is not None else ""
         found: list[AppName] = []
-        for other, one in self.applications.at_work.items():
-            if one is app or one.pin is not None or self.deleted(other) or self.applications.resting(other):
+        for other, one in self._applications.at_work.items():
+            if one is app or one.pin is not None or self._deleted(other) or self._applications.resting(other):
                 continue
             if one.cluster is not None and one.cluster.server != server:
                 continue
@@ -66,9 +79,12 @@ class Claimants:
                 found.append(other)
         return tuple(found)
 
+    def _besides(self, name: AppName, others: Iterable[AppName]) -> list[AppName]:
+        return [other for other in others if other != name and not self._deleted(other)]
+
     def _known(self, app: Application) -> bool:
         """Whether it was compared: now, or before something broke; one at rest is as it was."""
-        if app.comparison is not NOTHING_COMPARED or self.applications.resting(app.spec.name):
+        if app.comparison is not NOTHING_COMPARED or self._applications.resting(app.spec.name):
             return True
         return app.tried and bool(app.status.revisions)
 
@@ -78,10 +94,7 @@ def _commits(app: Application) -> dict[tuple[str, str, str], str]:
     return {source.place: commit for source, commit in zip(app.spec.sources, app.commits, strict=False)}
 
 
-def _wanted(app: Application, keys: Collection[ObjectKey]) -> Collection[ObjectKey]:
-    """Which of these objects it wants; where it was not compared, what it had when it was last looked at."""
-    if app.comparison is NOTHING_COMPARED:
-        had = {item.key for item in app.status.resources if not item.requires_pruning}
-        return had & set(keys)
-    objects = app.comparison.objects
-    return [key for key in keys if key in objects and objects[key].desired is not None]
+def _source(app: Application) -> Source:
+    """What it was compared with; where it was not compared, what it had when it was last looked at."""
+    wanted = app.comparison.wanted
+    return wanted if wanted is not None else app.status.resources

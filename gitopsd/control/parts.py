@@ -81,7 +81,7 @@ class Parts:
             under_way=self.passes.over,
         )
 
-        self.claimants = Claimants(self.applications, self._deleted)
+        self.claimants = Claimants(self.applications, deleted=self._deleted, under_way=self.passes.names)
         news = DeletionNews(
             self.applications, self.publisher, self.queue, looked=self.children.looked, gone=self.children.gone
         )
@@ -105,6 +105,7 @@ class Parts:
             holds=self.holds,
             publisher=self.publisher,
             departures=self.departures,
+            claimants=self.claimants,
             clock=clock,
         )
 
@@ -197,6 +198,7 @@ class Parts:
         return self.deletions.rests(name)
 
     def _looked(self, name: AppName) -> None:
+        self.claimants.note(name)
         self.children.looked(name)
         self.deletions.looked(name)
 

@@ -51,6 +51,10 @@ class Passes:
         """How many are under way."""
         return len(self._under_way)
 
+    def names(self) -> Collection[AppName]:
+        """Over which applications there is one under way."""
+        return self._under_way.keys()
+
     def over(self, name: AppName) -> bool:
         """Whether there is one under way over the application."""
         return name in self._under_way

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gitopsd.control.application import Application
 from gitopsd.control.applications import Applications
 from gitopsd.control.child_applications import ChildApplications
+from gitopsd.control.claimants import Claimants
 from gitopsd.control.departures import Departures
 from gitopsd.control.dependencies import Dependencies
 from gitopsd.control.holds import Holds
@@ -41,6 +42,7 @@ class Roster:
     holds: Holds
     publisher: Publisher
     departures: Departures
+    claimants: Claimants
     clock: Clock
 
     async def resume_deletions(self, specs: Iterable[AppSpec], remembered: Remembered, *, certain: bool) -> None:
@@ -135,6 +137,7 @@ class Roster:
                 revisions.refresh(name, spec)
         else:
             return
+        self.claimants.note(name)
         self.publisher.publish(known, known.status)
         # Without a commit there is nothing to do yet: the look-up wakes it.
         if revisions.of(spec) is not None:
@@ -153,6 +156,7 @@ class Roster:
 
     def _remove(self, name: AppName) -> None:
         app = self.applications.take_out(name)
+        self.claimants.note(name)
         app.refuse(OperationError("it left the configuration", reason="NotFound", where=name))
         self.holds.forget(name)
         self.publisher.left(app)

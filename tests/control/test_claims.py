@@ -88,6 +88,16 @@ async def test_what_left_while_the_daemon_was_down_stays_if_another_application_
         assert uid(world) == before
 
 
+async def test_what_an_application_that_left_wanted_stays_for_nobody(world: GivenWorld) -> None:
+    commit(world, one=[a_config_map("shared")], two=[a_config_map("shared")])
+    two = app("two", automated=False)
+    async with world.running(app("one", finalizer=True), two):
+        await world.configure(app("one", finalizer=True))
+        await world.configure()
+        await world.settle(5)
+        assert uid(world) == ""
+
+
 async def test_while_git_cannot_say_what_a_new_application_wants_nothing_is_deleted(world: GivenWorld) -> None:
     commit(world, old=[a_config_map("shared")])
     async with world.running(app("old", finalizer=True)):
