@@ -628,9 +628,15 @@ class KubeCluster:
 
     async def _review(self, kind: GroupKind) -> None:
         resource = self._watches.resource(kind)
-        if resource is not None and await self._catalog.resource(resource.gvk) is None:
+        try:
+            if resource is None or await self._catalog.resource(resource.gvk) is not None:
+                return
+        except ClusterError as error:  # a watch of what is gone hears so itself, a little later
+            _LOG.warning("it is not known whether %s is still served: %s", kind, error)
+            return
+        if self._watches.resource(kind) == resource:
             self._watches.close(kind)
-            self._notify(self._watches.needed_by(kind))  # who looked meanwhile saw what this watch had kept
+        self._notify(self._watches.needed_by(kind))  # who looked meanwhile saw what this watch had kept
 
     def _adopt(self, keys: Collection[ObjectKey]) -> None:
         fresh = set(keys) - self._adopting

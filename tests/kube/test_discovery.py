@@ -1,5 +1,6 @@
 """What a cluster serves: without aggregated discovery, with a broken aggregated API, and as definitions come and go."""
 
+import anyio
 import pytest
 
 from gitopsd.core.errors import ClusterError, SpecError
@@ -13,9 +14,17 @@ from gitopsd.kube.clusters import KubeClusters
 from gitopsd.kube.refusal import Asked, from_status
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.testing.builders import an_app, an_object
-from gitopsd.testing.faultproxy import FaultProxy
+from gitopsd.testing.faultproxy import FaultProxy, ProxiedRequest
 from tests.cluster_fixture import ApiServer
-from tests.contracts.cluster_contract import CONFIG_MAP, DEPLOYMENT, Changes, a_definition, apply, desired
+from tests.contracts.cluster_contract import (
+    CONFIG_MAP,
+    DEADLINE_SECONDS,
+    DEPLOYMENT,
+    Changes,
+    a_definition,
+    apply,
+    desired,
+)
 from tests.kube.conftest import RealClock
 
 SHOP = AppName("shop")
@@ -80,6 +89,40 @@ async def test_a_kind_whose_definition_is_deleted_has_no_objects_any_more(cluste
         seen = len(changes.heard)
         await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
     assert (await cluster.observe(SHOP, [], [widget])).objects == {}
+
+
+@pytest.mark.parametrize("fault", [403, 429, 0])
+async def test_a_question_for_a_kind_that_goes_may_fail_and_its_watch_ends_all_the_same(
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, fault: int
+) -> None:
+    group = f"{namespace}.example.org"
+    widget = GVK(group, "v1", "Widget")
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    await apply(behind_proxy, desired(a_definition(group)))
+    one = desired(an_object("Widget", "one", api_version=f"{group}/v1", namespace=namespace), "shop")
+    await apply(behind_proxy, one)
+    assert list((await behind_proxy.observe(SHOP, [one.key], [widget])).objects) == [one.key]
+
+    def asks_for_it(request: ProxiedRequest) -> bool:
+        return request.path == f"/apis/{group}/v1"
+
+    if fault:
+        proxy.answer(fault, times=1_000, matching=asks_for_it, headers={"Retry-After": "0"})
+    else:
+        proxy.abort(times=1_000, matching=asks_for_it)
+    changes = Changes(behind_proxy)
+    asked = len(proxy.requests)
+    api_server.do("DELETE", f"{path}/widgets.{group}")
+    with anyio.fail_after(DEADLINE_SECONDS):
+        while widget.group_kind in behind_proxy.watched():
+            seen = len(changes.heard)
+            await behind_proxy.observe(SHOP, [one.key], [widget])
+            if widget.group_kind in behind_proxy.watched():
+                await changes.until(lambda seen=seen: len(changes.heard) > seen)  # type: ignore[misc]  # bound right now
+    assert any(map(asks_for_it, proxy.requests[asked:]))
+    proxy.heal()
+    assert (await behind_proxy.observe(SHOP, [one.key], [CONFIG_MAP])).objects == {}
+    assert list(behind_proxy.ended()) == []
 
 
 async def test_an_unknown_kind_is_not_asked_for_again_and_again(
