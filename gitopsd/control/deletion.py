@@ -82,6 +82,7 @@ class Deletions(AsyncContextManagerMixin):
         self._scopes: dict[AppName, anyio.CancelScope] = {}
         self._needed_by: dict[AppName, set[AppName]] = {}
         self._awaited_by: dict[AppName, set[AppName]] = {}
+        self._cut_off: dict[str, set[AppName]] = {}
         self._missing: dict[AppName, Deletion] = {}
         self._queue = WorkQueue()
         self._timers = Timers(tools.clock, self.wake)
@@ -327,7 +328,7 @@ class Deletions(AsyncContextManagerMixin):
         work.disturbed = False
         try:
             again = await self._passes.advance(work, self._places.find, self._dependants(work.name))
-            work.failures, work.down = 0, False
+            work.failures = 0
             if again is not None:
                 self._timers.wake_after(work.name, again)
             if work.deletion.done:
@@ -350,7 +351,8 @@ class Deletions(AsyncContextManagerMixin):
 
     def _failed(self, work: DeletionWork, error: GitopsdError) -> None:
         work.failures += 1
-        work.down = isinstance(error, ClusterDown)
+        if isinstance(error, ClusterDown) and work.cluster is not None:
+            self._cut_off.setdefault(work.cluster.name, set()).add(work.name)
         work.deletion = replace(work.deletion, error=str(error))
         wait = backoff_seconds(RECONCILE_ERROR, work.failures)
         self._timers.wake_after(work.name, wait + self._tools.clock.jitter(wait / 10))
@@ -408,9 +410,8 @@ class Deletions(AsyncContextManagerMixin):
             else:
                 self.wake(name)
         if cluster.connection().up:
-            for name, work in self._works.items():
-                if work.down and work.cluster is cluster:
-                    self.wake(name)
+            for name in self._cut_off.pop(cluster.name, ()):
+                self.wake(name)
 
 
 def _first(*, held: bool) -> DeletionPhase:

@@ -57,9 +57,8 @@ class DeletionWork:
     `wanted` is what the application wants (None: not known), until its hooks are kept. `asked` are the uids of objects
     that were deleted a moment ago, and when (monotonic clock), `counted` all such uids. `asks`: at the last look
     something was to be confirmed. `failures` counts errors in a row, `failed` hooks' failures in a row; those are tried
-    again at `retry_at`. `unknown_since` is when nobody knew its cluster. `down`: its cluster cannot be reached. Before
-    `rest_until` (monotonic clock) changes in the cluster and looks at other applications wake nobody; `disturbed`:
-    there were some during its pass.
+    again at `retry_at`. `unknown_since` is when nobody knew its cluster. Before `rest_until` (monotonic clock) changes
+    in the cluster and looks at other applications wake nobody; `disturbed`: there were some during its pass.
     """
 
     deletion: Deletion
@@ -77,7 +76,6 @@ class DeletionWork:
     failed: int = 0
     retry_at: float | None = None
     unknown_since: float | None = None
-    down: bool = False
     rest_until: float = 0.0
     disturbed: bool = False
 

@@ -491,6 +491,20 @@ async def test_a_cluster_that_comes_back_is_asked_at_once(world: DeletionWorld) 
         assert world.writes() == ["delete one"]
 
 
+async def test_a_cluster_that_comes_back_and_goes_again_is_asked_at_once_each_time(world: DeletionWorld) -> None:
+    there = world.deployed(APP, a_config_map("late", wave=1), a_config_map("early"))
+    world.hold(cm("late"))
+    async with world.running(APP):
+        await world.leaves(there)
+        for _ in range(2):
+            world.cluster.go_down()
+            await world.settle(3600)
+            assert "cannot be reached" in world.of().error
+            world.cluster.come_up()
+            await world.settle(0.1)
+            assert world.of().error == ""
+
+
 async def test_a_cluster_that_nobody_knows_any_more_ends_the_deletion_with_a_word(world: DeletionWorld) -> None:
     there = world.deployed(APP, a_config_map("one"))
     async with world.running(APP):
