@@ -117,6 +117,11 @@ class _Running:
         """Whether all that there is of the kind is known."""
         return all(follower.listed and follower.error is None for follower in self.followers)
 
+    @property
+    def missing(self) -> bool:
+        """Whether the kind is not served any more: then no namespace has it, while one alone may be kept from us."""
+        return all(error is not None and error.status == 404 for error in (item.error for item in self.followers))
+
     def errors(self) -> Iterator[ClusterError]:
         """Why it cannot be kept up now: an error for each namespace that has one."""
         return (follower.error for follower in self.followers if follower.error is not None)
@@ -247,13 +252,14 @@ class Watches:
             running = self._watches.get(kind)
             if running is None:
                 continue
-            for namespace, error in (await running.settled(deadline)).items():
+            errors = await running.settled(deadline)
+            for error in errors.values():
                 if concerns_all(error):
                     raise error
-                if error.status == 404:
-                    self.close(kind)
-                else:
-                    failed[KindPlace(kind, namespace)] = error
+            if not running.missing:
+                failed.update({KindPlace(kind, namespace): error for namespace, error in errors.items()})
+            elif self._watches.get(kind) is running:
+                self.close(kind)
         return failed
 
     def forget(self, app: AppName, kinds: Iterable[GroupKind]) -> None:

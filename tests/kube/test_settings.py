@@ -17,6 +17,7 @@ from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.ports.cluster import ClusterAccess
 from gitopsd.testing.builders import a_config_map, an_object
+from gitopsd.testing.faultproxy import FaultProxy
 from tests.cluster_fixture import ApiServer
 from tests.contracts.cluster_contract import CONFIG_MAP, Changes, apply, desired
 from tests.kube.conftest import RealClock
@@ -184,6 +185,28 @@ async def test_credentials_for_some_namespaces_watch_each_of_them(
         assert "clusterResources" in live.unreadable.reasons[KindPlace(role.group_kind)]
     watched = {made.kind for made in requests if made.verb == "watch"}
     assert watched == {"ConfigMap"}
+
+
+async def test_a_namespace_that_is_not_found_hides_nothing_of_the_others(
+    proxy: FaultProxy, namespace: str, shop: AppName, clock: RealClock
+) -> None:
+    """As a gateway says of a namespace that it does not know; an API server has an empty list of it."""
+    proxy.answer(404, times=1_000, matching=lambda request: "/namespaces/ghost/" in request.path)
+    access = ClusterAccess("narrow", server=proxy.url, namespaces=(namespace, "ghost"))
+    async with KubeCluster(access, clock=clock) as cluster:
+        here, there = (desired(a_config_map(namespace=place), shop) for place in (namespace, "ghost"))
+        await apply(cluster, here)
+        live = await cluster.observe(shop, [here.key, there.key], [CONFIG_MAP])
+        assert list(live.objects) == [here.key]
+        assert "not found" in live.unreadable.why(there.key)
+        assert live.unreadable.why(here.key) == ""
+        assert cluster.watched() == {CONFIG_MAP.group_kind}
+        proxy.answer(404, times=1_000, matching=lambda request: request.path.endswith("/configmaps"))
+        changes = Changes(cluster)
+        proxy.drop()
+        await changes.until(lambda: changes.named(shop) > 0)
+        live = await cluster.observe(shop, [here.key, there.key], [CONFIG_MAP])
+        assert (live.objects, bool(live.unreadable)) == ({}, False)
 
 
 async def test_a_namespace_without_a_role_hides_nothing_of_the_others(
