@@ -491,6 +491,21 @@ async def test_a_cluster_that_comes_back_is_asked_at_once(world: DeletionWorld) 
         assert world.writes() == ["delete one"]
 
 
+async def test_a_cluster_that_forgot_the_application_while_it_was_down_is_asked_at_once_too(
+    world: DeletionWorld,
+) -> None:
+    there = world.deployed(APP, a_config_map("one"))
+    world.cluster.go_down()
+    async with world.running(APP):
+        await world.leaves(there)
+        await world.settle(3600)
+        await world.cluster.forget(APP.name, {GroupKind("", "ConfigMap")})
+        world.cluster.come_up()
+        await world.settle(0.1)
+
+        assert world.writes() == ["delete one"]
+
+
 async def test_a_cluster_that_comes_back_and_goes_again_is_asked_at_once_each_time(world: DeletionWorld) -> None:
     there = world.deployed(APP, a_config_map("late", wave=1), a_config_map("early"))
     world.hold(cm("late"))
