@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -24,6 +25,14 @@ _DEBOUNCE_SECONDS: Final = 0.05
 _TRIES: Final = 12
 
 
+@dataclass(slots=True)
+class _Announced:
+    """What was said of a group: which plurals it will have, and which no more; `looks` began since the last word."""
+
+    plurals: dict[str, bool] = field(default_factory=dict)
+    looks: int = 0
+
+
 class Definitions:
     """Keeps the catalog up to date once `start` was called; `on_change` hears of kinds that came, went or changed."""
 
@@ -39,7 +48,7 @@ class Definitions:
         self._on_change = on_change
         self._group = group
         self._started = False
-        self._expected: dict[str, dict[str, bool]] = {}
+        self._announced: dict[str, _Announced] = {}
         self._looked = anyio.Event()
 
     def start(self) -> None:
@@ -53,39 +62,50 @@ class Definitions:
 
     def touched(self, group: str, plural: str = "", *, served: bool = True) -> None:
         """Something about `group` changed: its `plural` (if that is known) is served now or soon, or not any more."""
-        running = group in self._expected
-        expected = self._expected.setdefault(group, {})
+        announced = self._announced.get(group)
+        if announced is None:
+            announced = self._announced[group] = _Announced()
+            self._group.start_soon(self._refresh, group, announced)
         if plural:
-            expected[plural] = served
-        if not running:
-            self._group.start_soon(self._refresh, group)
+            announced.plurals[plural] = served
+        announced.looks = 0
 
     async def looked(self, group: str) -> bool:
         """Wait for the next look at a group that something was announced of; False if there will be none."""
-        if group not in self._expected:
+        if group not in self._announced:
             return False
         await self._looked.wait()
         return True
 
-    async def _refresh(self, group: str) -> None:
-        """Ask until all that was announced is so: the API server takes a moment to serve a new definition."""
+    async def _refresh(self, group: str, announced: _Announced) -> None:
+        """Ask until all that was announced is so: the API server takes a moment to serve a new definition. An answer
+        that was under way at the last word knows nothing of it.
+        """
         backoff = Backoff(self._source.clock, first=0.1, longest=2.0)
         await anyio.sleep(_DEBOUNCE_SECONDS)
-        for attempt in range(_TRIES):
-            try:
-                await self._source.link.wait_up()
-                changed = await self._catalog.refresh_group(group)
-            except ClusterError:
-                changed = frozenset()
-            if changed:
-                self._on_change(changed)
+        while announced.looks < _TRIES:
+            announced.looks += 1
+            answered = await self._look(group)
             self._tell_looked()
-            expected = self._expected[group]
-            if attempt and all(self._catalog.has_plural(name, group) == served for name, served in expected.items()):
+            if answered and announced.looks > 1 and self._is_so(group, announced):
                 break
             await anyio.sleep(backoff.next())
-        del self._expected[group]
+        del self._announced[group]
         self._tell_looked()
+
+    async def _look(self, group: str) -> bool:
+        """Whether the API server told what it serves of the group."""
+        try:
+            await self._source.link.wait_up()
+            changed = await self._catalog.refresh_group(group)
+        except ClusterError:
+            return False
+        if changed:
+            self._on_change(changed)
+        return True
+
+    def _is_so(self, group: str, announced: _Announced) -> bool:
+        return all(self._catalog.has_plural(name, group) == served for name, served in announced.plurals.items())
 
     def _tell_looked(self) -> None:
         self._looked.set()
