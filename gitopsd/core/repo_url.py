@@ -98,11 +98,6 @@ def normalise(url: str) -> str:
         return url
 
 
-def same_repository(one: str, other: str) -> bool:
-    """Whether two URLs are spellings of the same repository."""
-    return normalise(one) == normalise(other)
-
-
 def valid_ref(name: str) -> bool:
     """Whether `name` is a full ref name (`refs/…` or `HEAD`) by git's grammar."""
     return name == "HEAD" or (name.startswith("refs/") and name.count("/") > 1 and valid_revision(name))

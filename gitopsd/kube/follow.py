@@ -159,10 +159,6 @@ class Follower:
         self.ended = True
         self._wake()
 
-    def retry(self) -> None:
-        """Forget growing waits: the cause of a refusal may be gone."""
-        self._denied.reset()
-
     async def _follow(self) -> None:
         if self._version and await self._is_behind():
             self._version = ""

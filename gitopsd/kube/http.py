@@ -194,19 +194,6 @@ class KubeHttp:
             else:
                 raise outcome
 
-    async def stream(
-        self, path: str, query: Mapping[str, str] | None = None, *, kind: str = "", idle_timeout: float = 600.0
-    ) -> AsyncIterator[bytes]:
-        """The lines of a long answer (a watch, a log), without their line ends, as they come.
-
-        Close it (`contextlib.aclosing`) if you leave it early. Ends when the server ends it; raises `ClusterError` for
-        an answer that is not 200, `ClusterDown` when the connection breaks or is silent for `idle_timeout` seconds.
-        """
-        async with self.batches(path, query, kind=kind, idle_timeout=idle_timeout) as batches:
-            async for lines in batches:
-                for line in lines:
-                    yield line
-
     @asynccontextmanager
     async def batches(
         self,
@@ -217,7 +204,12 @@ class KubeHttp:
         accept: str = JSON,
         idle_timeout: float = 600.0,
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
-        """Like `stream`, with all lines that arrived together in one list, never an empty one."""
+        """The lines of a long answer (a watch, a log), without their line ends, as they come: those that arrived
+        together in one list, never an empty one.
+
+        Ends when the server ends it; raises `ClusterError` for an answer that is not 200, `ClusterDown` when the
+        connection breaks or is silent for `idle_timeout` seconds.
+        """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=idle_timeout)
         sent = _Sent("GET", _target(path, query), None, JSON, accept, "watch", kind, limits)
         credentials = await self._current()

@@ -33,12 +33,13 @@ async def test_following_goes_on_until_the_pod_is_gone(kubelet: FakeKubelet, ben
 
     with anyio.fail_after(10):
         path = f"/api/v1/namespaces/{bench.namespace}/pods/web/log"
-        async for line in bench.client.stream(path, {"follow": "true"}):
-            heard.append(line)
-            if len(heard) == 1:
-                kubelet.logs.write(f"{bench.namespace}/web", "main", "more")
-            if line == b"more":
-                await bench.do("DELETE", "pods/web")
+        async with bench.client.batches(path, {"follow": "true"}) as batches:
+            async for lines in batches:
+                if not heard:
+                    kubelet.logs.write(f"{bench.namespace}/web", "main", "more")
+                heard += lines
+                if b"more" in lines:
+                    await bench.do("DELETE", "pods/web")
 
     assert heard == [b"hello", b"more"]
 
