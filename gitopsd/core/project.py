@@ -135,7 +135,7 @@ class Projects:
             raise SpecError(
                 self.refusal(spec.project),
                 where=str(spec.position),
-                hint="declare the project under `projects`, without restrictions, or name another one",
+                hint="declare it under `projects` with values that restrict nothing (docs/moving-from-argocd.md#projects), or name another one",
             )
         return project
 
