@@ -180,7 +180,7 @@ class Deletions(AsyncContextManagerMixin):
                 self._timers.wake_after(other, max(0.0, work.rest_until - now))
 
     def rewire(self) -> None:
-        """The clusters or projects of the configuration changed."""
+        """The clusters or projects of the configuration changed, or it is known now which applications there are."""
         for name in self._works:
             self.wake(name)
 
@@ -313,7 +313,7 @@ class Deletions(AsyncContextManagerMixin):
             work = self._works.get(name)
             if work is None:
                 await self._arms.put_right(name)
-            elif not work.deletion.done and not self._stopping:
+            elif not work.deletion.done and not self._stopping and self._tools.configured():
                 with anyio.CancelScope() as scope:
                     self._scopes[name] = scope
                     await self._guarded(work)

@@ -35,8 +35,9 @@ def nobody_claims(_name: AppName, _server: str, _keys: Collection[ObjectKey]) ->
 class DeletionTools:
     """What deletions need of the world. `claims` (quick, from memory) says which of an application's objects on a
     cluster (by its URL) other applications want. Objects of the kinds `protected` are not deleted because an entry left
-    unless somebody confirms. `known` is as for `may_replace`. `threads` bounds the work on large applications done
-    aside.
+    unless somebody confirms. `known` is as for `may_replace`. Before it is `configured` which applications there are,
+    nobody can say who wants what, and nothing is looked at; `Deletions.rewire` says when it is. `threads` bounds the
+    work on large applications done aside.
     """
 
     journal: Journal
@@ -47,6 +48,7 @@ class DeletionTools:
     claims: Claiming = nobody_claims
     protected: Callable[[], frozenset[GroupKind]] = lambda: PROTECTED
     known: Known = everybody_is_known
+    configured: Callable[[], bool] = lambda: True
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
 

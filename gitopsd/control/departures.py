@@ -78,7 +78,10 @@ class Departures:
         """These are all applications now; those that are none any more have `left` before. `certain` as for
         `Deletions.reconfigure`.
         """
+        first = not self._begun
         self._begun, self._certain = True, certain
+        if first:
+            self._deletions.rewire()
         self._errands.start(self._part, wanted, certain)
 
     def left(self, app: Application) -> None:

@@ -155,6 +155,7 @@ class Parts:
             claims=self.claimants.claims,
             protected=self.tuning.protected,
             known=self._known,
+            configured=lambda: self.departures.configured,
         )
 
     def _make_adapters(self, world: World, settings: SupervisorSettings) -> Adapters:

@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import anyio.lowlevel
 import pytest
 
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import SyncCode
+from gitopsd.core.history import Deletion
 from gitopsd.core.ids import AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, text
 from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.applications import FakeReader, an_application
 from gitopsd.testing.builders import A_REPOSITORY, a_config_map, an_app
+from gitopsd.testing.journal import FakeJournal
 from tests.control.world import GivenWorld, config_map_key
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +42,19 @@ def commit(world: GivenWorld, **applications: list[JsonObject]) -> None:
     made = world.sources.repository(A_REPOSITORY).commit({"app.yaml": str(applications)})
     for name, bodies in applications.items():
         world.renderer.give(name, bodies, commit=made)
+
+
+class SlowJournal(FakeJournal):
+    """A journal in which the deletions of `slow` applications take so long that everybody else gets far meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow: set[AppName] = set()
+
+    async def save_deletion(self, deletion: Deletion) -> None:
+        for _ in range(500 if deletion.app in self.slow else 0):
+            await anyio.lowlevel.checkpoint()
+        await super().save_deletion(deletion)
 
 
 def uid(world: GivenWorld, key: ObjectKey = SHARED) -> str:
@@ -86,6 +102,19 @@ async def test_what_left_while_the_daemon_was_down_stays_if_another_application_
     async with world.running(two):
         await world.settle(5)
         assert uid(world) == before
+
+
+async def test_nothing_is_deleted_before_it_is_known_which_applications_there_are(world: GivenWorld) -> None:
+    world.journal = journal = SlowJournal()
+    commit(world, one=[a_config_map("shared")], two=[a_config_map("shared")], new=[])
+    two = app("two", automated=False)
+    async with world.running(app("one", finalizer=True), two):
+        before = uid(world)
+    journal.slow.add(AppName("new"))
+    async with world.running(two, app("new", finalizer=True)):
+        await world.settle(5)
+        assert uid(world) == before
+        assert AppName("one") not in world.supervisor.applications()
 
 
 async def test_what_an_application_that_left_wanted_stays_for_nobody(world: GivenWorld) -> None:
