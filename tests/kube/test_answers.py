@@ -11,6 +11,7 @@ import pytest
 import gitopsd.kube
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName
+from gitopsd.core.jsonvalue import text
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.permit import permit_object
 from gitopsd.core.unreadable import KindPlace
@@ -84,16 +85,23 @@ async def test_a_child_that_cannot_be_read_for_garbage_ends_nothing(
 ) -> None:
     [parent] = make(api_server, namespace, "parent")
     path = f"/api/v1/namespaces/{namespace}/configmaps"
-    uid = api_server.do("GET", f"{path}/parent")["metadata"]["uid"]  # type: ignore[index]  # an object
+    uid = text(api_server.do("GET", f"{path}/parent"), "metadata", "uid")
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent", "uid": uid}
     api_server.do("POST", path, {"metadata": {"name": "child", "ownerReferences": [owner]}})
     await behind_proxy.observe(AppName("first"), [], [CONFIG_MAP])
-    proxy.answer(200, times=1_000, matching=lambda request: request.path.endswith("/child"), body=GARBAGE[0])
+    asked = anyio.Event()
+
+    def asks_for_the_child(request: ProxiedRequest) -> bool:
+        found = request.path.endswith("/child")
+        if found:
+            asked.set()
+        return found
+
+    proxy.answer(200, times=1_000, matching=asks_for_the_child, body=GARBAGE[0])
     live = await behind_proxy.observe(shop, [parent.key], [CONFIG_MAP])
     assert list(live.objects) == [parent.key]
     with anyio.fail_after(DEADLINE_SECONDS):
-        while not any(request.path.endswith("/child") for request in proxy.requests):
-            await anyio.lowlevel.checkpoint()
+        await asked.wait()
     changes = Changes(behind_proxy)
     api_server.do("PATCH", f"{path}/parent", {"data": {"colour": "red"}})
     await changes.until(lambda: changes.named(shop) > 0)
