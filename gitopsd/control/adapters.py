@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import anyio
@@ -40,9 +40,9 @@ class Adapters:
     under way, `turns` (by cluster) the passes that work on one cluster; `timing` says for how long verdicts on health
     stand, `resources` how kinds are compared. `journal` keeps operations, history and pins. `hold` says why an
     application must not be synced by itself now, and for how many seconds at the most if that is known. `claims` says
-    which of an application's objects on a cluster (by its URL) others want, `behind` who did not look yet at the
-    commits that an application looked at. `describe` says who made revisions, for the history. `used_ignores` takes the
-    rules of the system that found something to ignore.
+    which of an application's objects on a cluster (by its URL) others want, `behind` whether some did not look yet at
+    the commits that an application looked at. `describe` says who made revisions, for the history. `used_ignores` takes
+    the rules of the system that found something to ignore.
     """
 
     renderer: Renderer
@@ -62,7 +62,7 @@ class Adapters:
     known: Callable[[str], bool] = lambda _: True
     hold: Callable[[AppSpec], Hold] = lambda _: FREE
     claims: Callable[[AppName, str, Collection[ObjectKey]], Claims] = lambda _name, _server, _keys: NOTHING_CLAIMED
-    behind: Callable[[Application], Sequence[AppName]] = lambda _: ()
+    behind: Callable[[Application], bool] = lambda _: False
     leave: Callable[[AppName, str, int], Leave] = lambda _name, _cluster, _prunes: GRANTED
     readiness: ReadinessJudge | None = None
     plan_key: bytes = b""

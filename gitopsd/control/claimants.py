@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from gitopsd.control.application import Application
 from gitopsd.control.applications import Applications
+from gitopsd.control.standing import Place, Stand, Standing
 from gitopsd.control.wants import Source, Want, Wants
 from gitopsd.core.claims import Claims
 from gitopsd.core.compare import NOTHING_COMPARED
@@ -29,22 +30,26 @@ class Claimants:
         self._deleted = deleted
         self._under_way = under_way
         self._wants = Wants()
+        self._standing = Standing()
 
     def note(self, name: AppName) -> None:
         """The application came, left, got another spec, or a pass over it ended: it may want something else now."""
         app = self._applications.get(name)
         if app is None:
             self._wants.drop(name)
+            self._standing.drop(name)
             return
-        server = app.cluster.server if app.cluster is not None else ""
-        self._wants.put(name, Want(server, _source(app), self._known(app)))
+        self._wants.put(name, Want(_server(app), _source(app), self._known(app)))
+        if app.failures or self._applications.resting(name):
+            self._standing.drop(name)
+        else:
+            self._standing.put(name, Stand(_server(app), _stands_at(app)))
 
     def claims(self, name: AppName, server: str, keys: Iterable[ObjectKey]) -> Claims:
         """Which of these objects of an application on the cluster with the URL `server` others want. Two names of one
         cluster are one; an `Application` among the objects is on no cluster.
         """
-        for other in self._under_way():  # what they were compared with counts from that moment on
-            self.note(other)
+        self._note_under_way()
         wanted: dict[ObjectKey, str] = {}
         for key in keys:
             if others := self._besides(name, self._wants.of(server, key)):
@@ -57,27 +62,22 @@ class Claimants:
         want = self._wants.get(name)
         return want is not None and (not want.known or name in self._wants.of(want.server, key))
 
-    def behind(self, app: Application) -> tuple[AppName, ...]:
-        """The applications that will look at the commits which `app` looked at, and did not yet: what it gives up may
-        be theirs by then. One that cannot be compared is not waited for.
+    def behind(self, app: Application) -> bool:
+        """Whether there are applications that will look at the commits which `app` looked at, and did not yet: what it
+        gives up may be theirs by then. One that cannot be compared is not waited for.
         """
-        mine = _commits(app)
-        server = app.cluster.server if app.cluster is not None else ""
-        found: list[AppName] = []
-        for other, one in self._applications.at_work.items():
-            if one is app or one.pin is not None or self._deleted(other) or self._applications.resting(other):
-                continue
-            if one.cluster is not None and one.cluster.server != server:
-                continue
-            if one.failures:
-                continue
-            if one.tried:
-                late = any(mine.get(place, commit) != commit for place, commit in _commits(one).items())
-            else:
-                late = any(source.place in mine for source in one.spec.sources)
-            if late:
-                found.append(other)
-        return tuple(found)
+        self._note_under_way()
+        late = self._standing.elsewhere(Stand(_server(app), _commits(app)))
+        return any(self._looks(name) for name in late if name != app.spec.name)
+
+    def _looks(self, name: AppName) -> bool:
+        app = self._applications.get(name)
+        return app is not None and app.pin is None and not self._deleted(name)
+
+    def _note_under_way(self) -> None:
+        """What a pass under way found counts from that moment on, not from its end."""
+        for name in self._under_way():
+            self.note(name)
 
     def _besides(self, name: AppName, others: Iterable[AppName]) -> list[AppName]:
         return [other for other in others if other != name and not self._deleted(other)]
@@ -89,7 +89,16 @@ class Claimants:
         return app.tried and bool(app.status.revisions)
 
 
-def _commits(app: Application) -> dict[tuple[str, str, str], str]:
+def _server(app: Application) -> str:
+    return app.cluster.server if app.cluster is not None else ""
+
+
+def _stands_at(app: Application) -> Mapping[Place, str]:
+    """Where it stands; as long as nobody looked, nowhere."""
+    return _commits(app) if app.tried else {source.place: "" for source in app.spec.sources}
+
+
+def _commits(app: Application) -> Mapping[Place, str]:
     """Which commit it was compared with, of each place where its sources are."""
     return {source.place: commit for source, commit in zip(app.spec.sources, app.commits, strict=False)}
 

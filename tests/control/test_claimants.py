@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from gitopsd.core.annotations import SKIP_RECONCILE
 from gitopsd.core.appstatus import ResourceStatus, SyncCode
 from gitopsd.core.claims import Claims
 from gitopsd.core.compare import NOTHING_COMPARED, compare
+from gitopsd.core.history import Pin
 from gitopsd.core.ids import GVK, AppName, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.live import Live
@@ -76,6 +78,12 @@ def compared(app: Application, *keys: ObjectKey) -> None:
     app.comparison = compare(want(*map(body, keys)), Live({}))
 
 
+def stands(world: Given, app: Application, commit: str) -> None:
+    """A pass compared it with this commit of its one source."""
+    app.tried, app.commits = True, (commit,)
+    world.claimants.note(app.spec.name)
+
+
 def had(app: Application, keys: Iterable[ObjectKey], *, left: bool = False) -> None:
     """It has these objects by its status."""
     gvk = GVK("", "v1", "ConfigMap")
@@ -93,6 +101,62 @@ def test_nobody_is_asked_about_who_wants_nothing_of_it() -> None:
     world.claimants.note(ONE)
     assert world.claims(*map(key, ["shared", *map(str, range(100))])) == Claims({key("shared"): ONE})
     assert world.asked == [ONE]
+
+
+def test_nobody_is_waited_for_who_looked_at_the_commit_and_nobody_of_these_is_asked() -> None:
+    world = Given()
+    for number in range(1000):
+        stands(world, world.app(AppName(f"app-{number}")), "new")
+    app = world.app(ONE)
+    stands(world, app, "new")
+    assert not world.claimants.behind(app)
+    assert world.asked == []
+    stands(world, app, "newer")
+    assert world.claimants.behind(app)
+    assert len(world.asked) == 1
+
+
+def test_who_did_not_look_at_the_commit_is_waited_for() -> None:
+    world = Given()
+    app, other = world.app(ONE), world.app(TWO)
+    stands(world, app, "new")
+    assert world.claimants.behind(app)  # nobody ever looked at it
+    stands(world, other, "old")
+    assert world.claimants.behind(app)
+    world.under_way.add(TWO)
+    other.commits = ("new",)
+    assert not world.claimants.behind(app)
+
+
+def test_who_will_not_look_at_the_commit_is_not_waited_for() -> None:
+    world = Given()
+    app = world.app(ONE)
+    stands(world, app, "new")
+    elsewhere = world.app(TWO, cluster=THERE)
+    stands(world, elsewhere, "old")
+    assert not world.claimants.behind(app)
+    elsewhere.cluster = None
+    world.claimants.note(TWO)
+    assert world.claimants.behind(app)
+
+    broken = world.app(TWO)
+    broken.failures = 1
+    stands(world, broken, "old")
+    assert not world.claimants.behind(app)
+    stands(world, world.app(TWO, rests=True), "old")
+    assert not world.claimants.behind(app)
+    pinned = world.app(TWO)
+    stands(world, pinned, "old")
+    pinned.pin = Pin(1, "manifests", "", "", datetime(2026, 1, 1, tzinfo=UTC))
+    assert not world.claimants.behind(app)
+    pinned.pin = None
+    world.gone.add(TWO)
+    assert not world.claimants.behind(app)
+    world.gone.clear()
+    assert world.claimants.behind(app)
+    world.applications.take_out(TWO)
+    world.claimants.note(TWO)
+    assert not world.claimants.behind(app)
 
 
 def test_of_one_that_nobody_looked_at_nobody_knows_what_it_wants() -> None:
