@@ -11,7 +11,6 @@ import pytest
 import gitopsd.kube
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName
-from gitopsd.core.jsonvalue import text
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.permit import permit_object
 from gitopsd.core.unreadable import KindPlace
@@ -85,8 +84,9 @@ async def test_a_child_that_cannot_be_read_for_garbage_ends_nothing(
 ) -> None:
     [parent] = make(api_server, namespace, "parent")
     path = f"/api/v1/namespaces/{namespace}/configmaps"
-    uid = text(api_server.do("GET", f"{path}/parent"), "metadata", "uid")
-    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent", "uid": uid}
+    metadata = api_server.do("GET", f"{path}/parent")["metadata"]
+    assert isinstance(metadata, dict)
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent", "uid": metadata["uid"]}
     api_server.do("POST", path, {"metadata": {"name": "child", "ownerReferences": [owner]}})
     await behind_proxy.observe(AppName("first"), [], [CONFIG_MAP])
     asked = anyio.Event()
