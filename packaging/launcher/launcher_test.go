@@ -243,26 +243,59 @@ func TestTheRuntimeThatIsUsedIsNotClosedOnExec(t *testing.T) {
 
 func TestFoldersOfOthersAreRefused(t *testing.T) {
 	self, found := packed(t)
-	attempts := map[string]func(string) error{
-		"writable by others": func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o777)) },
-		"readable by others": func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o755)) },
-		"a link":             func(path string) error { return os.Symlink(t.TempDir(), path) },
-		"a file":             func(path string) error { return os.WriteFile(path, nil, 0o600) },
+	type attempt struct {
+		make func(string) error
+		why  string
+	}
+	folder := func(mode os.FileMode) func(string) error {
+		return func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, mode)) }
+	}
+	attempts := map[string]attempt{
+		"writable by others": {folder(0o777), "others may write to it (mode 0777)"},
+		"readable by others": {folder(0o755), "others may read it (mode 0755)"},
+		"a link":             {func(path string) error { return os.Symlink(t.TempDir(), path) }, "it is not a folder"},
+		"a file":             {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "it is not a folder"},
 	}
 	if os.Geteuid() == 0 {
-		attempts["of another user"] = func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 4242, 4242)) }
+		given := func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 4242, 4242)) }
+		attempts["of another user"] = attempt{given, "it belongs to user 4242"}
 	}
-	for name, attempt := range attempts {
+	for name, one := range attempts {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "gitopsd-0")
-			if err := attempt(path); err != nil {
+			if err := one.make(path); err != nil {
 				t.Fatal(err)
 			}
 			_, err := prepare(self, found, []place{{folder: path, shared: true}})
-			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), variable) {
+			if err == nil || !strings.Contains(err.Error(), path+": "+one.why) || !strings.Contains(err.Error(), variable) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestAChosenFolderThatIsRelativeIsRefused(t *testing.T) {
+	self, found := packed(t)
+	t.Chdir(t.TempDir())
+	chosen := places(func(name string) string { return map[string]string{variable: "rel"}[name] }, 7)
+	_, err := prepare(self, found, chosen)
+	if err == nil || !strings.Contains(err.Error(), "rel: it is not an absolute path") {
+		t.Error(err)
+	}
+	if left := names(t, "."); len(left) > 0 {
+		t.Error(left)
+	}
+}
+
+func TestATemporaryFolderThatIsNotThereIsNotMade(t *testing.T) {
+	self, found := packed(t)
+	absent := filepath.Join(t.TempDir(), "tmp")
+	_, err := prepare(self, found, []place{{folder: filepath.Join(absent, "gitopsd-7"), shared: true}})
+	if err == nil || !strings.Contains(err.Error(), "no such file or directory") {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(absent); !errors.Is(err, os.ErrNotExist) {
+		t.Error("it was made:", err)
 	}
 }
 
@@ -298,15 +331,15 @@ func TestWhereNothingCanBeWrittenTheNextPlaceIsTaken(t *testing.T) {
 }
 
 func TestPlaces(t *testing.T) {
-	home := t.TempDir()
+	home, temporary := t.TempDir(), t.TempDir()
 	cases := []struct {
 		environ map[string]string
 		want    string
 	}{
 		{map[string]string{variable: "/chosen", "HOME": home}, "/chosen"},
 		{map[string]string{"CACHE_DIRECTORY": "/c:/d", "HOME": home}, "/c " + home + "/.cache/gitopsd /tmp/gitopsd-7"},
-		{map[string]string{"XDG_CACHE_HOME": "/x", "HOME": home, "TMPDIR": "/t"}, "/x/gitopsd /t/gitopsd-7"},
-		{map[string]string{"HOME": home + "/nonexistent"}, "/tmp/gitopsd-7"},
+		{map[string]string{"XDG_CACHE_HOME": "/x", "HOME": home, "TMPDIR": temporary}, "/x/gitopsd " + temporary + "/gitopsd-7"},
+		{map[string]string{"HOME": home + "/nonexistent", "TMPDIR": home + "/nonexistent"}, "/tmp/gitopsd-7"},
 		{map[string]string{"XDG_CACHE_HOME": "x", "CACHE_DIRECTORY": "c", "TMPDIR": "t"}, "/tmp/gitopsd-7"},
 	}
 	for _, one := range cases {

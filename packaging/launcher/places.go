@@ -37,7 +37,7 @@ func places(getenv func(string) string, uid int) []place {
 		found = append(found, place{folder: filepath.Join(home, ".cache", "gitopsd")})
 	}
 	temporary := getenv("TMPDIR")
-	if !filepath.IsAbs(temporary) {
+	if !isFolder(temporary) { // as HOME
 		temporary = "/tmp"
 	}
 	return append(found, place{folder: filepath.Join(temporary, fmt.Sprintf("gitopsd-%d", uid)), shared: true})
@@ -50,7 +50,10 @@ func isFolder(path string) bool {
 
 // open makes the folder if it is not there and returns why nothing may be run from it.
 func (p place) open() error {
-	if err := os.MkdirAll(p.folder, 0o700); err != nil {
+	if !filepath.IsAbs(p.folder) { // another in each working folder
+		return errors.New("it is not an absolute path")
+	}
+	if err := p.make(); err != nil {
 		// A folder that cannot be written to may hold the runtime already.
 		if _, missing := os.Lstat(p.folder); missing != nil {
 			return reason(err)
@@ -73,6 +76,15 @@ func (p place) open() error {
 	return nil
 }
 
+// make leaves alone what is there. Where anybody may make folders only the last one is made: a /tmp of root's own
+// would serve nobody else.
+func (p place) make() error {
+	if p.shared {
+		return os.Mkdir(p.folder, 0o700)
+	}
+	return os.MkdirAll(p.folder, 0o700)
+}
+
 // trusted says why what is in the folder may have been put there by somebody else.
 func trusted(state fs.FileInfo, private bool) error {
 	if !state.IsDir() {
@@ -81,8 +93,12 @@ func trusted(state fs.FileInfo, private bool) error {
 	if owner := ownerOf(state); owner != os.Geteuid() && owner != 0 {
 		return fmt.Errorf("it belongs to user %d; nothing is run from there", owner)
 	}
-	if state.Mode().Perm()&0o022 != 0 || private && state.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("others may write to it (mode %04o); nothing is run from there", state.Mode().Perm())
+	mode := state.Mode().Perm()
+	if mode&0o022 != 0 {
+		return fmt.Errorf("others may write to it (mode %04o); nothing is run from there", mode)
+	}
+	if private && mode&0o077 != 0 {
+		return fmt.Errorf("others may read it (mode %04o), so it may not be ours; nothing is run from there", mode)
 	}
 	return nil
 }

@@ -222,5 +222,5 @@ def test_another_users_folder_of_that_name_is_not_run(gitopsd: Path, tmp_path: P
         attacked, env={"PATH": "/usr/bin:/bin", **environ}, check=False, capture_output=True, text=True
     )
     assert done.returncode == FAILED
-    assert "others may write to it" in done.stderr or "denied" in done.stderr
+    assert "others may read it" in done.stderr or "denied" in done.stderr
     assert list(temporary.glob("*/runtime-*")) == []
