@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
 import structlog
 
-from gitopsd.core.repetition import KeptBack, Repetitions
+from gitopsd.core.repetition import KeptBack, Repetitions, Verdict
 from gitopsd.daemon.journald import SOCKET, Journal, entry, is_journal
+from gitopsd.daemon.logforeign import Fields, Foreign
 from gitopsd.daemon.logoutput import StandardError
 from gitopsd.daemon.logwriter import Line, LogWriter, Output
 
@@ -23,8 +24,7 @@ LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": loggin
 PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 REPEAT_SECONDS: Final = 600.0
 
-_Fields = MutableMapping[str, Any]  # structlog's own type of a line on its way
-_Render = Callable[[_Fields], Line]
+_Render = Callable[[Fields], Line]
 
 # What differs from one time to the next although it is the same error.
 _PASSING: Final = frozenset({"timestamp", "seconds", "retries", "trace_id"})
@@ -67,9 +67,12 @@ class Log:
         self.level = level
         output, self._render = _output(form, environ, stream or sys.stderr, journal)
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._repetitions: Repetitions[Mapping[str, Any]] = Repetitions(repeat_seconds)
         self._writer = LogWriter(output, self._missing, self._idle)
+        self._foreign = Foreign(self._heard, self._writer.wake)
+        self._taking = threading.Lock()
+        self._lock = self._writer.lock  # the same one: with two, two threads could wait for each other
+        self._judging = False
 
     @property
     def lost(self) -> int:
@@ -83,13 +86,13 @@ class Log:
         """
         self.set_level(self.level)
         self._writer.start()
-        foreign = _Foreign()
-        logging.getLogger().addHandler(foreign)
+        logging.getLogger().addHandler(self._foreign)
         try:
             yield
         finally:
-            logging.getLogger().removeHandler(foreign)
-            with self._lock:
+            logging.getLogger().removeHandler(self._foreign)
+            self._take_up()
+            with self._alone():
                 kept = self._repetitions.everything()
             self._tell(kept)
             self._writer.end()
@@ -98,6 +101,7 @@ class Log:
     def set_level(self, level: str) -> None:
         """Log lines of this level (a key of LEVELS) and above from now on."""
         self.level = level
+        self._foreign.setLevel(max(LEVELS[level], logging.WARNING))
         structlog.configure(
             processors=[
                 *_first(),
@@ -113,35 +117,58 @@ class Log:
 
     def set_repeat(self, seconds: float) -> None:
         """Log the same error once in that many seconds from now on; 0: each time."""
-        with self._lock:
+        with self._alone():
             kept = () if self._repetitions.interval == seconds else self._repetitions.everything()
             self._repetitions.interval = seconds
         self._tell(kept)
 
-    def _traced(self, _logger: object, _name: str, fields: _Fields) -> _Fields:
+    def _traced(self, _logger: object, _name: str, fields: Fields) -> Fields:
         if trace := self.trace():
             fields["trace_id"] = trace
         return fields
 
-    def _judged(self, _logger: object, _name: str, fields: _Fields) -> _Fields:
+    def _judged(self, _logger: object, _name: str, fields: Fields) -> Fields:
         """Drop the line if it was told lately; first of all tell what was kept back of it."""
         subject = (fields.get("application"), fields.get("cluster"))
         now = self._monotonic()
-        if fields["level"] in ("info", "debug"):
-            if fields.get("event") in _WELL:
-                with self._lock:
-                    kept = self._repetitions.well(subject)
-                self._tell(kept)
+        news = fields["level"] in ("info", "debug")
+        if news and fields.get("event") not in _WELL:
             return fields
-        with self._lock:
-            verdict = self._repetitions.judge(subject, _identity(fields), _brief(fields), now)
+        identity, brief = _identity(fields), _brief(fields)
+        with self._alone() as alone:
+            if not alone:
+                return fields
+            if news:
+                verdict = Verdict(True, self._repetitions.well(subject))
+            else:
+                verdict = self._repetitions.judge(subject, identity, brief, now)
         self._tell(verdict.before)
         if not verdict.tell:
             self._writer.wake()
             raise structlog.DropEvent
         return fields
 
-    def _finished(self, _logger: object, _name: str, fields: _Fields) -> tuple[tuple[Line], dict[str, Any]]:
+    @contextmanager
+    def _alone(self) -> Generator[bool]:
+        """Whether nobody judges: not so in a finalizer that comes in the middle of it; its line is told as it is."""
+        with self._lock:
+            alone, self._judging = not self._judging, True
+            try:
+                yield alone
+            finally:
+                self._judging = not alone
+
+    def _heard(self, fields: Fields) -> Fields:
+        return structlog.processors.format_exc_info(None, "", self._traced(None, "", _stamped(fields)))
+
+    def _take_up(self) -> None:
+        with self._taking:  # at the end, nobody has a line in hand any more
+            for fields in self._foreign.taken():
+                with suppress(structlog.DropEvent):
+                    self._writer.put(self._render(self._judged(None, "", fields)))
+            self._writer.lose(self._foreign.lost())
+
+    def _finished(self, _logger: object, _name: str, fields: Fields) -> tuple[tuple[Line], dict[str, Any]]:
         return (self._render(fields),), {}
 
     def _tell(self, kept_back: Iterable[KeptBack[Mapping[str, Any]]]) -> None:
@@ -152,8 +179,9 @@ class Log:
 
     def _idle(self) -> float | None:
         """Tell what is due; in how many seconds to look again."""
+        self._take_up()
         now = self._monotonic()
-        with self._lock:
+        with self._alone():
             kept = self._repetitions.due(now)
             due = self._repetitions.next_due()
         self._tell(kept)
@@ -175,22 +203,6 @@ class _Sink:
         self.debug = self.info = self.warning = self.error = self.critical = self.exception = self.msg = writer.put
 
 
-class _Foreign(logging.Handler):
-    """Warnings and errors that libraries log by the standard library's means, among our own lines."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
-        try:
-            log = structlog.get_logger()
-            tell = log.error if record.levelno >= logging.ERROR else log.warning
-            tell(record.getMessage()[:_MOST_TEXT], logger=record.name, exc_info=record.exc_info)
-        except Exception:  # noqa: BLE001  # a library's broken log call is not worth more than logging makes of it
-            self.handleError(record)
-
-
 def _output(form: str, environ: Mapping[str, str], stream: TextIO, journal: str) -> tuple[Output, _Render]:
     error = StandardError(stream)
     if form == "auto" and is_journal(environ, stream):
@@ -198,14 +210,14 @@ def _output(form: str, environ: Mapping[str, str], stream: TextIO, journal: str)
     text = form == "text" or (form == "auto" and stream.isatty())
     write = _renderer(text, colors=stream.isatty())
 
-    def render(fields: _Fields) -> Line:
+    def render(fields: Fields) -> Line:
         shown = _escaped(None, "", fields) if text else fields
         return Line(str(write(None, "", dict(shown))), _priority(fields))
 
     return error, render
 
 
-def _for_journal(fields: _Fields) -> Line:
+def _for_journal(fields: Fields) -> Line:
     """The message is all that `journalctl` shows of an entry, so it says everything; the fields are there to filter."""
     rest = {key: _visible(str(item)) for key, item in fields.items() if key not in ("event", "level", "timestamp")}
     trouble = rest.pop("exception", "")
@@ -233,7 +245,7 @@ def _first() -> list[structlog.typing.Processor]:
 _STAMP: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
-def _stamped(fields: _Fields) -> _Fields:
+def _stamped(fields: Fields) -> Fields:
     return _STAMP(None, "", fields)
 
 
@@ -257,7 +269,7 @@ def _brief(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _escaped(_logger: object, _name: str, line: _Fields) -> _Fields:
+def _escaped(_logger: object, _name: str, line: Fields) -> Fields:
     """Foreign text cannot steer the reader's terminal (advisory X7); JSON escapes by itself."""
     return {key: _visible(item) if isinstance(item, str) and key != "exception" else item for key, item in line.items()}
 

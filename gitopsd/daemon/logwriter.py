@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
 MOST_BYTES: Final = 8 << 20
@@ -60,6 +62,9 @@ class LogWriter:
     returns after how many seconds it wants to be called again, or None for never. `wake` has it called now.
 
     The thread is not anyio's: lines come before the loop begins, after it has ended, and while it is held up.
+
+    Python may run a finalizer at any moment, and one that writes a line may come in the middle of another line: `lock`
+    lets its own thread in again. `wake` waits for no lock at all.
     """
 
     def __init__(
@@ -79,8 +84,8 @@ class LogWriter:
         self._waiting: deque[Line | _Gap] = deque()
         self._bytes = 0
         self._lost = 0
-        self._news = threading.Condition(threading.Lock())
-        self._woken = False
+        self.lock: Final = threading.RLock()
+        self._bell: SimpleQueue[None] = SimpleQueue()  # unlike a condition's, its `put` may come in its own `get`
         self._ending = False
         self._missing = 0  # lines that the output did not take, of which nothing was said yet; the thread's alone
         # A thread that waits for a reader who never comes must not keep the process from ending.
@@ -97,40 +102,45 @@ class LogWriter:
 
     def put(self, line: Line) -> None:
         """Write the line when its turn comes."""
-        with self._news:
-            if self._ending or self._bytes + line.size > self._most_bytes or len(self._waiting) >= self._most_lines:
-                self._lost += 1
-                if not self._waiting or not isinstance(gap := self._waiting[-1], _Gap):
-                    self._waiting.append(gap := _Gap())
-                gap.lines += 1
+        size = line.size
+        with self.lock:
+            if self._ending or self._bytes + size > self._most_bytes or len(self._waiting) >= self._most_lines:
+                self.lose(1)
                 return
             self._waiting.append(line)
-            self._bytes += line.size
-            self._news.notify()
+            self._bytes += size
+        self.wake()
+
+    def lose(self, count: int) -> None:
+        """So many lines that would come next are lost."""
+        if not count:
+            return
+        with self.lock:
+            self._lost += count
+            if not self._waiting or not isinstance(gap := self._waiting[-1], _Gap):
+                self._waiting.append(gap := _Gap())
+            gap.lines += count
 
     def wake(self) -> None:
-        """Have `on_idle` called soon."""
-        with self._news:
-            self._woken = True
-            self._news.notify()
+        """Have `on_idle` called soon. A finalizer may call it."""
+        if self._bell.empty():
+            self._bell.put(None)
 
     def end(self, timeout: float = _END_SECONDS) -> None:
         """Take no more lines, and write those that wait; at most `timeout` seconds long."""
-        with self._news:
+        with self.lock:
             self._ending = True
-            self._news.notify()
+        self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
     def _run(self) -> None:
         while True:
             again = self._on_idle()
-            with self._news:
-                if not self._waiting and not self._ending and not self._woken:
-                    self._news.wait(again)
-                self._woken = False
-                over = self._ending and not self._waiting
-            if over:
+            if not self._waiting and not self._ending:
+                with suppress(Empty):
+                    self._bell.get(timeout=again)
+            if self._ending and not self._waiting:
                 self._output.close()
                 return
             self._write_waiting()
@@ -148,22 +158,21 @@ class LogWriter:
                 out -= 1
             lost = len(lines) - out
             self._missing += lost
-            with self._news:
+            with self.lock:
                 self._lost += lost
 
     def _taken(self) -> tuple[int, list[Line]]:
         """What is to be written next: how many lines are missing before, and lines with none missing among them."""
         gap, lines, size = 0, list[Line](), 0
-        with self._news:
+        with self.lock:
             while self._waiting and len(lines) < _LINES_AT_ONCE and size < _BYTES_AT_ONCE:
-                item = self._waiting[0]
+                if lines and isinstance(self._waiting[0], _Gap):
+                    break
+                item = self._waiting.popleft()  # nobody adds to a gap any more that is not among them
                 if isinstance(item, _Gap):
-                    if lines:
-                        break
                     gap += item.lines
                 else:
                     lines.append(item)
                     size += item.size
-                self._waiting.popleft()
             self._bytes -= size
         return gap, lines

@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,8 +26,10 @@ class Sheet:
         self.text = ""
         self._terminal = terminal
         self._came = threading.Condition()
+        self.before: Callable[[], None] = lambda: None
 
     def write(self, text: str) -> int:
+        self.before()
         with self._came:
             self.text += text
             self._came.notify_all()
@@ -174,6 +176,87 @@ def test_what_a_library_logs_is_among_our_own_lines() -> None:
         logging.getLogger("some.library").info("nothing")
     (line,) = lines(sheet)
     assert (line["event"], line["logger"], line["level"]) == ("connection 7 broke", "some.library", "warning")
+
+
+def test_a_line_of_a_library_has_its_traceback_and_the_trace_that_it_is_part_of() -> None:
+    sheet = Sheet()
+    with logging_to(sheet) as log:
+        log.trace = lambda: "4bf92f3577b34da6a3ce929d0e0e4736"
+        logging.getLogger("some.library").error("it broke", exc_info=RuntimeError("a bug"))
+        log.trace = lambda: ""
+    (line,) = lines(sheet)
+    assert (line["level"], line["trace_id"]) == ("error", "4bf92f3577b34da6a3ce929d0e0e4736")
+    assert "RuntimeError: a bug" in str(line["exception"])
+    assert line["timestamp"]
+
+
+def test_the_level_counts_for_libraries_too() -> None:
+    sheet = Sheet()
+    with logging_to(sheet, level="error") as log:
+        logging.getLogger("some.library").warning("not seen")
+        logging.getLogger("some.library").error("seen")
+        log.set_level("debug")
+        logging.getLogger("some.library").info("not seen either")
+        logging.getLogger("some.library").warning("seen as well")
+    assert [line["event"] for line in lines(sheet)] == ["seen", "seen as well"]
+
+
+def test_lines_of_libraries_that_nobody_reads_are_bounded_and_counted() -> None:
+    sheet = Sheet()
+    stopped, go_on = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        stopped.set()
+        assert go_on.wait(DEADLINE)
+
+    sheet.before = stop
+    with logging_to(sheet) as log:
+        LOG.info("nobody reads it")
+        assert stopped.wait(DEADLINE)
+        for number in range(3000):
+            logging.getLogger("some.library").warning("line %d", number)
+        go_on.set()
+    told = [line for line in lines(sheet) if "logger" in line]
+    assert len(told) == 1024
+    assert log.lost == 3000 - 1024
+
+
+FINALIZERS = """
+import gc, io, logging, threading
+import structlog
+from gitopsd.daemon.log import Log
+
+class Unawaited:
+    # As asyncio's tasks and clients' sessions do; the cycle has it found at any moment.
+    def __init__(self):
+        self.myself = self
+
+    def __del__(self):
+        logging.getLogger("asyncio").error("never retrieved: %d", id(self))
+        out.error("not closed", number=id(self))
+
+def work(name):
+    for number in range(1500):
+        Unawaited()
+        out.error("no space left", application=name, number=number % 100)
+
+log = Log("info", "json", environ={}, stream=io.StringIO())
+out = structlog.get_logger()
+gc.set_threshold(20)
+with log.opened():
+    threads = [threading.Thread(target=work, args=(f"app-{number}",)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print("ended")
+"""
+
+
+def test_a_finalizer_that_logs_in_the_middle_of_a_line_holds_nobody_up() -> None:
+    done = subprocess.run([sys.executable, "-c", FINALIZERS], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "ended\n"
 
 
 @pytest.mark.parametrize("form", ["text", "auto"])
