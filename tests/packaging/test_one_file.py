@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -207,13 +208,20 @@ def test_a_chosen_folder_that_will_not_do_is_named_with_the_reason(
     assert "set GITOPSD_RUNTIME_DIR" in done.stderr
 
 
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may look into, which those below `tmp_path` are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_users_folder_of_that_name_is_not_run(gitopsd: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    temporary = tmp_path / "temporary"
+def test_another_users_folder_of_that_name_is_not_run(gitopsd: Path, public: Path) -> None:
+    temporary = public / "temporary"
     temporary.mkdir()
     temporary.chmod(0o1777)
-    copy = tmp_path / "gitopsd"
+    copy = public / "gitopsd"
     shutil.copy(gitopsd, copy)
     (temporary / "gitopsd-4242").mkdir(mode=0o755)  # root's, made beforehand
     attacked: list[str | Path] = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", copy, "version"]
@@ -222,5 +230,5 @@ def test_another_users_folder_of_that_name_is_not_run(gitopsd: Path, tmp_path: P
         attacked, env={"PATH": "/usr/bin:/bin", **environ}, check=False, capture_output=True, text=True
     )
     assert done.returncode == FAILED
-    assert "others may read it" in done.stderr or "denied" in done.stderr
+    assert f"{temporary}/gitopsd-4242: others may read it (mode 0755)" in done.stderr
     assert list(temporary.glob("*/runtime-*")) == []
