@@ -28,6 +28,7 @@ from gitopsd.core.tracking import mark
 from gitopsd.core.tree.kinds import ChildKinds, built_in_children
 from gitopsd.core.unreadable import ALL_READABLE, KindPlace, Unreadable
 from gitopsd.kube.answer import RequestMade
+from gitopsd.kube.background import Background
 from gitopsd.kube.body import is_nonsense, parsed
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
@@ -127,24 +128,24 @@ class KubeCluster:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._http)
-        self._group = await self._stack.enter_async_context(anyio.create_task_group())
+        self._background = Background(await self._stack.enter_async_context(anyio.create_task_group()))
         source = Source(self._http, self._link, self._clock, self._batch_taken)
         self._watches = Watches(
             source,
             self._index,
             self._notify,
-            self._group,
+            self._background,
             grace=self._settings.grace_seconds,
             patience=self._settings.patience_seconds,
             children_of=self._children_of,
             namespaces=self._access.namespaces,
         )
-        self._definitions = Definitions(source, self._catalog, self._on_kinds, self._group)
+        self._definitions = Definitions(source, self._catalog, self._on_kinds, self._background)
         around = Surroundings(self._index.look, self._index.is_wanted, self._tracks, self.excluded)
         self._orphans = Orphans(
-            source, self._catalog, around, self._notify, self._group, grace=self._settings.grace_seconds
+            source, self._catalog, around, self._notify, self._background, grace=self._settings.grace_seconds
         )
-        self._group.start_soon(self._keep_link)
+        self._background.start_soon(self._keep_link)
         return self
 
     async def _keep_link(self) -> None:
@@ -158,7 +159,8 @@ class KubeCluster:
     ) -> bool | None:
         self._listeners.clear()
         self._tracers.clear()
-        self._group.cancel_scope.cancel()
+        self._link.leave()
+        self._background.end()
         return await self._stack.__aexit__(kind, error, trace)
 
     @property
@@ -623,7 +625,7 @@ class KubeCluster:
     def _on_kinds(self, kinds: Collection[GroupKind]) -> None:
         """Definitions changed: watches of versions that are gone end; who needs the kinds looks again."""
         for kind in kinds:
-            self._group.start_soon(self._review, kind)
+            self._background.start_soon(self._review, kind)
         self._notify(self._watches.needed_by(*kinds) | self._orphans.asking())
 
     async def _review(self, kind: GroupKind) -> None:
@@ -642,7 +644,7 @@ class KubeCluster:
         fresh = set(keys) - self._adopting
         if fresh:
             self._adopting |= fresh
-            self._group.start_soon(self._read_adopted, fresh)
+            self._background.start_soon(self._read_adopted, fresh)
 
     async def _read_adopted(self, keys: set[ObjectKey]) -> None:
         try:

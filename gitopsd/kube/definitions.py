@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
-from anyio.abc import TaskGroup
 
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, GroupKind
 from gitopsd.core.jsonvalue import JsonObject, mapping, text
+from gitopsd.kube.background import Background
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.follow import METADATA_ONLY, Follower, Source
 from gitopsd.kube.resource import Resource
@@ -41,12 +41,12 @@ class Definitions:
         source: Source,
         catalog: Catalog,
         on_change: Callable[[Collection[GroupKind]], None],
-        group: TaskGroup,
+        background: Background,
     ) -> None:
         self._source = source
         self._catalog = catalog
         self._on_change = on_change
-        self._group = group
+        self._background = background
         self._started = False
         self._announced: dict[str, _Announced] = {}
         self._looked = anyio.Event()
@@ -58,14 +58,14 @@ class Definitions:
         self._started = True
         for resource, sink in ((_DEFINITIONS, _Plurals(self, self._catalog)), (_API_SERVICES, _Versions(self))):
             follower = Follower(self._source, resource, sink, accept=METADATA_ONLY)
-            self._group.start_soon(follower.run)
+            self._background.start_soon(follower.run)
 
     def touched(self, group: str, plural: str = "", *, served: bool = True) -> None:
         """Something about `group` changed: its `plural` (if that is known) is served now or soon, or not any more."""
         announced = self._announced.get(group)
         if announced is None:
             announced = self._announced[group] = _Announced()
-            self._group.start_soon(self._refresh, group, announced)
+            self._background.start_soon(self._refresh, group, announced)
         if plural:
             announced.plurals[plural] = served
         announced.looks = 0

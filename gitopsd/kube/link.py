@@ -38,6 +38,7 @@ class ClusterLink:
         self._suspected = anyio.Event()
         self._changed = anyio.Event()
         self._tried = False
+        self._left = False
         self.state = Connection(up=False, error="not connected yet", since=clock.monotonic())
 
     async def run(self) -> None:
@@ -55,10 +56,17 @@ class ClusterLink:
         """A request found no server, or none that knows us; have it looked at."""
         self._suspected.set()
 
+    def leave(self) -> None:
+        """Nobody uses the connection any more: whoever still requires it is told so."""
+        self._left = True
+        self._changed.set()
+
     async def require(self) -> None:
         """Raise `ClusterDown` unless the server answers. Waits for the first probe, never for a dead server."""
-        while not self._tried:
+        while not (self._tried or self._left):
             await self._changed.wait()
+        if self._left:
+            raise self._over()
         if not self.state.up:
             raise self._down()
 
@@ -93,6 +101,15 @@ class ClusterLink:
             self._changed.set()
             self._changed = anyio.Event()
             self._on_change(self.state)
+
+    def _over(self) -> ClusterDown:
+        return ClusterDown(
+            "its connection was closed",
+            where=f"cluster {self._http.cluster}",
+            why="its entry or its kubeconfig changed, or was taken out, meanwhile",
+            hint="nothing, its applications look again by themselves",
+            retryable=True,
+        )
 
     def _down(self) -> ClusterDown:
         at = self.state.at

@@ -12,12 +12,12 @@ from typing import Final
 
 import anyio
 import orjson
-from anyio.abc import TaskGroup
 
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, text
 from gitopsd.core.live import LiveObject
 from gitopsd.core.orphans import Strays
+from gitopsd.kube.background import Background
 from gitopsd.kube.catalog import Catalog
 from gitopsd.kube.follow import METADATA_ONLY, Follower, Source
 from gitopsd.kube.index import Apps
@@ -49,7 +49,7 @@ class Orphans:
         catalog: Catalog,
         around: Surroundings,
         notify: Callable[[Apps], None],
-        group: TaskGroup,
+        background: Background,
         *,
         grace: float,
     ) -> None:
@@ -57,7 +57,7 @@ class Orphans:
         self._catalog = catalog
         self._around = around
         self._notify = notify
-        self._group = group
+        self._background = background
         self._grace = grace
         self._served: tuple[Resource, ...] = ()
         self._kinds: tuple[Resource, ...] = ()
@@ -92,7 +92,7 @@ class Orphans:
         askers.discard(app)
         if namespace and not askers:
             self._askers.pop(namespace, None)
-            self._group.start_soon(self._close_later, namespace)
+            self._background.start_soon(self._close_later, namespace)
 
     def asking(self) -> Apps:
         """The applications that ask."""
@@ -137,7 +137,7 @@ class Orphans:
                 follower = Follower(self._source, resource, sink, namespace=place.namespace, accept=METADATA_ONLY)
                 followed = _Followed(follower, anyio.CancelScope())
                 place.follow(kind, followed)
-                self._group.start_soon(_run, followed)
+                self._background.start_soon(_run, followed)
 
     def _changed(self, namespace: str) -> None:
         self._notify(Apps(self._askers.get(namespace, ())))

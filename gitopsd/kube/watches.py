@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import anyio
-from anyio.abc import TaskGroup
 
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName, GroupKind
 from gitopsd.core.jsonvalue import JsonObject
 from gitopsd.core.tree.kinds import ChildKinds, with_children
 from gitopsd.core.unreadable import KindPlace
+from gitopsd.kube.background import Background
 from gitopsd.kube.follow import Follower, Source
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.refusal import concerns_all
@@ -142,7 +142,7 @@ class Watches:
         source: Source,
         index: Index,
         notify: Callable[[Apps], None],
-        group: TaskGroup,
+        background: Background,
         *,
         grace: float,
         patience: float,
@@ -152,7 +152,7 @@ class Watches:
         self._source = source
         self._index = index
         self._notify = notify
-        self._group = group
+        self._background = background
         self._grace = grace
         self._patience = patience
         self._children_of = children_of
@@ -191,7 +191,7 @@ class Watches:
             for kind in self.below(chosen):
                 self._needs.setdefault(kind, set()).add(app)
         for kind in (before.keys() - self._needs.keys()) & self._watches.keys():
-            self._group.start_soon(self._close_later, kind)
+            self._background.start_soon(self._close_later, kind)
 
     def chosen_by(self, app: AppName) -> frozenset[GroupKind]:
         """The kinds that `app` named, without those below them."""
@@ -238,7 +238,7 @@ class Watches:
         running = _Running(resource, followers, sinks, anyio.CancelScope())
         self._watches[kind] = running
         self._ended.discard(kind)
-        self._group.start_soon(self._run, kind, running)
+        self._background.start_soon(self._run, kind, running)
 
     async def settled(self, kinds: Iterable[GroupKind]) -> dict[KindPlace, ClusterError]:
         """Wait until the lists of `kinds` are complete; where they cannot be kept up now, and why.
@@ -274,7 +274,7 @@ class Watches:
             if not apps:
                 self._needs.pop(kind, None)
                 if kind in self._watches:
-                    self._group.start_soon(self._close_later, kind)
+                    self._background.start_soon(self._close_later, kind)
 
     def close(self, kind: GroupKind) -> None:
         """End a watch now, and forget its objects."""

@@ -138,6 +138,21 @@ async def test_a_cluster_that_is_added_at_a_reload_is_used(world: World) -> None
         assert 'gitopsd_cluster_up{name="second"' in await daemon.metrics()
 
 
+async def test_a_daemon_whose_cluster_was_replaced_goes_on_well_and_ends_at_once(world: World) -> None:
+    two_maps(world)
+    async with child(world) as daemon:
+        await daemon.until_synced("one")
+        await daemon.until_line('"ready"')
+        world.config["clusters"][0]["inFlight"] = 20
+        world.write()
+        await daemon.until_line("configuration reloaded", '"changed": true')
+        await daemon.refresh("one")
+        await daemon.until_synced("one")
+        assert not daemon.has_line("internal error")
+        daemon.signal(signal.SIGTERM)
+        assert await daemon.ended(20) == 0
+
+
 async def test_a_cluster_whose_address_is_corrected_is_found_without_a_restart(world: World) -> None:
     two_maps(world)
     right = world.config["clusters"]

@@ -173,6 +173,22 @@ async def test_clusters_that_did_not_change_keep_their_connections(api_server: A
         assert [cluster.name for cluster in clusters.all] == ["one"]
 
 
+async def test_a_cluster_that_was_replaced_lets_go_of_its_applications_and_looks_at_nothing(
+    api_server: ApiServer, clock: RealClock, namespace: str
+) -> None:
+    access, app = pki(api_server), AppName("shop")
+    key = ObjectKey("", "ConfigMap", namespace, "one")
+    async with KubeClusters([access], clock=clock) as clusters:
+        (before,) = clusters.all
+        await before.observe(app, [key], [CONFIG_MAP])
+        await clusters.reconfigure([replace(access, qps=5.0)])
+        await anyio.wait_all_tasks_blocked()
+        await before.forget(app, [key.group_kind])
+        with pytest.raises(ClusterDown, match="its entry or its kubeconfig changed"):
+            await before.observe(app, [key], [CONFIG_MAP])
+        assert not (await clusters.find(name="own").observe(app, [key], [CONFIG_MAP])).unreadable
+
+
 async def test_a_kubeconfig_that_leads_elsewhere_is_another_cluster(
     api_server: ApiServer, clock: RealClock, tmp_path: Path
 ) -> None:

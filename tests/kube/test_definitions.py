@@ -9,6 +9,7 @@ import pytest
 
 from gitopsd.core.ids import GroupKind
 from gitopsd.kube.answer import Answer
+from gitopsd.kube.background import Background
 from gitopsd.kube.catalog import Catalog
 from gitopsd.kube.definitions import Definitions
 from gitopsd.kube.follow import Source
@@ -79,7 +80,7 @@ class World:
         self.heard: list[GroupKind] = []
         source = Source(self.server, _Up(), self.clock)
         catalog = Catalog(self.server, self.clock)
-        self.definitions = Definitions(source, catalog, self.heard.extend, tasks)
+        self.definitions = Definitions(source, catalog, self.heard.extend, Background(tasks))
         self.tasks = tasks
 
     def announce(self) -> None:

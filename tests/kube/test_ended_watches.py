@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from gitopsd.core.ids import GVK, GroupKind
+from gitopsd.kube.background import Background
 from gitopsd.kube.follow import Source
 from gitopsd.kube.http import JSON, KubeHttp
 from gitopsd.kube.index import Index
@@ -57,7 +58,7 @@ def _watches(tasks: TaskGroup, *, namespaces: tuple[str, ...] = ()) -> Watches:
         Source(_Slipping(), _Up(), FakeClock()),
         Index(),
         lambda _apps: None,
-        tasks,
+        Background(tasks),
         grace=1.0,
         patience=1.0,
         children_of=lambda _kind: (),
