@@ -189,6 +189,8 @@ class ClusterReader:
         for index, name in enumerate(model.namespaces):
             if not _NAMESPACE.fullmatch(name):
                 self._refuse((*path, "namespaces", index), "is no namespace's name", "")
+            elif name in model.namespaces[:index]:
+                self._refuse((*path, "namespaces", index), "stands in the list twice", "expected each name once")
 
     def _proxy(self, model: Cluster, path: KeyPath) -> Proxy | None:
         if model.proxy_url is None:

@@ -83,7 +83,8 @@ class _Reading:
         tls = mapping(config, "tlsClientConfig")
         if named := sorted(_FILES & {*config, *tls}):
             raise _UnusableError(f"its config has {named[0]}, and a Secret names no file of this machine (E8)")
-        namespaces = tuple(name.strip() for name in self._get("namespaces").split(",") if name.strip())
+        names = (name.strip() for name in self._get("namespaces").split(","))
+        namespaces = tuple(dict.fromkeys(name for name in names if name))
         if not all(_NAMESPACE.fullmatch(name) for name in namespaces):
             raise _UnusableError("its namespaces are no list of names with commas between them")
         certificate, key = self._pem(tls, "certData"), self._pem(tls, "keyData")

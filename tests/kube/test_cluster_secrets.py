@@ -85,6 +85,10 @@ def test_a_secret_without_a_name_is_called_by_its_server() -> None:
     assert one(name="").name == SERVER
 
 
+def test_a_namespace_that_is_named_twice_is_looked_at_once() -> None:
+    assert one(namespaces="b,a,b").namespaces == ("b", "a")
+
+
 def test_namespaces_leave_out_what_has_none_unless_it_is_asked_for() -> None:
     assert (one(namespaces="a").cluster_resources, one().cluster_resources) == (False, True)
 
