@@ -60,7 +60,7 @@ def resting_backup(config: Config, clock: Clock, *, with_key: bool) -> Iterator[
     if not (folder / STATE_FILE).exists():  # and none is made of it
         raise no_state(folder)
     with resting(folder):
-        snapshot = take_snapshot(origin_of(config), clock.now(), with_key=with_key)
+        snapshot = take_snapshot(origin_of(config), clock.now(), with_key=with_key, resting=True)
     try:
         yield snapshot
     finally:

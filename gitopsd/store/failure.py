@@ -9,10 +9,12 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gitopsd.core.errors import StoreError
+from gitopsd.store.shortage import MORE_FILES, files_are_short, room_is_short
 
 # https://www.sqlite.org/rescode.html, primary codes (the low byte)
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 _LATER: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
+_VAGUE: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 _FORBIDDEN: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH)
 _RECOMPUTED: Final = (
     "only history, pins and operations under way are lost with it, the rest is recomputed from git and the clusters"
@@ -20,11 +22,23 @@ _RECOMPUTED: Final = (
 
 
 def as_store_error(error: SQLAlchemyError | sqlite3.Error, file: Path) -> StoreError:
-    """`error` as one of ours. The statement and its values stay out: they hold whole statuses."""
+    """`error` as one of ours. The statement and its values stay out: they hold whole statuses. Blocks.
+
+    SQLite has the same two codes for whatever befalls a file: what is short is looked up here.
+    """
     code, said = _told(error)
     if code in _DAMAGED:
         return damaged(file, said)
-    if code == sqlite3.SQLITE_FULL:
+    vague = code in _VAGUE
+    if vague and files_are_short():
+        return StoreError(
+            "the state cannot be opened: too many open files",
+            where=str(file),
+            why=said,
+            hint=MORE_FILES,
+            retryable=True,
+        )
+    if code == sqlite3.SQLITE_FULL or (vague and room_is_short(file.parent)):
         return StoreError(
             "the state cannot be written: no space left",
             where=str(file),

@@ -17,6 +17,7 @@ from gitopsd.core.errors import StoreError
 from gitopsd.store.failure import as_store_error
 from gitopsd.store.lock import StateLock
 from gitopsd.store.opening import Migration, open_state
+from gitopsd.store.shortage import hint_for
 
 STATE_FILE: Final = "state.db"
 _Answer = TypeVar("_Answer")
@@ -88,7 +89,10 @@ class StateFile(AsyncContextManagerMixin):
                 raise as_store_error(error, self.path) from None
             except OSError as error:
                 raise StoreError(
-                    "the state cannot be opened", where=str(self.path), why=error.strerror or str(error)
+                    "the state cannot be opened",
+                    where=str(self.path),
+                    why=error.strerror or str(error),
+                    hint=hint_for(error, ""),
                 ) from None
 
         return await anyio.to_thread.run_sync(guarded, limiter=self._one_at_a_time)

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from gitopsd.core.errors import StoreError
+from gitopsd.store.shortage import hint_for
 
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -26,7 +27,7 @@ def private_folder(folder: Path, *, by_root: bool = False) -> Path:
             "the state folder cannot be made",
             where=str(folder),
             why=error.strerror or str(error),
-            hint="set state.dir to a folder that gitopsd may write to",
+            hint=hint_for(error, "set state.dir to a folder that gitopsd may write to"),
         ) from None
     if found.st_uid != os.geteuid() and not (by_root and os.geteuid() == 0):
         raise StoreError(

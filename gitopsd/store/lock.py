@@ -15,6 +15,7 @@ from anyio import AsyncContextManagerMixin
 from gitopsd.core.errors import StoreError
 from gitopsd.store.folder import private_folder, same_owner
 from gitopsd.store.frozen import is_frozen
+from gitopsd.store.shortage import hint_for
 
 LOCK_FILE = "lock"
 
@@ -116,7 +117,7 @@ def _take(wanted: Path, *, by_root: bool = False) -> tuple[Path, int]:
             "the state folder cannot be locked",
             where=str(path),
             why=error.strerror or str(error),
-            hint="have it on a disk that can be written to, with files that are this user's",
+            hint=hint_for(error, "have it on a disk that can be written to, with files that are this user's"),
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,11 +126,15 @@ def _take(wanted: Path, *, by_root: bool = False) -> tuple[Path, int]:
         os.close(lock)
         raise _taken(folder, owner) from None
     try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n{os.uname().nodename}\n".encode("ascii", "replace"), 0)
+        owner_now = f"{os.getpid()}\n{os.uname().nodename}\n".encode("ascii", "replace")
+        os.ftruncate(lock, os.pwrite(lock, owner_now, 0))  # cut afterwards: a full disk gives back no block
     except OSError as error:
         os.close(lock)
         raise StoreError(
-            "the state folder cannot be written", where=str(path), why=error.strerror or str(error), retryable=True
+            "the state folder cannot be written",
+            where=str(path),
+            why=error.strerror or str(error),
+            hint=hint_for(error, ""),
+            retryable=True,
         ) from None
     return folder, lock

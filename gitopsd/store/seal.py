@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gitopsd.core.errors import StoreError
+from gitopsd.store.shortage import hint_for
 
 KEY_FILE: Final = "state.key"
 _LEAST_KEY: Final = 32
@@ -52,7 +53,9 @@ class Seal:
                 "the key of the state cannot be read or made",
                 where=str(key_file),
                 why=error.strerror or str(error),
-                hint="make it readable for the user that gitopsd runs as, or name another with state.keyFile",
+                hint=hint_for(
+                    error, "make it readable for the user that gitopsd runs as, or name another with state.keyFile"
+                ),
             ) from None
         return cls(key_file, content)
 
@@ -69,7 +72,7 @@ class Seal:
             raise StoreError(
                 "the key of the state is not there",
                 where=str(key_file),
-                hint="put it back, or name it",
+                hint="put it back, or name it; if nobody has it any more, start the daemon once: it makes a new one",
             )
         return cls(key_file, content)
 

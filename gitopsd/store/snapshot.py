@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -56,13 +57,16 @@ class Snapshot:
             content.close()
 
 
-def take_snapshot(origin: Origin, now: datetime, *, with_key: bool) -> Snapshot:
+def take_snapshot(origin: Origin, now: datetime, *, with_key: bool, resting: bool = False) -> Snapshot:
     """Copy the state, also while a daemon works on it: nobody waits for it. Blocks. Raises `StoreError`: no state, no
-    key, damaged, no room for a second copy beside the first.
+    key, damaged, no room for a second copy.
+
+    `resting`: the caller holds the folder, and nobody works on it. Then its disk may be full: the copy is made where
+    temporary files are.
     """
     seal = Seal.kept(origin.key_file)
     with ExitStack() as opened:
-        database, version = _database(origin.folder)
+        database, version = _database(origin.folder, resting=resting)
         opened.enter_context(database)
         contents: dict[str, IO[bytes]] = {DATABASE: database}
         try:
@@ -86,15 +90,24 @@ def take_snapshot(origin: Origin, now: datetime, *, with_key: bool) -> Snapshot:
         return Snapshot(manifest, contents)
 
 
-def _database(folder: Path) -> tuple[IO[bytes], int]:
+def _database(folder: Path, *, resting: bool) -> tuple[IO[bytes], int]:
     """An unnamed copy of the database, found sound, and its schema version."""
     state = folder / DATABASE
     if not state.exists():
         raise no_state(folder)
-    if not is_frozen(folder):
-        return _copied(state, str(state), folder / BACKUP_COPY)
+    frozen = is_frozen(folder)
+    source = reading_uri(state) if frozen else str(state)
+    if not frozen and not (resting and _lacks_room(state)):
+        return _copied(state, source, folder / BACKUP_COPY, alone=resting)
     with tempfile.TemporaryDirectory(prefix="gitopsd-backup-") as elsewhere:
-        return _copied(state, reading_uri(state), Path(elsewhere) / BACKUP_COPY)
+        return _copied(state, source, Path(elsewhere) / BACKUP_COPY, alone=resting and not frozen)
+
+
+def _lacks_room(state: Path) -> bool:
+    """Whether no second copy has room beside the database, with what is in its log yet."""
+    log = state.with_name(f"{state.name}-wal")
+    needed = state.stat().st_size + (log.stat().st_size if log.exists() else 0)
+    return shutil.disk_usage(state.parent).free < needed
 
 
 def no_state(folder: Path) -> StoreError:
@@ -104,9 +117,11 @@ def no_state(folder: Path) -> StoreError:
     )
 
 
-def _copied(state: Path, source_name: str, copy: Path) -> tuple[IO[bytes], int]:
+def _copied(state: Path, source_name: str, copy: Path, *, alone: bool) -> tuple[IO[bytes], int]:
     try:
         with closing(sqlite3.connect(source_name, timeout=_BUSY_SECONDS, uri=source_name != str(state))) as source:
+            if alone:  # then the log's index is kept in memory: it needs no room (https://www.sqlite.org/wal.html, 8)
+                source.execute("PRAGMA locking_mode=EXCLUSIVE").close()
             source.execute("PRAGMA query_only=ON").close()
             copy_database(source, copy, "the backup")
         try:

@@ -43,6 +43,32 @@ async def write():
 anyio.run(write)
 """
 
+WITH_FEW_FILES = """
+import os, resource, sys, pathlib
+from gitopsd.store.failure import as_store_error
+from gitopsd.store.opening import open_state
+from gitopsd.store.seal import Seal
+from sqlalchemy.exc import SQLAlchemyError
+from gitopsd.core.errors import StoreError
+file, left = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+open_state(file, 0)[0].dispose()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for each in held[:left]:
+    os.close(each)
+try:
+    open_state(file, 0) if left else Seal.open(file.with_name("state.key"))
+except SQLAlchemyError as error:
+    print(as_store_error(error, file))
+except StoreError as error:
+    print(error)
+"""
+
 
 @asynccontextmanager
 async def opened(
@@ -181,6 +207,15 @@ async def test_a_full_disk_is_retryable_and_harms_nothing(folder: Path) -> None:
         await store.save([replace(before, decision="after")])
     async with opened(folder) as store:
         assert (await store.statuses())[before.name].decision == "after"
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_shortage_of_open_files_is_not_taken_for_a_want_of_rights(folder: Path, left: int) -> None:
+    folder.mkdir(mode=0o700)
+    command = [sys.executable, "-c", WITH_FEW_FILES, str(folder / STATE_FILE), str(left)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "too many open files" in told.lower()
+    assert "Try: allow more: LimitNOFILE=" in told
 
 
 async def test_a_text_that_utf_8_cannot_hold_loses_only_that_character(folder: Path) -> None:
