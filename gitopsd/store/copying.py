@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from gitopsd.core.errors import StoreError
 from gitopsd.store.failure import as_store_error
+from gitopsd.store.shortage import MORE_ROOM, check_room
 
 
 def copy_database(source: sqlite3.Connection, target: Path, purpose: str) -> None:
@@ -19,7 +19,7 @@ def copy_database(source: sqlite3.Connection, target: Path, purpose: str) -> Non
     Nobody waits for it: in WAL mode a reader holds up no writer. Raises `StoreError`, and then leaves nothing;
     `purpose` begins its text: "the backup".
     """
-    _check_room(source, target.parent, purpose)
+    check_room(target.parent, size_of(source), f"{purpose} cannot be made", retryable=True)
     part = target.with_name(f"{target.name}.part")
     try:
         forget_parts(target)
@@ -41,7 +41,7 @@ def copy_database(source: sqlite3.Connection, target: Path, purpose: str) -> Non
             f"{purpose} cannot be made",
             where=told.where,
             why=told.why or told.what,
-            hint="make room there" if error.sqlite_errorcode == sqlite3.SQLITE_FULL else told.hint,
+            hint=MORE_ROOM if error.sqlite_errorcode == sqlite3.SQLITE_FULL else told.hint,
             retryable=told.retryable,
         ) from None
     except OSError as error:
@@ -69,15 +69,3 @@ def size_of(source: sqlite3.Connection) -> int:
 def _drop(part: Path) -> None:
     with contextlib.suppress(OSError):  # what was in its way is told already
         part.unlink(missing_ok=True)
-
-
-def _check_room(source: sqlite3.Connection, folder: Path, purpose: str) -> None:
-    needed, free = size_of(source), shutil.disk_usage(folder).free
-    if free < needed:
-        raise StoreError(
-            f"{purpose} cannot be made",
-            where=str(folder),
-            why=f"it needs {needed >> 20} MB, and {free >> 20} MB are free",
-            hint="make room there",
-            retryable=True,
-        )

@@ -26,12 +26,14 @@ from gitopsd.store.opening import UNFINISHED, open_state
 from gitopsd.store.restored import Marked, mark_restored
 from gitopsd.store.revisions import HEAD
 from gitopsd.store.seal import Seal
+from gitopsd.store.shortage import check_room, hint_for
 from gitopsd.store.snapshot import SEEDS_FILE, SEEDS_PURPOSE
 
 ASIDE: Final = "before-restore-"
 READY: Final = "restoring"
 # What is no state: the lock, caches with their key (they are made anew where it does not fit), a disk's own folder.
 _STAY: Final = (LOCK_FILE, READY, UNFINISHED, "cache", "cache.key", "lost+found")
+_NOT_RESTORED: Final = "the backup cannot be restored"
 _VERSIONS: Final = "schema_version"
 _OUR_TABLES: Final = ("table", "index")
 
@@ -88,7 +90,7 @@ def restore(wanted: Wanted, now: datetime) -> Restored:
                     why=f"there is {there[0].name}" + (f" and {len(there) - 1} more" if len(there) > 1 else ""),
                     hint="name another one, or give --force: what is there is set aside then",
                 )
-            _check_room(folder, manifest)
+            check_room(folder, 2 * sum(part.size for part in manifest.parts.values()), _NOT_RESTORED)
             ready = folder / READY
             try:
                 marked, seeds = _make_ready(ready, wanted, manifest, key, now)
@@ -146,17 +148,6 @@ class _Kept(io.BytesIO):
 def _there(folder: Path) -> list[Path]:
     """What a restore would set aside; what an earlier one did stays where it is."""
     return sorted(path for path in folder.iterdir() if path.name not in _STAY and not path.name.startswith(ASIDE))
-
-
-def _check_room(folder: Path, manifest: Manifest) -> None:
-    needed, free = 2 * sum(part.size for part in manifest.parts.values()), shutil.disk_usage(folder).free
-    if free < needed:
-        raise StoreError(
-            "the backup cannot be restored",
-            where=str(folder),
-            why=f"it needs {needed >> 20} MB, and {free >> 20} MB are free",
-            hint="make room there",
-        )
 
 
 def _make_ready(
@@ -300,7 +291,8 @@ def _told(wanted: Wanted) -> Iterator[None]:
         raise as_store_error(error, wanted.folder / READY / DATABASE) from None
     except OSError as error:
         raise StoreError(
-            "the backup cannot be restored",
+            _NOT_RESTORED,
             where=str(error.filename or wanted.folder),
             why=error.strerror or str(error),
+            hint=hint_for(error, ""),
         ) from None

@@ -36,6 +36,7 @@ from gitopsd.store.lock import StateLock
 from gitopsd.store.opening import UNFINISHED
 from gitopsd.store.restore import ASIDE, Restored, Wanted, restore
 from gitopsd.store.revisions import HEAD
+from gitopsd.store.shortage import check_room, shortfall
 from gitopsd.store.snapshot import Origin, take_snapshot
 from gitopsd.store.sqlite import SqliteStore
 from tests.contracts.journal_contract import APP, OTHER, a_child, a_deletion, a_pin, a_wanted, an_entry, begun
@@ -331,6 +332,10 @@ def _rebuilt(content: bytes, change: Callable[[str, bytes], tuple[str, bytes] | 
     [
         (_cut, "no whole backup"),
         (lambda content: content[:-2000], "no whole backup|is damaged"),
+        (lambda content: content[:-10], "no whole backup"),
+        (lambda content: content[:-1], "no whole backup"),
+        (lambda content: content[:-8] + bytes(4) + content[-4:], "no whole backup"),
+        (lambda content: content + b"and more", "no whole backup"),
         (_flipped, "damaged|manifest"),
         (lambda _: b"", "no whole backup"),
         (lambda _: b"some text " * 100, "no whole backup"),
@@ -501,6 +506,28 @@ def _finished(done: Restored, old_key: bytes) -> None:
     assert old_key in keys
     assert not (done.folder / UNFINISHED).exists()
     assert not (done.folder / "restoring").exists()
+
+
+async def test_without_its_key_a_restored_state_says_how_it_can_be_backed_up(
+    folder: Path, file: Path, tmp_path: Path
+) -> None:
+    await fill(folder)
+    back_up(folder, file)
+    elsewhere = tmp_path / "elsewhere"
+    restore(Wanted(file, elsewhere, without_key=True), NOW)
+    with pytest.raises(StoreError, match=r"put it back, or name it; if nobody has it .*, start the daemon once"):
+        back_up(elsewhere, tmp_path / "again")
+    async with opened(elsewhere):
+        pass
+    back_up(elsewhere, tmp_path / "again")
+
+
+def test_what_is_missing_below_a_megabyte_is_told_in_a_unit_that_shows_it(tmp_path: Path) -> None:
+    assert shortfall(13_001, 12_999) == "it needs 14 kB, and 12 kB are free"
+    assert shortfall(5_040_000, 5_010_000) == "it needs 6 MB, and 5 MB are free"
+    assert shortfall(512, 0) == "it needs 512 bytes, and 0 bytes are free"
+    with pytest.raises(StoreError, match=r"it needs \d+ MB, and \d+ MB are free\. Try: make room there"):
+        check_room(tmp_path, 1 << 60, "the backup cannot be restored")
 
 
 def test_an_archive_that_goes_by_is_known_to_be_whole_at_its_end(tmp_path: Path) -> None:
