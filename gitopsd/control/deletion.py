@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,20 +21,22 @@ from gitopsd.core.deletion import waits_for_word
 from gitopsd.core.deletion_guard import too_many
 from gitopsd.core.deletion_record import (
     CASCADES,
+    NOWHERE,
+    Reach,
     approved,
     armed,
     asked_by_name,
     began,
     dependencies_of,
-    kinds_of,
+    reach_of,
+    reaching,
     spec_digest,
     spec_of,
     with_guard,
-    with_kinds,
 )
 from gitopsd.core.errors import ClusterDown, GitopsdError, OperationError, StoreError
 from gitopsd.core.history import Deletion, DeletionPhase
-from gitopsd.core.ids import GVK, AppName
+from gitopsd.core.ids import AppName
 from gitopsd.core.manifest import Desired
 from gitopsd.core.schedule import RECONCILE_ERROR, backoff_seconds
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
@@ -46,12 +48,12 @@ _LONGEST_REST_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """An application as it was while it was there: its `spec`, the `kinds` of its objects, the URL of its cluster (""
-    if it was not looked at) and what it wanted (None: never rendered).
+    """An application as it was while it was there: its `spec`, where its objects are, the URL of its cluster ("" if it
+    was not looked at) and what it wanted (None: never rendered).
     """
 
     spec: AppSpec
-    kinds: frozenset[GVK] = frozenset()
+    reach: Reach = NOWHERE
     server: str = ""
     wanted: Desired | None = None
 
@@ -189,11 +191,11 @@ class Deletions(AsyncContextManagerMixin):
     async def resume(
         self,
         specs: Mapping[AppName, AppSpec],
-        kinds: Callable[[AppName], Collection[GVK]] = lambda _: (),
+        reach: Callable[[AppName], Reach] = lambda _: NOWHERE,
         *,
         certain: bool = True,
     ) -> None:
-        """Take up what the journal has. `specs` are all applications of the configuration; `kinds` says which kinds the
+        """Take up what the journal has. `specs` are all applications of the configuration; `reach` says where the
         objects of one were when they were last looked at.
 
         Applications that left while nobody looked are deleted now, if they had a finalizer; but not while it is not
@@ -208,7 +210,7 @@ class Deletions(AsyncContextManagerMixin):
             elif name in specs:
                 self._arms.know(deletion)
             elif deletion.phase is DeletionPhase.ARMED and name not in brought:
-                self._missing[name] = with_kinds(deletion, kinds(name))
+                self._missing[name] = reaching(deletion, reach(name))
         if not certain:
             for arm in self._missing.values():  # what was seen of it is known only now
                 await self._tools.journal.save_deletion(arm)
@@ -235,7 +237,7 @@ class Deletions(AsyncContextManagerMixin):
             if certain:
                 self._begin(one, arm.cascade, removed=True, guards=True, phase=_first(held=held))
             else:
-                self._missing[one.spec.name] = with_kinds(arm, one.kinds, one.server)
+                self._missing[one.spec.name] = reaching(arm, one.reach, one.server)
         if certain:
             for arm in self._missing.values():
                 fresh = replace(began(spec_of(arm), arm.cascade, now), details=arm.details)
@@ -284,7 +286,7 @@ class Deletions(AsyncContextManagerMixin):
         phase: DeletionPhase = DeletionPhase.WAITING,
     ) -> DeletionWork:
         now = self._tools.clock.now()
-        deletion = began(leaving.spec, cascade, now, server=leaving.server, kinds=leaving.kinds)
+        deletion = began(leaving.spec, cascade, now, server=leaving.server, reach=leaving.reach)
         deletion = replace(with_guard(deletion, guards=guards), by=by, removed=removed, phase=phase)
         return self._enter(DeletionWork(deletion, wanted=leaving.wanted))
 
@@ -361,7 +363,7 @@ class Deletions(AsyncContextManagerMixin):
         """It is over: forget what need not be known any more, tell so, wake those that wait for it."""
         if work.cluster is not None:
             hooks = {step.key.group_kind for step in work.hooks or ()}
-            await work.cluster.forget(work.name, {gvk.group_kind for gvk in kinds_of(work.deletion)} | hooks)
+            await work.cluster.forget(work.name, {gvk.group_kind for gvk in reach_of(work.deletion).kinds} | hooks)
         if work.deletion.removed:
             await self._leave(work)
         self._tell(work)

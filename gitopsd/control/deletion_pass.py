@@ -27,7 +27,7 @@ from gitopsd.core.deletion import (
 )
 from gitopsd.core.deletion_held import waits_for_children
 from gitopsd.core.deletion_plan import DeletionPlan, deletion_plan, hook_steps, hooks_only
-from gitopsd.core.deletion_record import ORPHAN, kinds_of, spec_of, with_asked, with_kinds
+from gitopsd.core.deletion_record import ORPHAN, Reach, reach_of, reaching, spec_of, with_asked
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.history import Deletion
 from gitopsd.core.ids import AppName, ObjectKey
@@ -107,7 +107,7 @@ class DeletionPass:
         if wanted is None:
             past = await journal.past(work.name)
             wanted = await journal.manifests(past.entries[-1].manifests) if past.entries else Desired((), "")
-        deletion = with_kinds(work.deletion, [one.gvk for one in wanted.objects])
+        deletion = reaching(work.deletion, Reach(frozenset(one.gvk for one in wanted.objects)))
         hooks = hooks_only(wanted.hooks)
         if hooks.hooks:
             deletion = replace(deletion, manifests=await journal.keep(work.name, hooks))
@@ -133,7 +133,7 @@ class DeletionPass:
         projects = self._tools.projects()
         projects.account(spec, cluster.server)  # a project that lets nobody do anything is no reason to leave objects
         steps = await self._steps(work)
-        live = await cluster.observe(work.name, [step.key for step in steps], kinds_of(work.deletion))
+        live = await cluster.observe(work.name, [step.key for step in steps], reach_of(work.deletion).kinds)
         claims = self._tools.claims(work.name, cluster.server, live.objects.keys())
         self._await_others(work.name, claims.unknown)  # one may be looked at before this pass has ended
         protected = self._tools.protected()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from gitopsd.control.deletion_work import DeletionWork
-from gitopsd.core.deletion_record import server_of, spec_of, with_kinds
+from gitopsd.core.deletion_record import NOWHERE, reaching, server_of, spec_of
 from gitopsd.core.errors import SpecError
 from gitopsd.ports.clock import Clock
 from gitopsd.ports.cluster import Cluster, Clusters, LiveChange
@@ -43,7 +43,7 @@ class Places:
         work.unknown_since = None
         self._subscribe(cluster)
         if not server:
-            work.deletion = with_kinds(work.deletion, (), cluster.server)
+            work.deletion = reaching(work.deletion, NOWHERE, cluster.server)
         return cluster
 
     def _subscribe(self, cluster: Cluster) -> None:

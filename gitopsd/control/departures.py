@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import anyio
@@ -17,7 +17,8 @@ from gitopsd.control.errands import Errands
 from gitopsd.control.publisher import Publisher
 from gitopsd.control.world import Remembered
 from gitopsd.core.app import AppSpec
-from gitopsd.core.deletion_record import cascade_of, spec_of
+from gitopsd.core.appstatus import ResourceStatus
+from gitopsd.core.deletion_record import NOWHERE, Reach, cascade_of, spec_of
 from gitopsd.core.errors import OperationError
 from gitopsd.core.history import Deletion
 from gitopsd.core.ids import GVK, AppName
@@ -61,11 +62,11 @@ class Departures:
         Raises `StoreError`.
         """
 
-        def kinds(name: AppName) -> frozenset[GVK]:
+        def reach(name: AppName) -> Reach:
             status = remembered.statuses.get(name)
-            return frozenset(item.gvk for item in status.resources) if status is not None else frozenset()
+            return _reach(status.resources) if status is not None else NOWHERE
 
-        await self._deletions.resume(wanted, kinds, certain=certain)
+        await self._deletions.resume(wanted, reach, certain=certain)
         now = self._clock.monotonic()
         for deletion in self._deletions.all():
             name = AppName(deletion.app)
@@ -161,8 +162,18 @@ def _may_begin(app: Application, *, at_work: bool) -> None:
 
 
 def _leaving(app: Application) -> Leaving:
-    kinds = {item.gvk for item in app.status.resources}
+    reach = _reach(app.status.resources)
     if app.desired is not None:
-        kinds |= {item.gvk for item in (*app.desired.objects,)}
+        reach = reach._replace(kinds=reach.kinds.union(item.gvk for item in app.desired.objects))
     server = app.cluster.server if app.cluster is not None else ""
-    return Leaving(app.spec, frozenset(kinds), server, app.desired)
+    return Leaving(app.spec, reach, server, app.desired)
+
+
+def _reach(resources: Iterable[ResourceStatus]) -> Reach:
+    """The kinds of all that was wanted or there, and the namespaces of what was there."""
+    kinds, namespaces = set[GVK](), set[str]()
+    for item in resources:
+        kinds.add(item.gvk)
+        if item.was_there:
+            namespaces.add(item.key.namespace)
+    return Reach(frozenset(kinds), frozenset(namespaces - {""}))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -48,6 +48,7 @@ from gitopsd.core.errors import SpecError
 from gitopsd.core.findings import each_shared, finds_something, reasons_unknown, shared_objects, unused
 from gitopsd.core.health.status import Health
 from gitopsd.core.health.timing import earliest
+from gitopsd.core.hook import SyncPhase
 from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.ignore import IgnoreRule
 from gitopsd.core.live import Live
@@ -62,6 +63,7 @@ from gitopsd.ports.cluster import Cluster
 from gitopsd.ports.readiness import ReadinessJudge
 
 _CURED_AT_ONCE: Final = 3
+_OF_DELETIONS: Final = frozenset({SyncPhase.PRE_DELETE, SyncPhase.POST_DELETE})
 
 
 async def reconcile(app: Application, cluster: Cluster, request: Request, adapters: Adapters) -> Outcome:
@@ -153,7 +155,12 @@ async def look(
         await _look_for_use(app, before, app.spec.ignore_differences, app.used_ignores)
         await _look_for_use(app, before, adapters.resources().ignore_differences, adapters.used_ignores)
     unseen = out_of_sight(app.status.resources, comparison, live.unreadable)
-    conditions = (*_conditions(app, wanted, comparison), *_unseen_conditions(unseen), *warnings)
+    conditions = (
+        *_hidden_hooks(wanted, live),
+        *_conditions(app, wanted, comparison),
+        *_unseen_conditions(unseen),
+        *warnings,
+    )
     return View(wanted, namespace, live, comparison, conditions, warnings, target.revisions, out_of_sight=unseen)
 
 
@@ -215,6 +222,19 @@ def _kinds(app: Application, wanted: Iterable[DesiredObject]) -> set[GVK]:
     kinds = {item.gvk for item in wanted}
     known = {gvk.group_kind for gvk in kinds}
     return kinds | {item.gvk for item in app.status.resources if item.gvk.group_kind not in known}
+
+
+def _hidden_hooks(wanted: Desired, live: Live) -> Iterator[Condition]:
+    """Hooks of a sync that could not be run, since nobody would see how they end."""
+    if not live.unreadable:
+        return
+    reasons = dict.fromkeys(
+        f"hook {hook.key}: {why}"
+        for hook in wanted.hooks
+        if _OF_DELETIONS.isdisjoint(hook.phases) and (why := live.unreadable.why(hook.key))
+    )
+    for reason in reasons:
+        yield Condition(ConditionType.COMPARISON_ERROR, reason)
 
 
 def _unseen_conditions(unseen: Sequence[ResourceStatus]) -> tuple[Condition, ...]:

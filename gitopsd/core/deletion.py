@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from gitopsd.core.deletion_held import NOTHING_BELOW, Below, held
 from gitopsd.core.deletion_plan import DeletionPlan
-from gitopsd.core.deletion_record import ORPHAN, RESTORED, asked_of, guarded, with_guard
+from gitopsd.core.deletion_record import ORPHAN, RESTORED, asked_of, guarded, reach_of, with_guard
 from gitopsd.core.history import Deletion, DeletionPhase
 from gitopsd.core.hook import HookOutcome
 from gitopsd.core.ids import AppName
@@ -232,9 +232,12 @@ def _objects(deletion: Deletion, scene: Scene) -> tuple[Deletion, Move | None]:
     kept = {str(key): why for key, why in sorted(scene.plan.kept.items())}
     left = frozenset(one.key for step in scene.plan.steps for one in step) | scene.plan.kept.keys()
     deletion = replace(deletion, kept=kept, left=left)
-    if scene.sight.live.unreadable:
-        place, why = scene.sight.live.unreadable.first()
-        return deletion, Wait(f"nobody can say what there is of {place}, so nothing is deleted: {why}")
+    if hidden := scene.sight.live.unreadable.hides(reach_of(deletion).namespaces):
+        place, why = hidden
+        return deletion, Wait(
+            f"nobody can say what there is of {place}, so nothing is deleted: {why}; to leave all as it is: "
+            f"gitopsd app delete {deletion.app} --cascade orphan"
+        )
     if asking := _asking(deletion, scene):
         return deletion, Wait(asking)
     if not scene.plan.steps:

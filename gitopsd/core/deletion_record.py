@@ -6,11 +6,11 @@ Source of the finalizers: https://argo-cd.readthedocs.io/en/stable/user-guide/ap
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from gitopsd.core.annotations import DELETION_APPROVED
 from gitopsd.core.app import BY_ANNOTATION, AppSpec, Destination, SyncPolicy, Tracking, TrackingMethod
@@ -32,6 +32,16 @@ _GUARDED: Final = "guarded"
 _NAMED: Final = 100
 
 
+class Reach(NamedTuple):
+    """Where an application's objects are: their kinds, and the namespaces in which they were seen."""
+
+    kinds: frozenset[GVK] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+
+
+NOWHERE: Final = Reach()
+
+
 def cascade_of(finalizers: Iterable[str]) -> str:
     """How the objects of an application with these finalizers go when its entry does; "" if they stay."""
     written = set(finalizers)
@@ -40,10 +50,10 @@ def cascade_of(finalizers: Iterable[str]) -> str:
     return FOREGROUND if written & {_FINALIZER, f"{_FINALIZER}/{FOREGROUND}"} else ""
 
 
-def began(spec: AppSpec, cascade: str, now: datetime, *, server: str = "", kinds: Collection[GVK] = ()) -> Deletion:
+def began(spec: AppSpec, cascade: str, now: datetime, *, server: str = "", reach: Reach = NOWHERE) -> Deletion:
     """A deletion of `spec`'s application that has done nothing yet.
 
-    `server` is the URL of its cluster as far as it is known, `kinds` are those of its objects.
+    `server` is the URL of its cluster as far as it is known, `reach` where its objects are.
     """
     return Deletion(
         app=spec.name,
@@ -51,7 +61,7 @@ def began(spec: AppSpec, cascade: str, now: datetime, *, server: str = "", kinds
         began=now,
         id=f"delete-{int(now.timestamp() * 1000):x}",
         spec_digest=spec_digest(spec),
-        details=_details(spec, server, kinds),
+        details=_details(spec, server, reach),
     )
 
 
@@ -61,7 +71,7 @@ def armed(spec: AppSpec, now: datetime) -> Deletion:
     """
     cascade = cascade_of(spec.finalizers)
     phase = DeletionPhase.ARMED if cascade else DeletionPhase.NONE
-    return Deletion(spec.name, cascade, now, phase=phase, details=_details(spec, "", ()) if cascade else {})
+    return Deletion(spec.name, cascade, now, phase=phase, details=_details(spec, "", NOWHERE) if cascade else {})
 
 
 def same_arm(one: Deletion, other: Deletion) -> bool:
@@ -69,11 +79,12 @@ def same_arm(one: Deletion, other: Deletion) -> bool:
     return (one.phase, one.cascade, one.details) == (other.phase, other.cascade, other.details)
 
 
-def with_kinds(deletion: Deletion, kinds: Collection[GVK], server: str = "") -> Deletion:
-    """The deletion with these kinds (besides those that it knows) and the cluster that it is of."""
-    known = kinds_of(deletion) | frozenset(kinds)
+def reaching(deletion: Deletion, reach: Reach, server: str = "") -> Deletion:
+    """The deletion with this reach (besides that which it knows) and the cluster that it is of."""
+    known = reach_of(deletion)
+    whole = Reach(known.kinds | reach.kinds, known.namespaces | reach.namespaces)
     at = server or server_of(deletion)
-    return replace(deletion, details={**deletion.details, "kinds": _written(known), "server": at})
+    return replace(deletion, details={**deletion.details, **_written(whole), "server": at})
 
 
 def spec_of(deletion: Deletion) -> AppSpec:
@@ -96,10 +107,11 @@ def spec_of(deletion: Deletion) -> AppSpec:
     )
 
 
-def kinds_of(deletion: Deletion) -> frozenset[GVK]:
-    """The kinds that the application's objects are of."""
+def reach_of(deletion: Deletion) -> Reach:
+    """Where the application's objects are, as far as that was ever seen."""
     parts = (item.split("|") for item in deletion.details.get("kinds", "").split())
-    return frozenset(GVK(*item) for item in parts if len(item) == len(GVK._fields))
+    kinds = frozenset(GVK(*item) for item in parts if len(item) == len(GVK._fields))
+    return Reach(kinds, frozenset(deletion.details.get("namespaces", "").split()))
 
 
 def server_of(deletion: Deletion) -> str:
@@ -171,7 +183,7 @@ def spec_digest(spec: AppSpec) -> str:
     return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()
 
 
-def _details(spec: AppSpec, server: str, kinds: Collection[GVK]) -> Mapping[str, str]:
+def _details(spec: AppSpec, server: str, reach: Reach) -> Mapping[str, str]:
     written = {
         "destinationServer": spec.destination.server,
         "destinationName": spec.destination.name,
@@ -183,13 +195,17 @@ def _details(spec: AppSpec, server: str, kinds: Collection[GVK]) -> Mapping[str,
         "delete": spec.sync_policy.options.get(_DELETE, ""),
         "dependsOn": " ".join(sorted({item.app for item in spec.depends_on if item.app})),
         "server": server,
-        "kinds": _written(kinds),
+        **_written(reach),
     }
     return {name: text for name, text in written.items() if text}
 
 
-def _written(kinds: Iterable[GVK]) -> str:
-    return " ".join(sorted("|".join(kind) for kind in set(kinds)))
+def _written(reach: Reach) -> Mapping[str, str]:
+    written = {
+        "kinds": " ".join(sorted("|".join(kind) for kind in reach.kinds)),
+        "namespaces": " ".join(sorted(reach.namespaces)),
+    }
+    return {name: text for name, text in written.items() if text}
 
 
 def _plain(value: object) -> str:

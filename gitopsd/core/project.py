@@ -135,7 +135,8 @@ class Projects:
             raise SpecError(
                 self.refusal(spec.project),
                 where=str(spec.position),
-                hint="declare it under `projects` with values that restrict nothing (docs/moving-from-argocd.md#projects), or name another one",
+                hint="declare it under `projects` with values that restrict nothing, or name another one "
+                "(docs/moving-from-argocd.md#projects)",
             )
         return project
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -22,29 +22,42 @@ class KindPlace(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """Kinds that cannot be read, everywhere or in single namespaces, each with the reason: no permission to list them,
-    a conversion webhook or an aggregated API that does not answer. False where all can be read.
+    a conversion webhook or an aggregated API that does not answer. Where only some `namespaces` are looked at,
+    `elsewhere` is why nothing can be read in any other. False where all can be read.
 
-    Whether an object is there is unknown only where `why` says something; of what is elsewhere the rest of the cluster
-    tells nothing, so whoever goes by *all* objects of an application (a deletion) has to look at `first`.
+    Whether an object is there is unknown only where `why` says something; whoever goes by *all* objects of an
+    application (a deletion) has to look at `hides`.
     """
 
     reasons: Mapping[KindPlace, str] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
+    elsewhere: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.reasons)
+        return bool(self.reasons or self.namespaces)
 
     def why(self, key: ObjectKey) -> str:
         """Why nobody can say whether `key` is there, in words that name kind and place; "" if somebody can."""
-        if not self.reasons:
+        if not self:
             return ""
-        for place in (KindPlace(key.group_kind), KindPlace(key.group_kind, key.namespace)):
+        here = KindPlace(key.group_kind, key.namespace)
+        for place in (KindPlace(key.group_kind), here):
             if place in self.reasons:
                 return f"{place} cannot be read: {self.reasons[place]}"
-        return ""
+        return f"{here} cannot be read: {self.elsewhere}" if self._is_elsewhere(key.namespace) else ""
 
-    def first(self) -> tuple[KindPlace, str]:
-        """One of the places, always the same one, and its reason. Raises `ValueError` where there is none."""
-        return min(self.reasons.items())
+    def hides(self, namespaces: Iterable[str]) -> tuple[str, str] | None:
+        """Somewhere that cannot be read (always the same place) and why, for an application that has, or had, objects
+        in `namespaces`; None where all of it can be read.
+        """
+        if self.reasons:
+            place, why = min(self.reasons.items())
+            return str(place), why
+        namespace = min(filter(self._is_elsewhere, namespaces), default=None)
+        return (f"namespace {namespace}", self.elsewhere) if namespace is not None else None
+
+    def _is_elsewhere(self, namespace: str) -> bool:
+        return bool(self.namespaces and namespace) and namespace not in self.namespaces
 
 
 ALL_READABLE: Final = Unreadable()

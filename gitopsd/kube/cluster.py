@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -125,6 +125,10 @@ class KubeCluster:
         self._adopting: set[ObjectKey] = set()
         self._stack = AsyncExitStack()
         self._unlinked = False
+        self._readable = ALL_READABLE
+        if access.namespaces:
+            elsewhere = str(self._not_looked_at("the namespace"))
+            self._readable = Unreadable(namespaces=frozenset(access.namespaces), elsewhere=elsewhere)
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._http)
@@ -450,9 +454,8 @@ class KubeCluster:
         if unread := self._index.unread(keys):
             failed.update((await self._reader.read(unread)).failed)
         self._unreadable_below[app] = _below(failed, keys, asked)
-        failed.update(self._outside(keys))
         reasons = {place: str(error) for place, error in failed.items() if place.kind in wanted}
-        return Live(self._index.of(app, keys), Unreadable(reasons) if reasons else ALL_READABLE)
+        return Live(self._index.of(app, keys), replace(self._readable, reasons=reasons) if reasons else self._readable)
 
     @property
     def _sees_cluster(self) -> bool:
@@ -520,15 +523,6 @@ class KubeCluster:
         if not resource.served:
             return aggregated_api_down(self.name, resource.gvk)
         return None if resource.namespaced or self._sees_cluster else self._not_looked_at(str(kind))
-
-    def _outside(self, keys: Collection[ObjectKey]) -> Mapping[KindPlace, ClusterError]:
-        """Where objects lie in namespaces that are not looked at."""
-        namespaces = self._access.namespaces
-        return {
-            KindPlace(key.group_kind, key.namespace): self._not_looked_at(f"namespace {key.namespace}")
-            for key in (keys if namespaces else ())
-            if key.namespace and key.namespace not in namespaces
-        }
 
     def _not_looked_at(self, what: str) -> ClusterError:
         return ClusterError(

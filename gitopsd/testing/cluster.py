@@ -81,6 +81,7 @@ class FakeCluster:
         self._wants: dict[AppName, set[ObjectKey]] = {}
         self._stray_places: dict[AppName, str] = {}
         self._unreadable: dict[KindPlace, str] = {}
+        self._namespaces: frozenset[str] = frozenset()
         self._logs: dict[tuple[ObjectKey, str], str] = {}
         self._vanished: dict[ObjectKey, LiveObject] = {}
         self._errors: dict[str, list[ClusterError]] = {}
@@ -185,6 +186,10 @@ class FakeCluster:
         self._unreadable[KindPlace(kind, namespace)] = reason
         self._tell({app for app, needed in self._needs.items() if kind in needed})
 
+    def narrow(self, *namespaces: str) -> None:
+        """Only these namespaces are looked at from now on; nobody hears of that."""
+        self._namespaces = frozenset(namespaces)
+
     def allow(self, kind: GroupKind) -> None:
         """The kind can be read again; who needs it hears of that."""
         before = len(self._unreadable)
@@ -242,7 +247,8 @@ class FakeCluster:
         self._needs.setdefault(app, set()).update(asked)
         self._wants[app] = set(keys)
         await self._arrive("observe")
-        unreadable = Unreadable({place: why for place, why in self._unreadable.items() if place.kind in asked})
+        reasons = {place: why for place, why in self._unreadable.items() if place.kind in asked}
+        unreadable = Unreadable(reasons, self._namespaces, "the namespace is not looked at")
         everywhere = {place.kind for place in self._unreadable if place.kind in asked and not place.namespace}
         watched = set().union(*self._needs.values()).difference(everywhere)
         found = [

@@ -10,6 +10,7 @@ from gitopsd.control.deletion import Deletions, Leaving
 from gitopsd.control.deletion_work import Claiming, DeletionTools, nobody_claims
 from gitopsd.core.app import AppSpec
 from gitopsd.core.claims import Claims
+from gitopsd.core.deletion_record import Reach
 from gitopsd.core.desired import desired
 from gitopsd.core.history import Deletion, HistoryEntry, Past
 from gitopsd.core.ids import GVK, AppName, ObjectKey
@@ -127,7 +128,7 @@ class DeletionWorld:
         wanted = self.wants(spec, *bodies)
         for one in wanted.objects:
             self.cluster.plant(one.document.body())
-        return Leaving(spec, frozenset(one.gvk for one in wanted.objects), self.cluster.server, wanted)
+        return Leaving(spec, Reach(frozenset(one.gvk for one in wanted.objects)), self.cluster.server, wanted)
 
     async def remember(self, spec: AppSpec, *bodies: JsonObject) -> None:
         """The application was synced with these once."""
@@ -161,7 +162,7 @@ class DeletionWorld:
         )
         async with fresh:
             self._deletions = fresh
-            await fresh.resume({spec.name: spec for spec in specs}, lambda _: known, certain=certain)
+            await fresh.resume({spec.name: spec for spec in specs}, lambda _: Reach(frozenset(known)), certain=certain)
             yield fresh
 
     async def settle(self, seconds: float = SETTLING_SECONDS) -> None:

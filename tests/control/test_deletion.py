@@ -129,7 +129,7 @@ async def test_the_finalizer_counts_even_if_the_entry_went_while_nobody_looked(w
     there = world.deployed(APP, a_config_map("one"))
     async with world.running(APP):
         await world.settle()
-    async with world.running(kinds=there.kinds):
+    async with world.running(kinds=there.reach.kinds):
         await world.settle()
 
         assert world.writes() == ["delete one"]
@@ -143,7 +143,7 @@ async def test_an_application_that_another_one_brought_and_nobody_can_read_did_n
         await world.settle()
     manifest = Document(b'{"metadata":{"name":"guestbook"}}')
     await world.journal.save_child(ChildRecord(NAME, AppName("root"), manifest, "u", world.clock.now()))
-    async with world.running(kinds=there.kinds):
+    async with world.running(kinds=there.reach.kinds):
         await world.settle()
         await world.leaves()
 
@@ -171,7 +171,7 @@ async def test_a_finalizer_that_was_taken_away_counts_no_more(world: DeletionWor
     there = world.deployed(APP, a_config_map("one"))
     async with world.running(APP):
         await world.leaves(left=[an_app()])
-    async with world.running(kinds=there.kinds):
+    async with world.running(kinds=there.reach.kinds):
         await world.settle()
 
         assert world.writes() == []
@@ -215,7 +215,7 @@ async def test_when_most_applications_vanish_between_two_starts_nothing_goes_eit
     gone = [world.deployed(spec, a_config_map(f"of-{spec.name}")) for spec in specs]
     async with world.running(*specs):
         await world.settle()
-    async with world.running(kinds=gone[0].kinds):
+    async with world.running(kinds=gone[0].reach.kinds):
         await world.settle()
 
         assert world.writes() == []
@@ -226,7 +226,7 @@ async def test_while_entries_cannot_be_read_nobody_has_left(world: DeletionWorld
     there = world.deployed(APP, a_config_map("one"))
     async with world.running(APP):
         await world.settle()
-    async with world.running(kinds=there.kinds, certain=False):
+    async with world.running(kinds=there.reach.kinds, certain=False):
         await world.settle()
         assert not world.deletions.rests(NAME)
     async with world.running(certain=False):
@@ -446,7 +446,7 @@ async def test_a_definition_that_was_removed_took_its_instances_along(world: Del
     world.cluster.plant(a_definition())
     world.cluster.establish(ObjectKey("apiextensions.k8s.io", "CustomResourceDefinition", "", "widgets.example.org"))
     there = world.deployed(APP, an_instance("first"), a_config_map("one"))
-    assert WIDGET in there.kinds
+    assert WIDGET in there.reach.kinds
     instance = ObjectKey("example.org", "Widget", "default", "first")
     world.hold(instance)
     async with world.running(APP):
@@ -824,7 +824,7 @@ async def run_until_gone(at: int) -> tuple[DeletionWorld, Reaper]:
             with anyio.move_on_after(60):
                 await reaper.came.wait()
             entry.cancel_scope.cancel()
-        async with world.running(kinds=there.kinds):
+        async with world.running(kinds=there.reach.kinds):
             await world.settle(60)
             assert world.deletions.of(NAME) is None
         tasks.cancel_scope.cancel()

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from gitopsd.core.annotations import HOOK
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import ConditionType
 from gitopsd.core.ids import AppName, GroupKind, ObjectKey
 from gitopsd.testing.applications import FakeReader
-from gitopsd.testing.builders import a_config_map, an_app, an_object
+from gitopsd.testing.builders import a_config_map, a_namespace, an_app, an_object
 from tests.control.world import GivenWorld
 
 SERVICES = GroupKind("", "Service")
@@ -64,3 +65,36 @@ async def test_a_deletion_waits_for_what_left_git_and_cannot_be_read(world: Give
         await world.settle(600)
         assert list(world.supervisor.applications()) == []
         assert not world.cluster.has(LEFT)
+
+
+async def test_a_deletion_waits_for_what_was_in_a_namespace_that_is_not_looked_at_any_more(world: GivenWorld) -> None:
+    world.applications = FakeReader()
+    statuses = await deployed(world)
+    world.cluster.narrow("elsewhere")
+    spec = replace(APP, finalizers=("resources-finalizer.argocd.argoproj.io",))
+    async with world.running(spec, remembered=statuses):
+        await world.settle(30)
+        assert world.status().sync is SyncCode.UNKNOWN
+        await world.configure()
+        await world.settle(60)
+        assert list(world.supervisor.applications()) == ["guestbook"]
+    async with world.running(remembered=world.statuses()):
+        await world.settle(60)
+        assert world.cluster.has(LEFT)
+
+
+async def test_a_hook_that_nobody_would_see_blocks_the_sync_before_it_begins(world: GivenWorld) -> None:
+    migrate = a_config_map("migrate", namespace="web", annotations={HOOK: "PreSync"})
+    farewell = a_config_map("farewell", namespace="web", annotations={HOOK: "PostDelete"})
+    world.cluster.make_unreadable(GroupKind("", "ConfigMap"), "it may not be listed", "web")
+    world.cluster.plant(a_namespace("web"))
+    world.git(a_config_map(), migrate, farewell)
+    async with world.running(APP):
+        await world.settle(300)
+        said = world.condition(ConditionType.COMPARISON_ERROR)
+        assert "hook ConfigMap web/migrate: ConfigMap in namespace web cannot be read: it may not be listed" in said
+        assert "farewell" not in said
+        assert world.writes() == []
+        world.cluster.allow(GroupKind("", "ConfigMap"))
+        await world.settle(60)
+        assert world.writes() == ["create migrate", "apply settings"]

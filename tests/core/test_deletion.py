@@ -28,18 +28,19 @@ from gitopsd.core.deletion_held import held
 from gitopsd.core.deletion_plan import DeletionPlan, deletion_hooks, deletion_plan, hook_steps, hooks_only
 from gitopsd.core.deletion_record import (
     RESTORED,
+    Reach,
     approved,
     armed,
     asked_of,
     began,
     cascade_of,
     dependencies_of,
-    kinds_of,
+    reach_of,
+    reaching,
     same_arm,
     spec_digest,
     spec_of,
     with_asked,
-    with_kinds,
 )
 from gitopsd.core.health.status import degraded
 from gitopsd.core.history import Deletion, DeletionPhase
@@ -250,6 +251,20 @@ def test_nothing_goes_while_a_kind_cannot_be_read() -> None:
     assert isinstance(move, Wait)
     assert "example.org/Widget" in move.message
     assert "a webhook does not answer" in move.message
+
+
+def test_nothing_goes_while_a_namespace_is_not_looked_at_in_which_it_had_objects() -> None:
+    narrowed = Unreadable(namespaces=frozenset({"default"}), elsewhere="the namespace is not looked at")
+    there = Live(lives(a_config_map()).objects, narrowed)
+    everywhere = reaching(a_deletion(), Reach(namespaces=frozenset({"default", "web"})))
+
+    _, waits = moved(everywhere, there)
+    _, goes_on = moved(reaching(a_deletion(), Reach(namespaces=frozenset({"default"}))), there)
+
+    assert isinstance(waits, Wait)
+    assert "nobody can say what there is of namespace web, so nothing is deleted" in waits.message
+    assert "gitopsd app delete guestbook --cascade orphan" in waits.message
+    assert not isinstance(goes_on, Wait)
 
 
 def test_nothing_goes_while_a_namespace_cannot_be_read_where_more_of_it_could_be() -> None:
@@ -519,15 +534,16 @@ def test_a_deletion_needs_nothing_but_its_record() -> None:
         tracking=Tracking(TrackingMethod.LABEL, "team/app", "b"),
         depends_on=(Dependency(AppName("database")), Dependency(gvk=GVK("", "v1", "Secret"), name="x")),
     )
-    kinds = {GVK("apps", "v1", "Deployment"), GVK("", "v1", "Secret")}
+    kinds = frozenset({GVK("apps", "v1", "Deployment"), GVK("", "v1", "Secret")})
+    places = frozenset({"shop", "web"})
 
-    deletion = with_kinds(began(spec, "background", NOW), kinds, "https://one.example.org")
+    deletion = reaching(began(spec, "background", NOW), Reach(kinds, places), "https://one.example.org")
 
     known = spec_of(deletion)
     assert (known.name, known.project, known.tracking) == (spec.name, spec.project, spec.tracking)
     assert known.destination == spec.destination
     assert known.sync_policy.options == {"Delete": "confirm"}
-    assert kinds_of(deletion) == kinds
+    assert reach_of(deletion) == (kinds, places)
     assert dependencies_of(deletion) == {"database"}
     assert deletion.details["server"] == "https://one.example.org"
 

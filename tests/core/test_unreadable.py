@@ -42,12 +42,23 @@ def test_an_object_is_unknown_where_its_kind_cannot_be_read(
     assert hidden.why(ObjectKey("", kind, namespace, "one")) == why
 
 
-def test_nothing_unreadable_is_false_and_has_no_first() -> None:
+def test_nothing_unreadable_is_false_and_hides_nothing() -> None:
     assert not ALL_READABLE
     assert IN_WEB
-    assert IN_WEB.first() == (KindPlace(MAPS, "web"), "it may not be listed")
-    with pytest.raises(ValueError, match="empty"):
-        ALL_READABLE.first()
+    assert IN_WEB.hides(()) == ("ConfigMap in namespace web", "it may not be listed")
+    assert ALL_READABLE.hides({"web"}) is None
+
+
+def test_where_only_some_namespaces_are_looked_at_nothing_can_be_read_in_others() -> None:
+    narrowed = Unreadable(namespaces=frozenset({"shop"}), elsewhere="it is not looked at")
+    assert narrowed
+    assert narrowed.why(ObjectKey("", "ConfigMap", "shop", "one")) == ""
+    assert narrowed.why(ObjectKey("", "Namespace", "", "web")) == ""
+    assert narrowed.why(ObjectKey("", "ConfigMap", "web", "one")) == (
+        "ConfigMap in namespace web cannot be read: it is not looked at"
+    )
+    assert narrowed.hides({"shop"}) is None
+    assert narrowed.hides({"web", "shop", "a"}) == ("namespace a", "it is not looked at")
 
 
 def test_objects_in_a_namespace_that_can_be_read_are_compared_as_ever() -> None:

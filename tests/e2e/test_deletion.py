@@ -10,6 +10,7 @@ from gitopsd.control.deletion import Deletions, Leaving
 from gitopsd.control.deletion_work import DeletionTools
 from gitopsd.core.annotations import HOOK, HOOK_DELETE_POLICY
 from gitopsd.core.app import AppSpec
+from gitopsd.core.deletion_record import Reach
 from gitopsd.core.desired import desired, wanted_kinds
 from gitopsd.core.history import Deletion
 from gitopsd.core.ids import GVK, AppName
@@ -64,7 +65,7 @@ class Scene:
         wanted = desired(self.spec, found, await self.cluster.kinds(wanted_kinds(found)))
         for one in wanted.objects:
             await self.cluster.apply(permit_object(self.spec, one.key), one)
-        return Leaving(self.spec, frozenset(one.gvk for one in wanted.objects), self.cluster.server, wanted)
+        return Leaving(self.spec, Reach(frozenset(one.gvk for one in wanted.objects)), self.cluster.server, wanted)
 
     @asynccontextmanager
     async def running(self, *specs: AppSpec) -> AsyncIterator[Deletions]:

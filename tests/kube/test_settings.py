@@ -52,7 +52,7 @@ async def test_excluded_kinds_are_neither_watched_nor_listed_nor_applied(
     cluster.configure(without_secrets())
     secret = desired(an_object("Secret", "hidden", namespace=namespace), shop)
     live = await cluster.observe(shop, [secret.key], [SECRET, CONFIG_MAP])
-    assert (live.objects, bool(live.unreadable)) == ({}, False)
+    assert (live.objects, live.unreadable.reasons) == ({}, {})
     assert cluster.excluded(SECRET.group_kind)
     with pytest.raises(ClusterError, match="excluded"):
         await apply(cluster, secret)
@@ -206,7 +206,7 @@ async def test_a_namespace_that_is_not_found_hides_nothing_of_the_others(
         proxy.drop()
         await changes.until(lambda: changes.named(shop) > 0)
         live = await cluster.observe(shop, [here.key, there.key], [CONFIG_MAP])
-        assert (live.objects, bool(live.unreadable)) == ({}, False)
+        assert (live.objects, live.unreadable.reasons) == ({}, {})
 
 
 async def test_a_namespace_without_a_role_hides_nothing_of_the_others(
@@ -234,5 +234,19 @@ async def test_a_namespace_without_a_role_hides_nothing_of_the_others(
         grant(api_server, user, rule, "more", namespace=barred)
         await changes.until(lambda: changes.named(shop) > 0)
         live = await cluster.observe(shop, [here.key, there.key], [CONFIG_MAP])
-        assert not live.unreadable
+        assert not live.unreadable.reasons
         assert not cluster.status().kinds[0].failing
+
+
+async def test_a_namespace_that_is_not_looked_at_any_more_hides_what_was_in_it(
+    api_server: ApiServer, namespace: str, shop: AppName, clock: RealClock
+) -> None:
+    left = f"{namespace}-left"
+    access = ClusterAccess("narrowed", kubeconfig=str(api_server.kubeconfig), namespaces=(namespace,))
+    async with KubeCluster(access, clock=clock) as cluster:
+        live = await cluster.observe(shop, [], [CONFIG_MAP])
+        assert live.unreadable.reasons == {}
+        assert live.unreadable.hides({namespace}) is None
+        assert live.unreadable.hides({namespace, left}) is not None
+        why = live.unreadable.why(ObjectKey("", "ConfigMap", left, "one"))
+        assert f"ConfigMap in namespace {left} cannot be read: cluster narrowed: the namespace is not looked at" in why
