@@ -124,11 +124,20 @@ _REASONS: Final[Mapping[FailureKind, Reason]] = {
 }
 
 
+# What the kernel says in the daemon, in the worker (`os.strerror`) and in the engine (Go writes it small); in other
+# kinds of failures it may be a server that says it of itself.
+_FILES_ARE_SHORT: Final = "too many open files"
+_OF_THIS_MACHINE: Final = frozenset({FailureKind.DIED, FailureKind.DISK, FailureKind.UNREACHABLE, FailureKind.INTERNAL})
+_MORE_FILES: Final = "allow more: LimitNOFILE= in the unit, `ulimit -n` in a shell; it is tried again"
+
+
 def source_error(failure: Failure, where: str) -> SourceError:
     """The error for a failure; `where` is the repository's URL as it may be shown."""
     return worded(failure, _REASONS.get(failure.kind) or _REASONS[FailureKind.INTERNAL], where)
 
 
 def worded(failure: Failure, reason: Reason, where: str) -> SourceError:
-    """The error for a failure, in the words of `reason`."""
-    return SourceError(reason.what, where=where, why=failure.why, hint=reason.hint, retryable=reason.retryable)
+    """The error for a failure, in the words of `reason`; where open files were short, with the hint for that."""
+    short = failure.kind in _OF_THIS_MACHINE and _FILES_ARE_SHORT in failure.why.lower()
+    hint = _MORE_FILES if short else reason.hint
+    return SourceError(reason.what, where=where, why=failure.why, hint=hint, retryable=reason.retryable)
