@@ -12,6 +12,8 @@ from gitopsd.cli.failures import BadInputError, DaemonError, NoDaemonError
 VARIABLE = "GITOPSD_SOCKET"
 NAME = "gitopsd.sock"
 _USUAL = (f"./state/{NAME}", f"/run/gitopsd/{NAME}", f"/var/lib/gitopsd/{NAME}")
+# A file that was broken since does not keep the daemon from running, nor its socket from being where it was.
+_NAMED_SOCKET = f"name the daemon's socket: --socket PATH ({NAME} in its state.dir, such as {_USUAL[2]})"
 _LONGEST_PATH = 107
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:\[[0-9A-Fa-f:.]*\]|[A-Za-z0-9.-]*):[0-9]{1,5}$", re.ASCII)
 
@@ -24,7 +26,7 @@ def find_socket(socket: str, config: str, environ: Mapping[str, str]) -> str:
     """
     named = socket or ("" if config else environ.get(VARIABLE, ""))
     if not named and config:
-        named = os.path.join(state_folder(config, environ), NAME)
+        named = os.path.join(state_folder(config, environ, instead=_NAMED_SOCKET), NAME)
     path = named or _first_usual()
     if _ADDRESS.match(path) and not os.path.lexists(path):
         raise BadInputError(
@@ -41,8 +43,12 @@ def find_socket(socket: str, config: str, environ: Mapping[str, str]) -> str:
     return path
 
 
-def state_folder(config: str, environ: Mapping[str, str]) -> str:
-    """`state.dir` of the configuration file, by its own rules; the rest of the file is neither checked nor needed."""
+def state_folder(config: str, environ: Mapping[str, str], *, instead: str) -> str:
+    """`state.dir` of the configuration file, by its own rules; the rest of the file is neither checked nor needed.
+
+    Raises `BadInputError` for a file that does not tell it; `instead` ends its hint: what to name where the file
+    cannot be corrected now.
+    """
     import yaml
 
     try:
@@ -50,11 +56,16 @@ def state_folder(config: str, environ: Mapping[str, str]) -> str:
             written = _state_dir(file.read())
     except OSError as error:
         raise BadInputError(
-            "the configuration cannot be read", where=config, why=error.strerror or str(error), hint="correct --config"
+            "the configuration cannot be read",
+            where=config,
+            why=error.strerror or str(error),
+            hint=f"correct --config, or {instead}",
         ) from None
     except (yaml.YAMLError, UnicodeError):
         raise BadInputError(
-            "the configuration is not valid YAML", where=config, hint=f"`gitopsd config check {config}` says where"
+            "the configuration is not valid YAML",
+            where=config,
+            hint=f"`gitopsd config check {config}` says where; until then {instead}",
         ) from None
     written = written or "state"
     if written == "~" or written.startswith("~/"):

@@ -149,7 +149,9 @@ def migrate(
 def _folder(state_dir: str, config: str) -> Path:
     if bool(state_dir) == bool(config):
         raise BadInputError("name the state folder", hint="--state-dir DIR, or --config FILE of the daemon")
-    return Path(os.path.abspath(state_dir)) if state_dir else Path(state_folder(config, os.environ))
+    if state_dir:
+        return Path(os.path.abspath(state_dir))
+    return Path(state_folder(config, os.environ, instead="name the folder: --state-dir DIR"))
 
 
 def _loaded(config: str) -> Config | None:

@@ -81,23 +81,39 @@ def test_the_state_folder_is_the_one_that_the_daemon_uses(text: str) -> None:
         expected = load("c.yaml", environ=HOME).state_dir
     except Exception:  # noqa: BLE001 (an alias or a second document may be refused there: no answer to compare with)
         return
-    assert state_folder("c.yaml", HOME) == expected
+    assert state_folder("c.yaml", HOME, instead="") == expected
 
 
 def test_keys_of_other_mappings_are_not_taken_for_it() -> None:
     text = "applications: [{state: {dir: no}}]\nx: {state: {dir: no}}\n"
     text += "state: {a: {dir: no}, b: [dir, no], dir: yes-here}\n"
     Path("c.yaml").write_text(text, encoding="utf-8")
-    assert os.path.basename(state_folder("c.yaml", {})) == "yes-here"
+    assert os.path.basename(state_folder("c.yaml", {}, instead="")) == "yes-here"
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\xff", b"\x00"])
 def test_a_configuration_that_is_no_yaml(content: bytes) -> None:
     Path("c.yaml").write_bytes(content)
     with pytest.raises(BadInputError, match="YAML"):
-        state_folder("c.yaml", {})
+        state_folder("c.yaml", {}, instead="")
 
 
 def test_a_configuration_that_is_not_there() -> None:
     with pytest.raises(BadInputError, match="cannot be read"):
-        state_folder("none.yaml", {})
+        state_folder("none.yaml", {}, instead="")
+
+
+@pytest.mark.parametrize("broken", ["a: [", None])
+def test_with_a_configuration_that_is_broken_the_daemon_is_found_by_its_socket(broken: str | None) -> None:
+    if broken is not None:
+        Path("c.yaml").write_text(broken, encoding="utf-8")
+    with pytest.raises(BadInputError) as refused:
+        find_socket("", "c.yaml", {})
+    assert "--socket PATH (gitopsd.sock in its state.dir, such as /var/lib/gitopsd/gitopsd.sock)" in refused.value.hint
+    assert find_socket("state/gitopsd.sock", "c.yaml", {}) == "state/gitopsd.sock"
+
+
+def test_a_state_folder_that_a_broken_configuration_does_not_tell_can_be_named() -> None:
+    Path("c.yaml").write_text("a: [", encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"says where; until then name the folder: --state-dir DIR"):
+        state_folder("c.yaml", {}, instead="name the folder: --state-dir DIR")
