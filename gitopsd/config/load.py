@@ -190,7 +190,7 @@ class _Loading:
                 Position(self._path),
                 "the configuration cannot be read",
                 why=why,
-                hint="--config with the path of the file",
+                hint="put a file there that gitopsd's user may read, or name another one",
             )
             self._problems.raise_if_any()
             raise

@@ -48,6 +48,20 @@ async def test_a_broken_file_changes_nothing_and_says_where_and_what(world: Worl
         assert "gitopsd_config_last_reload_successful 1.0" in (await daemon.get("/metrics", public=True)).text
 
 
+async def test_a_file_that_is_gone_is_told_in_words_for_a_log(world: World) -> None:
+    world.good()
+    async with world.daemon() as daemon:
+        written = world.path.read_bytes()
+        world.path.unlink()
+        assert not await daemon.daemon.reload()
+        error = daemon.reloads()[-1]
+        assert "the configuration cannot be read: No such file or directory" in error
+        assert "Try: put a file there that gitopsd's user may read" in error
+        assert "--config" not in error
+        world.path.write_bytes(written)
+        assert await daemon.daemon.reload()
+
+
 async def test_a_daemon_starts_again_with_the_same_broken_file_only_to_say_what_is_wrong(world: World) -> None:
     two_maps(world)
     world.config["reconsile"] = {}
