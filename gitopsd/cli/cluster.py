@@ -81,10 +81,8 @@ def _row(item: JsonObject, wide: bool) -> list[str]:
 
 
 def _failing(item: JsonObject) -> str:
-    count = integer(item, "kindsFailing")
-    if not count:
-        return ""
-    return f"{count} kind{'' if count == 1 else 's'} cannot be read: gitopsd cluster get {text(item, 'name')} says why"
+    unreadable = text(item, "unreadable")
+    return f"{unreadable}: gitopsd cluster get {text(item, 'name')} says why" if unreadable else ""
 
 
 def _header(found: JsonObject) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,7 @@ from gitopsd.kube.body import is_nonsense, parsed
 from gitopsd.kube.catalog import BUILT_IN, Catalog
 from gitopsd.kube.cluster_secrets import ClusterSecretsFound, read_cluster_secrets
 from gitopsd.kube.definitions import DEFINITION, Definitions
+from gitopsd.kube.failing import failing_lines
 from gitopsd.kube.follow import Source
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
@@ -220,8 +221,18 @@ class KubeCluster:
             resource = self._watches.resource(kind)
             version = resource.gvk.version if resource is not None else ""
             kept, seen = self._index.count(kind)
-            errors = tuple(str(error) for error in self._watches.errors(kind))
-            yield WatchedKind(kind.group, version, kind.kind, kept, seen, self._watches.events(kind), errors)
+            errors = self._watches.errors(kind)
+            somewhere = tuple(errors) if "" not in errors and len(errors) < len(self._access.namespaces) else ()
+            yield WatchedKind(
+                kind.group,
+                version,
+                kind.kind,
+                kept,
+                seen,
+                events=self._watches.events(kind),
+                errors=tuple(failing_lines(kind, errors)),
+                failing_in=somewhere,
+            )
 
     def watched(self) -> frozenset[GroupKind]:
         """The kinds that are watched now."""

@@ -122,9 +122,9 @@ class _Running:
         """Whether the kind is not served any more: then no namespace has it, while one alone may be kept from us."""
         return all(error is not None and error.status == 404 for error in (item.error for item in self.followers))
 
-    def errors(self) -> Iterator[ClusterError]:
-        """Why it cannot be kept up now: an error for each namespace that has one."""
-        return (follower.error for follower in self.followers if follower.error is not None)
+    def errors(self) -> Mapping[str, ClusterError]:
+        """Why it cannot be kept up now, by namespace ("" for a kind that is looked at everywhere)."""
+        return {follower.namespace: follower.error for follower in self.followers if follower.error is not None}
 
     def _both(self) -> Iterator[tuple[KindWatch, Follower]]:
         return zip(self.sinks, self.followers, strict=True)
@@ -219,10 +219,10 @@ class Watches:
         running = self._watches.get(kind)
         return sum(follower.events for follower in running.followers) if running is not None else 0
 
-    def errors(self, kind: GroupKind) -> Sequence[ClusterError]:
-        """Why watches of a kind cannot be kept up now: one for each namespace that has one."""
+    def errors(self, kind: GroupKind) -> Mapping[str, ClusterError]:
+        """Why watches of a kind cannot be kept up now, by namespace ("" for one that is looked at everywhere)."""
         running = self._watches.get(kind)
-        return tuple(running.errors()) if running is not None else ()
+        return running.errors() if running is not None else _NOTHING
 
     def start(self, resource: Resource) -> None:
         """Watch this kind from now on. A child's list begins when those of its owners' kinds are complete."""

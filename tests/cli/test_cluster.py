@@ -91,6 +91,30 @@ def test_kinds_that_cannot_be_read_are_named_with_the_reason(cli: Cli, clusters:
     barred = WatchedKind("", "v1", "Secret", 0, 0, errors=("it may not list secrets in web", "nor in shop"))
     clusters.daemon.clusters = (replace(local, kinds=(*local.kinds, barred)), far)
     listed = cli("cluster", "list", "--socket", str(clusters.socket)).out
-    assert "1 kind cannot be read: gitopsd cluster get local says why" in listed
+    assert "Secret cannot be read: gitopsd cluster get local says why" in listed
     shown = cli("cluster", "get", "local", "--socket", str(clusters.socket)).out
     assert shown.endswith("\n\nCannot be read now:\n  it may not list secrets in web\n  nor in shop\n")
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ([("b",)], "Kind0 cannot be read in b"),
+        ([("a", "b", "c", "d")], "Kind0 cannot be read in a, b, c, d"),
+        ([("a", "b", "c", "d", "e")], "Kind0 cannot be read in a, b, c and 2 more namespaces"),
+        ([(), ()], "2 kinds cannot be read"),
+        ([("b",), ("b",)], "2 kinds cannot be read in some namespaces"),
+        ([("b",), ()], "2 kinds cannot be read, 1 of them only in some namespaces"),
+    ],
+)
+def test_a_list_says_whether_kinds_cannot_be_read_in_some_namespaces_only(
+    cli: Cli, clusters: Served, places: list[tuple[str, ...]], said: str
+) -> None:
+    local, far = clusters.daemon.clusters
+    kinds = tuple(
+        WatchedKind("", "v1", f"Kind{number}", 0, 0, errors=("why",), failing_in=each)
+        for number, each in enumerate(places)
+    )
+    clusters.daemon.clusters = (replace(local, kinds=(*local.kinds, *kinds)), far)
+    listed = cli("cluster", "list", "--socket", str(clusters.socket)).out
+    assert f"  {said}: gitopsd cluster get local says why" in listed

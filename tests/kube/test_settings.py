@@ -229,7 +229,10 @@ async def test_a_namespace_without_a_role_hides_nothing_of_the_others(
         assert "configmaps" in why
         [kind] = cluster.status().kinds
         assert kind.failing
-        assert [barred in error for error in kind.errors] == [True]
+        [line] = kind.errors
+        assert line.startswith(f"ConfigMap in namespace {barred}: the API server refused to watch ")
+        assert kind.failing_in == (barred,)
+        assert cluster.status().unreadable == f"ConfigMap cannot be read in {barred}"
         changes = Changes(cluster)
         grant(api_server, user, rule, "more", namespace=barred)
         await changes.until(lambda: changes.named(shop) > 0)

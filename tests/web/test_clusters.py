@@ -56,6 +56,7 @@ async def test_clusters_are_told_with_their_connection(local: httpx.AsyncClient)
         "objects": 3,
         "apiResources": 60,
         "kindsFailing": 1,
+        "unreadable": "ConfigMap cannot be read",
         "namespaces": ["shop"],
         "clusterResources": False,
         "labels": {"environment": "x"},

@@ -21,8 +21,8 @@ class ClusterConnection(Model):
 
 
 class WatchedKind(Model):
-    """A kind that is watched: `kept` objects of it belong to applications, `seen` are there in all. `errors`: why it
-    cannot be read now, one for each namespace where it cannot, or one for all.
+    """A kind that is watched: `kept` objects of it belong to applications, `seen` are there in all. `errors`: where it
+    cannot be read now, and why; a reason that several namespaces share stands there once.
     """
 
     group: str
@@ -37,7 +37,7 @@ class Cluster(Model):
     """A cluster that is configured, or that an Argo CD Secret names; `writtenAt` is where.
 
     `namespaces` empty: all are looked at. `apiResources` counts the kinds that it serves, `objects` what is kept,
-    `kindsFailing` the kinds that cannot be read now, everywhere or in a namespace.
+    `kindsFailing` the kinds that cannot be read now, everywhere or in a namespace; `unreadable` says so in short.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Cluster(Model):
     objects: int = 0
     api_resources: int = 0
     kinds_failing: int = 0
+    unreadable: str = ""
     namespaces: tuple[str, ...] = ()
     cluster_resources: bool = True
     labels: dict[str, str] = Field(default_factory=dict)
@@ -104,6 +105,7 @@ def _fields(status: ClusterStatus) -> dict[str, object]:
         "objects": sum(each.kept for each in status.kinds),
         "api_resources": status.api_resources,
         "kinds_failing": sum(each.failing for each in status.kinds),
+        "unreadable": status.unreadable,
         "namespaces": status.namespaces,
         "cluster_resources": status.cluster_resources,
         "labels": dict(status.labels),
