@@ -4,7 +4,7 @@
 
 {{- define "gitopsd.selector" -}}
 app.kubernetes.io/name: gitopsd
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "gitopsd.labels" -}}
@@ -12,7 +12,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 
+{{- /* Not `default`, as other charts have it: every pod of the namespace would have our rights. */}}
 {{- define "gitopsd.account" -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.create is false, so serviceAccount.name has to name the account that the pod shall have" }}
+{{- end }}
 {{- .Values.serviceAccount.name | default (include "gitopsd.name" .) }}
 {{- end }}
 
@@ -22,7 +26,8 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 {{- end }}
 
-{{- /* The configuration: ours, with what the values say merged over it. */}}
+{{- /* The configuration: ours, with what the values say merged over it. A null, or a key with nothing but comments
+below it, says nothing. */}}
 {{- define "gitopsd.config" -}}
 {{- $cluster := dict "name" "in-cluster" "inCluster" true }}
 {{- if eq .Values.rbac.preset "namespaced" }}
@@ -34,13 +39,50 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
   "clusters" (list $cluster)
   "include" (list "applications.d/*.yaml")
   "log" (dict "format" "json") }}
-{{- mustMergeOverwrite $own (deepCopy .Values.config) | toYaml }}
+{{- $said := deepCopy (.Values.config | default dict) }}
+{{- range $section, $ours := $own }}
+{{- $theirs := index $said $section }}
+{{- if kindIs "invalid" $theirs }}
+{{- $_ := unset $said $section }}
+{{- else if and (kindIs "map" $ours) (kindIs "map" $theirs) }}
+{{- range $key, $_ := $ours }}
+{{- if kindIs "invalid" (index $theirs $key) }}
+{{- $_ := unset $theirs $key }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $config := mustMergeOverwrite $own $said }}
+{{- range $key := list "dir" "cacheDir" }}
+{{- include "gitopsd.writable" (dict "key" $key "path" (index $config.state $key) "mounts" $.Values.volumeMounts) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- /* Fails for a folder that the container could not write to: its root is read-only, and so is the configuration,
+to which a relative path belongs. What ${NAME} stands for is not known here. */}}
+{{- define "gitopsd.writable" -}}
+{{- $below := printf "%s/" (clean .path) }}
+{{- $writable := contains "${" .path }}
+{{- range $ours := list "/var/lib/gitopsd/" "/var/cache/gitopsd/" "/tmp/" }}
+{{- if and (hasPrefix $ours $below) (ne $ours $below) }}
+{{- $writable = true }}
+{{- end }}
+{{- end }}
+{{- range .mounts }}
+{{- if and (hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $below) (not .readOnly) }}
+{{- $writable = true }}
+{{- end }}
+{{- end }}
+{{- if not $writable }}
+{{- printf "config.state.%s is %s, where the container cannot write: it takes a folder below /var/lib/gitopsd, /var/cache/gitopsd, /tmp or a mount of volumeMounts" .key .path | fail }}
+{{- end }}
 {{- end }}
 
 {{- define "gitopsd.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "gitopsd.account" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "gitopsd.account" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{- define "gitopsd.everything" -}}
