@@ -13,7 +13,8 @@ from gitopsd.store.shortage import MORE_FILES, files_are_short, room_is_short
 
 # https://www.sqlite.org/rescode.html, primary codes (the low byte)
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-_LATER: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
+_HELD: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LATER: Final = (*_HELD, sqlite3.SQLITE_IOERR)
 _VAGUE: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 _FORBIDDEN: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH)
 _RECOMPUTED: Final = (
@@ -53,11 +54,16 @@ def as_store_error(error: SQLAlchemyError | sqlite3.Error, file: Path) -> StoreE
             why=said,
             hint=f"make {file.parent} and the files in it writable for the user that gitopsd runs as",
         )
+    hint = f"if it stays so, move {file} away: {_RECOMPUTED}"
+    if code in _HELD:
+        hint = f"wait for the other program that has it open, or end it (`fuser {file}` shows which one it is)"
+    elif code == sqlite3.SQLITE_IOERR:
+        hint = f"look at the disk (`dmesg`); {hint}"
     return StoreError(
         "the state cannot be read or written",
         where=str(file),
         why=said,
-        hint=f"if it stays so, move {file} away: {_RECOMPUTED}",
+        hint=hint,
         retryable=code in _LATER,
     )
 

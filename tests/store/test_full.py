@@ -93,4 +93,17 @@ def test_an_error_of_a_disk_that_has_room_is_not_taken_for_a_full_one(tmp_path: 
     told = as_store_error(error, tmp_path / "state.db")
     assert isinstance(told, StoreError)
     assert "no space" not in str(told)
-    assert "disk I/O error" in str(told)
+    assert "disk I/O error. Try: look at the disk" in str(told)
+
+
+def test_a_state_that_another_program_has_open_is_not_to_be_moved_away(tmp_path: Path) -> None:
+    anyio.run(fill, tmp_path / "state")
+    file = tmp_path / "state" / "state.db"
+    with closing(sqlite3.connect(file)) as other, closing(sqlite3.connect(file, timeout=0)) as connection:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError) as refused:
+            connection.execute("BEGIN IMMEDIATE")
+    told = as_store_error(refused.value, file)
+    assert "database is locked. Try: wait for the other program" in str(told)
+    assert "away" not in str(told)
+    assert told.retryable
