@@ -84,7 +84,9 @@ def test_a_state_on_a_full_disk_is_backed_up_to_another(lived: Path) -> None:
 def test_the_doctor_asks_for_room_on_a_full_disk(lived: Path) -> None:
     told = ran(lived, "admin", "doctor")
     assert "no space left" in told.out
+    assert "make room there" in told.out
     assert "move" not in told.out
+    assert "writable" not in told.out
 
 
 def test_an_error_of_a_disk_that_has_room_is_not_taken_for_a_full_one(tmp_path: Path) -> None:

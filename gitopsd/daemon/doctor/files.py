@@ -21,6 +21,7 @@ from gitopsd.store.file import STATE_FILE
 from gitopsd.store.opening import UNFINISHED, revision_in
 from gitopsd.store.restore import READY
 from gitopsd.store.revisions import HEAD
+from gitopsd.store.shortage import hint_for
 
 CREDENTIALS: Final = "credentials"
 FOLDERS: Final = "folders"
@@ -111,7 +112,7 @@ def _folder(path: str, setting: str, *, links: bool = False, held: int | None = 
                 yield from _links(path, first)
     except OSError as error:
         what = "it cannot be written to" if there == Path(path) else f"it cannot be made in {there}"
-        hint = f"make it writable for the daemon's user, or set {setting} to another folder"
+        hint = hint_for(error, f"make it writable for the daemon's user, or set {setting} to another folder")
         yield Finding(FOLDERS, path, Severity.PROBLEM, f"{what}: {error.strerror or error}", hint)
         return
     severity, said = space(shutil.disk_usage(there).free)
