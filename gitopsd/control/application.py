@@ -233,6 +233,9 @@ class Application:
             self.attempt = None
             self.operation = None
             self.status = replace(self.status, resources=())
+        elif self.status.server not in ("", cluster.server):  # it moved while no daemon ran
+            resources = tuple(replace(item, version="", out_of_sight=False) for item in self.status.resources)
+            self.status = replace(self.status, resources=resources)
         self.cluster = cluster
         self.kinds = set()
         self.commits = ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gitopsd.control.children import Children
-from gitopsd.core.childapps import APPLICATION, is_held
+from gitopsd.core.childapps import APPLICATION, HELD, is_held
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey
 from gitopsd.core.live import Live, LiveObject, Prediction
 from gitopsd.core.manifest import DesiredObject, KindInfo
@@ -67,6 +67,8 @@ class ClusterWithChildren:
         kinds = [gvk for gvk in kinds if not is_held(gvk.group_kind)]
         live = await self.cluster.observe(app, keys, kinds)
         self._children.news.place(app, self.name)
+        if live.unreadable:
+            live = replace(live, unreadable=replace(live.unreadable, held=HELD))
         own = await self._children.live(app)
         return replace(live, objects={**live.objects, **own}) if own else live
 

@@ -18,6 +18,7 @@ from gitopsd.control.publisher import Publisher
 from gitopsd.control.world import Remembered
 from gitopsd.core.app import AppSpec
 from gitopsd.core.appstatus import ResourceStatus
+from gitopsd.core.childapps import is_held
 from gitopsd.core.deletion_record import NOWHERE, Reach, cascade_of, spec_of
 from gitopsd.core.errors import OperationError
 from gitopsd.core.history import Deletion
@@ -174,6 +175,6 @@ def _reach(resources: Iterable[ResourceStatus]) -> Reach:
     kinds, namespaces = set[GVK](), set[str]()
     for item in resources:
         kinds.add(item.gvk)
-        if item.was_there:
+        if item.was_there and not is_held(item.key.group_kind):
             namespaces.add(item.key.namespace)
     return Reach(frozenset(kinds), frozenset(namespaces - {""}))

@@ -96,7 +96,7 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     await _look_for_orphans(app, cluster, adapters)
     resources, health = await _judged(view.comparison, previous, verdicts, adapters)
     shown = replace(view, resources=(*resources, *view.out_of_sight), health=health)
-    status = _status(app, shown, decision, operation, adapters)
+    status = replace(_status(app, shown, decision, operation, adapters), server=cluster.server)
     await note_health(app, status, adapters)
     status = await go_back(app, status, adapters)
     again = earliest([operated.again, app.look_again])

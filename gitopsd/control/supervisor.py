@@ -108,7 +108,7 @@ class Supervisor(AsyncContextManagerMixin):
         """The rules for health changed: every object is judged anew."""
         self.trees.forget()
         for app in self._parts.applications.at_work.values():
-            resources = tuple(replace(item, version="") for item in app.status.resources)
+            resources = tuple(replace(item, version="", out_of_sight=item.was_there) for item in app.status.resources)
             app.status = replace(app.status, resources=resources)
         self._all_look(Level.LIVE)
 

@@ -77,7 +77,7 @@ class AppStatus:
     `unused_ignores` are rules of its `ignoreDifferences` that found nothing to ignore so far, each as a sentence.
     `external_urls` are those of its resources' links (Argo CD's `status.summary.externalURLs`). `pin` is what it is
     held at; `blocked_by` is what keeps it from being synced, each as a sentence. `deletion`: its objects are being
-    deleted, or were.
+    deleted, or were. `server` is the URL of the cluster that all this is of ("": none was looked at).
     """
 
     name: AppName
@@ -96,6 +96,7 @@ class AppStatus:
     pin: Pin | None = None
     blocked_by: tuple[str, ...] = ()
     deletion: Deletion | None = None
+    server: str = ""
 
 
 def unknown_status(name: AppName, conditions: Iterable[Condition] = ()) -> AppStatus:
@@ -138,6 +139,8 @@ def out_of_sight(
             changes=(),
             message=f"it left git, and nobody can tell whether it is still there: {why}",
             version="",
+            since=None,
+            until=None,
             out_of_sight=True,
         )
         for item in previous

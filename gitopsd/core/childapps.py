@@ -32,6 +32,7 @@ from gitopsd.core.tracking import mark
 
 APPLICATION: Final = GroupKind("argoproj.io", "Application")
 PROJECT: Final = GroupKind("argoproj.io", "AppProject")
+HELD: Final = frozenset({APPLICATION, PROJECT})
 MOST_LEVELS: Final = 10
 
 # What no manifest has and every object does.
@@ -88,7 +89,7 @@ class Family:
 
 def is_held(kind: GroupKind) -> bool:
     """Whether objects of this kind are kept by gitopsd itself, and never put into a cluster."""
-    return kind in (APPLICATION, PROJECT)
+    return kind in HELD
 
 
 def check_child(spec: AppSpec, family: Family) -> None:

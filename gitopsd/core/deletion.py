@@ -176,18 +176,21 @@ def _hooks(
     operation, move = next_of_hooks(operation_of(deletion, stages), scene.sight)
     deletion = replace(deletion, hooks=operation.hooks)
     if move is not None:
-        return deletion, _unless_hidden(move, scene)
+        return deletion, _unless_hidden(move, scene, deletion.app)
     if operation.phase is not Phase.SUCCEEDED:
         return deletion, Fail(operation.message)
     return replace(deletion, phase=after), None
 
 
-def _unless_hidden(move: HookMove, scene: Scene) -> HookMove:
+def _unless_hidden(move: HookMove, scene: Scene, app: str) -> HookMove:
     """The move, unless it makes a hook where somebody else's object may be of which nobody can say so."""
     if isinstance(move, Run):
         for key in (step.key for group in move.groups for step in group):
             if why := scene.sight.live.unreadable.why(key):
-                return Wait(f"nobody can say whether {key} is there already, so its hook is not run: {why}")
+                return Wait(
+                    f"nobody can say whether {key} is there already, so its hook is not run: {why}; to leave all as "
+                    f"it is: gitopsd app delete {app} --cascade orphan"
+                )
     return move
 
 

@@ -23,7 +23,8 @@ class KindPlace(NamedTuple):
 class Unreadable:
     """Kinds that cannot be read, everywhere or in single namespaces, each with the reason: no permission to list them,
     a conversion webhook or an aggregated API that does not answer. Where only some `namespaces` are looked at,
-    `elsewhere` is why nothing can be read in any other. False where all can be read.
+    `elsewhere` is why nothing can be read in any other; objects of the kinds `held` are on no cluster. False where all
+    can be read.
 
     Whether an object is there is unknown only where `why` says something; whoever goes by *all* objects of an
     application (a deletion) has to look at `hides`.
@@ -32,16 +33,19 @@ class Unreadable:
     reasons: Mapping[KindPlace, str] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     elsewhere: str = ""
+    held: frozenset[GroupKind] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.reasons or self.namespaces)
 
     def why(self, key: ObjectKey) -> str:
         """Why nobody can say whether `key` is there, in words that name kind and place; "" if somebody can."""
-        if not self:
-            return ""
+        if not self.reasons and not self._is_elsewhere(key.namespace):
+            return ""  # as nearly always: asked for each object at each pass
         here = KindPlace(key.group_kind, key.namespace)
-        for place in (KindPlace(key.group_kind), here):
+        if here.kind in self.held:
+            return ""
+        for place in (KindPlace(here.kind), here):
             if place in self.reasons:
                 return f"{place} cannot be read: {self.reasons[place]}"
         return f"{here} cannot be read: {self.elsewhere}" if self._is_elsewhere(key.namespace) else ""

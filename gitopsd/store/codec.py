@@ -33,6 +33,7 @@ def encode_status(status: AppStatus) -> str:
             ],
             "renderers": status.renderers,
             "decision": status.decision,
+            "server": status.server,
             "reconciledAt": moment(status.reconciled_at),
         }
     )
@@ -59,6 +60,7 @@ def decode(name: AppName, status: str, operation: str | None) -> AppStatus:
         renderers=read_texts(body, "renderers"),
         operation=None if operation is None else decode_operation(operation),
         decision=text(body, "decision"),
+        server=text(body, "server"),
         reconciled_at=read_moment(body, "reconciledAt"),
     )
 

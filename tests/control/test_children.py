@@ -597,3 +597,14 @@ async def test_two_at_once_are_not_mixed_up(world: GivenWorld) -> None:
         after = await cluster.patch(permit, live, Patch({"metadata": {"labels": {"a": "b"}}}))
         assert text(after.document.body(), "metadata", "labels", "a") == "b"
         assert "shop" in names(world)
+
+
+async def test_children_are_in_no_namespace_that_a_cluster_could_leave_out(world: GivenWorld) -> None:
+    world.cluster.narrow("default")
+    given(world, "one", "two")
+    async with world.running(root(finalizer=True)):
+        assert world.status("root").sync is SyncCode.SYNCED
+        assert set(world.supervisor.applications()) == {"root", "one", "two"}
+        await world.configure()
+        await world.settle(600)
+        assert list(world.supervisor.applications()) == []

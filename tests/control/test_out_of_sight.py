@@ -10,7 +10,11 @@ import pytest
 from gitopsd.core.annotations import HOOK
 from gitopsd.core.appstatus import AppStatus, SyncCode
 from gitopsd.core.conditions import ConditionType
+from gitopsd.core.customization import HealthTimeout
+from gitopsd.core.health.status import progressing
+from gitopsd.core.health.timing import Timing
 from gitopsd.core.ids import AppName, GroupKind, ObjectKey
+from gitopsd.core.ignore import KindPattern
 from gitopsd.testing.applications import FakeReader
 from gitopsd.testing.builders import a_config_map, a_namespace, an_app, an_object
 from tests.control.world import GivenWorld
@@ -98,3 +102,44 @@ async def test_a_hook_that_nobody_would_see_blocks_the_sync_before_it_begins(wor
         world.cluster.allow(GroupKind("", "ConfigMap"))
         await world.settle(60)
         assert world.writes() == ["create migrate", "apply settings"]
+
+
+async def test_what_is_out_of_sight_is_not_looked_at_for_what_its_health_was(world: GivenWorld) -> None:
+    world.judge.given[SERVICES] = progressing("not yet")
+    timing = Timing(timeouts=(HealthTimeout(KindPattern("", "*"), 60),))
+    world.settings = replace(world.settings, timing=timing)
+    statuses = await deployed(world)
+    world.cluster.make_unreadable(SERVICES, "it may not be listed", "default")
+    async with world.running(APP, remembered=statuses):
+        await world.settle(30)
+        before = world.passes()
+        await world.settle(90)
+        assert world.passes() - before <= 1
+        assert [item.until for item in world.status().resources if item.out_of_sight] == [None]
+
+
+async def test_what_was_there_is_remembered_over_other_rules_for_health(world: GivenWorld) -> None:
+    world.applications = FakeReader()
+    world.git(a_config_map(), an_object("Service", "left", namespace="default"))
+    spec = replace(APP, finalizers=("resources-finalizer.argocd.argoproj.io",))
+    async with world.running(spec):
+        world.cluster.narrow("elsewhere")
+        world.supervisor.rejudge()
+        await world.settle(30)
+        await world.configure()
+        await world.settle(600)
+        assert list(world.supervisor.applications()) == ["guestbook"]
+        assert world.cluster.has(LEFT)
+
+
+async def test_what_was_there_in_one_cluster_is_not_looked_for_in_another(world: GivenWorld) -> None:
+    world.git(a_config_map(), an_object("Service", "left", namespace="default"))
+    async with world.running(APP):
+        statuses = world.statuses()
+    world.git(a_config_map("new", namespace="team"))
+    world.other_cluster.narrow("team")
+    spec = replace(APP, destination=replace(APP.destination, name="other", server="", namespace="team"))
+    async with world.running(spec, remembered=statuses):
+        await world.settle(60)
+        assert [item.key.name for item in world.status().resources] == ["new"]
+        assert world.condition(ConditionType.UNREADABLE_RESOURCE_WARNING) == ""

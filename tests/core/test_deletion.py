@@ -405,7 +405,8 @@ def test_no_hook_begins_where_nobody_can_say_whether_its_object_is_there() -> No
     _, move = next_move(deletion, a_scene(plan, Live({}, Unreadable({KindPlace(jobs, "default"): "forbidden"}))))
     assert move == Wait(
         "nobody can say whether batch/Job default/bye is there already, so its hook is not run: "
-        "batch/Job in namespace default cannot be read: forbidden"
+        "batch/Job in namespace default cannot be read: forbidden; to leave all as it is: "
+        "gitopsd app delete guestbook --cascade orphan"
     )
     _, move = next_move(deletion, a_scene(plan, Live({}, Unreadable({KindPlace(jobs, "elsewhere"): "forbidden"}))))
     assert isinstance(move, Run)
