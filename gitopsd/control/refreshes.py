@@ -47,9 +47,8 @@ class Refreshes:
         """What each target revision stands for now."""
 
     def tune(self, settings: SupervisorSettings) -> None:
-        """The next waits are as long as these settings say."""
-        self.revisions.interval = settings.interval
-        self.revisions.jitter = settings.jitter
+        """Repositories are looked up as often as these settings say."""
+        self.revisions.tune(settings.interval, settings.jitter)
 
     def ask(self, name: AppName, *, hard: bool = False) -> None:
         """Look the application's repositories up and reconcile it now; `hard` renders without the cache. KeyError if it

@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -39,7 +40,10 @@ class Resolution:
 
 @dataclass(slots=True)
 class _Repository:
-    """One origin and who uses it: (target revision, tag prefix) → applications, and these → their sources' paths."""
+    """One origin and who uses it: (target revision, tag prefix) → applications, and these → their sources' paths.
+
+    `rest` is the wait for its next look-up, while there is one.
+    """
 
     users: dict[tuple[str, str], set[AppName]] = field(default_factory=dict)
     folders: dict[AppName, frozenset[str]] = field(default_factory=dict)
@@ -48,6 +52,7 @@ class _Repository:
     requested: set[AppName] = field(default_factory=set)
     news: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    rest: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     failures: int = 0
 
 
@@ -86,8 +91,8 @@ class Revisions:
         self._tracer = tracer
         self._refusal = refusal
         self._clock = clock
-        self.interval = interval
-        self.jitter = jitter
+        self._interval = interval
+        self._jitter = jitter
         self._changed = changed
         self._passed = passed
         self._on_bug = on_bug
@@ -157,6 +162,16 @@ class Revisions:
                 self._asked.setdefault(app, set()).add(url)
                 repository.requested.add(app)
                 repository.news.set()
+
+    def tune(self, interval: float, jitter: float) -> None:
+        """Look up so often (seconds; infinity: on request alone). A wait that is under way lasts no longer than one
+        that begins now; it is not cut off, so that many repositories are not asked at one moment.
+        """
+        self._interval = interval
+        self._jitter = jitter
+        for repository in self._repositories.values():
+            due = anyio.current_time() + self._pause(repository)
+            repository.rest.deadline = due if math.isinf(due) else min(due, repository.rest.deadline)
 
     def retry(self) -> None:
         """Look up now what failed last time: credentials may have been put right."""
@@ -267,13 +282,17 @@ class Revisions:
 
     async def _wait(self, repository: _Repository) -> bool:
         """Sleep until the next look-up is due (True) or somebody asks for one (False)."""
-        seconds = self.interval + self._clock.jitter(self.jitter)
-        if repository.failures:
-            seconds = min(seconds, backoff_seconds(RECONCILE_ERROR, repository.failures))
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(self._pause(repository)) as repository.rest:
             await repository.news.wait()
             return False
         return True
+
+    def _pause(self, repository: _Repository) -> float:
+        """How long to wait before the next look-up, in seconds."""
+        seconds = self._interval + self._clock.jitter(self._jitter)
+        if repository.failures:
+            seconds = min(seconds, backoff_seconds(RECONCILE_ERROR, repository.failures))
+        return seconds
 
     async def _traced(self, url: str, repository: _Repository, *, fresh: bool) -> set[AppName]:
         """`_look_up`; one that finds something, or fails otherwise than before, is worth a trace."""

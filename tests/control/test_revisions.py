@@ -1,5 +1,6 @@
 """One look-up for each repository, whoever uses it, and nobody's repository is another's trouble."""
 
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -104,12 +105,51 @@ async def test_only_the_users_of_the_branch_that_moved_are_woken(running: Runnin
 
 async def test_the_jitter_is_added_to_the_interval(running: Running) -> None:
     running.clock.share = 0.5
-    running.revisions.jitter = 60
+    running.revisions.tune(100, 60)
     await running.use(app("a"))
     await running.settle(129)
     assert len(running.sources.looked_up) == 1
     await running.settle(2)
     assert len(running.sources.looked_up) == 2
+
+
+async def test_an_interval_after_none_counts_from_its_setting(running: Running) -> None:
+    running.revisions.tune(math.inf, 0)
+    await running.use(app("a"))
+    await running.settle(1000)
+    assert len(running.sources.looked_up) == 1
+    running.revisions.tune(60, 0)
+    await running.settle(59)
+    assert len(running.sources.looked_up) == 1, "all repositories at one moment are too many"
+    await running.settle(2)
+    assert len(running.sources.looked_up) == 2
+    await running.settle(600)
+    assert len(running.sources.looked_up) == 12
+
+
+@pytest.mark.parametrize("interval", [60, 100, 500])
+async def test_another_interval_puts_off_no_look_up_that_is_due_before(running: Running, interval: float) -> None:
+    await running.use(app("a"))
+    await running.settle(90)
+    running.revisions.tune(interval, 0)
+    await running.settle(11)
+    assert len(running.sources.looked_up) == 2
+
+
+async def test_no_look_up_is_due_any_more_once_there_is_no_interval(running: Running) -> None:
+    await running.use(app("a"))
+    running.revisions.tune(math.inf, 0)
+    await running.settle(1000)
+    assert len(running.sources.looked_up) == 1
+
+
+async def test_a_repository_that_failed_is_tried_again_without_an_interval_too(running: Running) -> None:
+    running.sources.fail(ONE)
+    await running.use(app("a"))
+    asked = len(running.sources.looked_up)
+    running.revisions.tune(math.inf, 0)
+    await running.settle(1000)
+    assert len(running.sources.looked_up) > asked
 
 
 async def test_a_refresh_looks_up_at_once_and_wakes_who_asked_alone(running: Running) -> None:

@@ -1,5 +1,6 @@
 """Many applications side by side: nobody's trouble is another's, nothing is done twice, and the end is orderly."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -67,6 +68,17 @@ async def test_Z2_a_bug_met_by_one_application_hurts_no_other(world: GivenWorld,
         world.renderer.heal("cursed")
         await world.clock.advance(60)
         assert world.status("cursed").sync is SyncCode.SYNCED
+
+
+async def test_an_interval_that_is_set_while_we_run_has_commits_noticed(world: GivenWorld) -> None:
+    interval = world.settings.interval
+    world.settings = replace(world.settings, interval=math.inf)
+    world.git(a_config_map())
+    async with world.running(an_app()):
+        world.supervisor.tune(replace(world.settings, interval=interval))
+        commit = world.git(a_config_map(data={"a": "2"}))
+        await world.settle(2 * interval)
+        assert world.status().revisions == (commit,)
 
 
 async def test_Z2_a_bug_in_the_look_up_of_one_repository_hurts_no_other(world: GivenWorld) -> None:
