@@ -19,14 +19,14 @@ class Background:
 
     def __init__(self, group: TaskGroup) -> None:
         self._group: Final = group
-        self._over = False
+        self.is_over = False
 
     def start_soon(self, work: Callable[[*_Arguments], Coroutine[Any, Any, object]], *arguments: *_Arguments) -> None:
         """As `TaskGroup.start_soon`; nothing where all have been ended."""
-        if not self._over:
+        if not self.is_over:
             self._group.start_soon(work, *arguments)
 
     def end(self) -> None:
         """End all tasks."""
-        self._over = True
+        self.is_over = True
         self._group.cancel_scope.cancel()

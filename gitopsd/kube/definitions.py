@@ -61,7 +61,12 @@ class Definitions:
             self._background.start_soon(follower.run)
 
     def touched(self, group: str, plural: str = "", *, served: bool = True) -> None:
-        """Something about `group` changed: its `plural` (if that is known) is served now or soon, or not any more."""
+        """Something about `group` changed: its `plural` (if that is known) is served now or soon, or not any more.
+
+        Nobody looks any more once the background is over.
+        """
+        if self._background.is_over:
+            return
         announced = self._announced.get(group)
         if announced is None:
             announced = self._announced[group] = _Announced()
@@ -72,26 +77,28 @@ class Definitions:
 
     async def looked(self, group: str) -> bool:
         """Wait for the next look at a group that something was announced of; False if there will be none."""
-        if group not in self._announced:
+        if group not in self._announced or self._background.is_over:
             return False
         await self._looked.wait()
-        return True
+        return not self._background.is_over
 
     async def _refresh(self, group: str, announced: _Announced) -> None:
         """Ask until all that was announced is so: the API server takes a moment to serve a new definition. An answer
         that was under way at the last word knows nothing of it.
         """
         backoff = Backoff(self._source.clock, first=0.1, longest=2.0)
-        await anyio.sleep(_DEBOUNCE_SECONDS)
-        while announced.looks < _TRIES:
-            announced.looks += 1
-            answered = await self._look(group)
+        try:
+            await anyio.sleep(_DEBOUNCE_SECONDS)
+            while announced.looks < _TRIES:
+                announced.looks += 1
+                answered = await self._look(group)
+                self._tell_looked()
+                if answered and announced.looks > 1 and self._is_so(group, announced):
+                    break
+                await anyio.sleep(backoff.next())
+        finally:  # whoever waits for a look must hear that none comes, also where this is cancelled
+            del self._announced[group]
             self._tell_looked()
-            if answered and announced.looks > 1 and self._is_so(group, announced):
-                break
-            await anyio.sleep(backoff.next())
-        del self._announced[group]
-        self._tell_looked()
 
     async def _look(self, group: str) -> bool:
         """Whether the API server told what it serves of the group."""

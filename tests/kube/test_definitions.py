@@ -80,7 +80,8 @@ class World:
         self.heard: list[GroupKind] = []
         source = Source(self.server, _Up(), self.clock)
         catalog = Catalog(self.server, self.clock)
-        self.definitions = Definitions(source, catalog, self.heard.extend, Background(tasks))
+        self.background = Background(tasks)
+        self.definitions = Definitions(source, catalog, self.heard.extend, self.background)
         self.tasks = tasks
 
     def announce(self) -> None:
@@ -128,3 +129,32 @@ async def test_a_refused_question_is_no_answer(world: World) -> None:
     world.announce()
     await world.clock.advance(LONG_SECONDS)
     assert world.heard == [WIDGET]
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.06, 0.3], ids=["before_a_look", "during_one", "between_two"])
+async def test_who_waits_for_a_look_goes_on_when_the_cluster_is_left(seconds: float) -> None:
+    answers: list[bool] = []
+    with anyio.fail_after(LONG_SECONDS):
+        async with anyio.create_task_group() as others, anyio.create_task_group() as tasks:
+            world = World(tasks)
+
+            async def wait() -> None:
+                while await world.definitions.looked(GROUP):
+                    answers.append(True)
+                answers.append(False)
+
+            world.definitions.touched(GROUP, "widgets")
+            others.start_soon(wait)
+            await world.clock.advance(seconds)
+            world.background.end()
+    assert answers[-1] is False
+
+
+async def test_what_is_announced_after_the_cluster_was_left_is_waited_for_by_nobody() -> None:
+    async with anyio.create_task_group() as tasks:
+        world = World(tasks)
+        world.background.end()
+        world.definitions.touched(GROUP, "widgets")
+    world.definitions.touched(GROUP, "widgets")
+    with anyio.fail_after(LONG_SECONDS):
+        assert await world.definitions.looked(GROUP) is False
