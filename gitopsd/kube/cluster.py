@@ -557,6 +557,7 @@ class KubeCluster:
         while resource is None and await self._definitions.looked(gvk.group):
             resource = await self._resource(gvk)
         if resource is None or not resource.served:
+            await self._link.require()  # that the connection was closed or lost meanwhile says nothing of the kind
             raise ClusterError(
                 f"the cluster does not serve {gvk}",
                 where=f"cluster {self.name}, {key}",

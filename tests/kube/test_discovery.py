@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from gitopsd.core.errors import ClusterError, SpecError
+from gitopsd.core.errors import ClusterDown, ClusterError, SpecError
 from gitopsd.core.ids import GVK, AppName
 from gitopsd.core.manifest import KindInfo
 from gitopsd.core.permit import permit_object
@@ -123,6 +123,38 @@ async def test_a_question_for_a_kind_that_goes_may_fail_and_its_watch_ends_all_t
     proxy.heal()
     assert (await behind_proxy.observe(SHOP, [one.key], [CONFIG_MAP])).objects == {}
     assert list(behind_proxy.ended()) == []
+
+
+async def test_a_pass_that_waits_for_a_definition_ends_when_its_cluster_is_left(
+    proxy: FaultProxy, api_server: ApiServer, clock: RealClock, namespace: str
+) -> None:
+    group = f"{namespace}.example.org"
+    one = desired(an_object("Widget", "one", api_version=f"{group}/v1", namespace=namespace), "shop")
+    waiting = anyio.Event()
+    failed: list[str] = []
+
+    async def write(cluster: KubeCluster) -> None:
+        try:
+            await apply(cluster, one)
+        except ClusterDown as error:
+            failed.append(str(error))
+
+    def looks(request: ProxiedRequest) -> bool:
+        if request.path == f"/apis/{group}/v1":
+            waiting.set()
+        return request.path.startswith(f"/apis/{group}")
+
+    proxy.answer(404, times=1_000, matching=looks)
+    try:
+        with anyio.fail_after(DEADLINE_SECONDS):
+            access = ClusterAccess("brief", server=proxy.url)
+            async with anyio.create_task_group() as tasks, KubeCluster(access, clock=clock) as cluster:
+                await apply(cluster, desired(a_definition(group)))
+                tasks.start_soon(write, cluster)
+                await waiting.wait()
+        assert ["closed" in why for why in failed] == [True], failed
+    finally:
+        api_server.do("DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.{group}")
 
 
 async def test_an_unknown_kind_is_not_asked_for_again_and_again(
