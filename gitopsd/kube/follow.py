@@ -13,7 +13,7 @@ import orjson
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.jsonvalue import JsonObject, integer, objects, text
 from gitopsd.core.live import is_newer
-from gitopsd.kube.body import is_nonsense, nonsense, parsed
+from gitopsd.kube.body import is_nonsense, nonsense, parsed, parsed_list
 from gitopsd.kube.http import JSON, KubeHttp, is_too_large
 from gitopsd.kube.objects import with_type
 from gitopsd.kube.refusal import Asked, from_status, refused
@@ -182,7 +182,7 @@ class Follower:
             raise refused(self._asked("list"), answer)
         if not answer.ok:
             return False  # who may watch need not be allowed to list
-        version = text(parsed(answer.body, self._asked("list")), "metadata", "resourceVersion")
+        version = text(parsed_list(answer.body, self._asked("list")), "metadata", "resourceVersion")
         return version.isdecimal() and self._version.isdecimal() and is_newer(self._version, version)
 
     # ---- watch
@@ -294,7 +294,7 @@ class Follower:
             raise
         if not answer.ok:
             raise refused(self._asked("list"), answer)
-        return parsed(answer.body, self._asked("list"))
+        return parsed_list(answer.body, self._asked("list"))
 
     # ---- state
 

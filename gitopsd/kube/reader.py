@@ -13,7 +13,7 @@ from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, text
 from gitopsd.core.unreadable import KindPlace
-from gitopsd.kube.body import nonsense, parsed
+from gitopsd.kube.body import parsed_list, parsed_object
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.index import Apps, Index
 from gitopsd.kube.objects import with_type
@@ -71,9 +71,8 @@ class Reader:
         asked = Asked(self._http.cluster, "get", key.kind, key)
         if not answer.ok:
             raise refused(asked, answer)
-        if not (raw := answer.body.strip()):
-            raise nonsense(asked, "it is empty")
-        return raw
+        parsed_object(answer.body, asked)
+        return answer.body.strip()
 
     async def get(self, resource: Resource, key: ObjectKey) -> bytes:
         """As `fetch`, of an object that has to be there. Raises `ClusterError`."""
@@ -92,16 +91,14 @@ class Reader:
         gvk = resource.gvk
         key = ObjectKey(gvk.group, gvk.kind, namespace if resource.namespaced else "", name)
         if name:
-            raw = await self.fetch(resource, key, impersonate=impersonate) or b"{}"
-            parsed(raw, Asked(self._http.cluster, "get", gvk.kind, key))
-            return raw
+            return await self.fetch(resource, key, impersonate=impersonate) or b"{}"
         path = resource.within(key.namespace)
         query = {"limit": str(_PAGE)}
         answer = await self._http.call("GET", path, query=query, verb="list", kind=gvk.kind, impersonate=impersonate)
         asked = Asked(self._http.cluster, "list", gvk.kind)
         if not answer.ok:
             raise refused(asked, answer)
-        if text(parsed(answer.body, asked), "metadata", "continue"):
+        if text(parsed_list(answer.body, asked, watchable=resource.watchable), "metadata", "continue"):
             raise ClusterError(
                 f"there are more than {_PAGE} objects of kind {gvk.kind}",
                 where=f"cluster {self._http.cluster}",
@@ -119,7 +116,7 @@ class Reader:
                 answer = await self._http.call("GET", resource.path(key), verb="get", kind=key.kind)
             if answer.ok:
                 raw = answer.body.strip()
-                found.append(self._index.fill(key, raw, parsed(raw, asked), resource.gvk))
+                found.append(self._index.fill(key, raw, parsed_object(raw, asked), resource.gvk))
             elif answer.status == 404:
                 self._index.miss(key)
             else:
@@ -158,4 +155,4 @@ class Reader:
         asked = Asked(self._http.cluster, "list", kind)
         if not answer.ok:
             raise refused(asked, answer)
-        return parsed(answer.body, asked)
+        return parsed_list(answer.body, asked)

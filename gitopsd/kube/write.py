@@ -26,7 +26,7 @@ from gitopsd.core.ownership import FIELD_MANAGER
 from gitopsd.core.permit import Permit
 from gitopsd.kube.adopt import JSON_PATCH, Known, Send, adopt, settle
 from gitopsd.kube.answer import Answer
-from gitopsd.kube.body import nonsense, parsed
+from gitopsd.kube.body import parsed, parsed_object
 from gitopsd.kube.http import JSON, KubeHttp
 from gitopsd.kube.refusal import Asked, body_of_secret, refused
 from gitopsd.kube.replacement import replacement
@@ -89,8 +89,8 @@ class Writer:
             if refusal is not None:
                 raise refused(known.asked, refusal)
         answer = await self._apply(order)
-        self._check("apply", order, answer)
-        if answer.status != _CREATED and emptied(order.desired.document.body(), self._parsed(answer.body, order)):
+        after = self._checked("apply", order, answer)
+        if answer.status != _CREATED and emptied(order.desired.document.body(), after):
             again = await self._apply(order)
             answer = again if again.ok else answer
         return answer.body.strip()
@@ -98,7 +98,7 @@ class Writer:
     async def replace(self, order: Order) -> bytes:
         """Put the object in the place of what is there (`kubectl replace`), or make it; its JSON afterwards."""
         answer = await self._replace(order)
-        self._check("replace", order, answer)
+        self._checked("replace", order, answer)
         known = self._known(answer.body, order)
         refusal = await settle(known, order.desired, self._rewriting(order), self._attempts())
         if refusal is not None:
@@ -112,7 +112,7 @@ class Writer:
             there = await order.fetch()
             if there and _same_operation(self._parsed(there, order), order.desired.document.body()):
                 return there
-        self._check("create", order, answer)
+        self._checked("create", order, answer)
         return answer.body.strip()
 
     async def patch(
@@ -138,9 +138,10 @@ class Writer:
             content_type=MERGE_PATCH,
             impersonate=impersonate,
         )
+        asked = Asked(self._http.cluster, "patch", live.key.kind, live.key, body_of_secret(live.key, patch.body))
         if not answer.ok:
-            secret = body_of_secret(live.key, patch.body)
-            raise refused(Asked(self._http.cluster, "patch", live.key.kind, live.key, secret), answer)
+            raise refused(asked, answer)
+        parsed_object(answer.body, asked)
         self._warn(live.key, answer)
         return answer.body.strip()
 
@@ -184,8 +185,10 @@ class Writer:
             kind=desired.key.kind,
             impersonate=impersonate,
         )
+        asked = self._asked("apply", desired)
         if not answer.ok:
-            raise refused(self._asked("apply", desired), answer)
+            raise refused(asked, answer)
+        parsed_object(answer.body, asked)
         return answer.body.strip()
 
     # ---- inside
@@ -264,15 +267,18 @@ class Writer:
         return Attempts(RetryPolicy(), self._clock, self._clock.monotonic())
 
     def _asked(self, verb: str, desired: DesiredObject) -> Asked:
-        secret = body_of_secret(desired.key, desired.document.body())
-        return Asked(self._http.cluster, verb, desired.key.kind, desired.key, secret)
+        key = desired.key
+        secret = body_of_secret(key, desired.document.body()) if key.kind == "Secret" else None  # parsing takes time
+        return Asked(self._http.cluster, verb, key.kind, key, secret)
 
-    def _check(self, verb: str, order: Order, answer: Answer) -> None:
+    def _checked(self, verb: str, order: Order, answer: Answer) -> JsonObject:
+        """The object that the answer holds."""
+        asked = self._asked(verb, order.desired)
         if not answer.ok:
-            raise refused(self._asked(verb, order.desired), answer)
-        if not answer.body.strip():
-            raise nonsense(self._asked(verb, order.desired), "it is empty")
+            raise refused(asked, answer)
+        body = parsed_object(answer.body, asked)
         self._warn(order.desired.key, answer)
+        return body
 
     def _warn(self, key: ObjectKey, answer: Answer) -> None:
         header = answer.headers.get("warning")

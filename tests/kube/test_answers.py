@@ -11,12 +11,15 @@ import pytest
 import gitopsd.kube
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.ids import GVK, AppName
+from gitopsd.core.jsonvalue import text
 from gitopsd.core.manifest import DesiredObject
 from gitopsd.core.permit import permit_object
 from gitopsd.core.unreadable import KindPlace
+from gitopsd.kube.body import parsed_list
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.permissions import Inspector
+from gitopsd.kube.refusal import Asked
 from gitopsd.ports.cluster import ClusterAccess, Patch
 from gitopsd.testing.builders import a_config_map, an_app
 from gitopsd.testing.faultproxy import FaultProxy, ProxiedRequest
@@ -24,7 +27,14 @@ from tests.cluster_fixture import ApiServer
 from tests.contracts.cluster_contract import CONFIG_MAP, DEADLINE_SECONDS, Changes, apply, desired
 from tests.kube.conftest import RealClock
 
-GARBAGE: Final = (b"<html>login</html>", b"", b"[]", b"null", b"\xff\xfe")
+GARBAGE: Final = (b"<html>login</html>", b"", b"[]", b"null", b"\xff\xfe", b'{"message":"sign in"}')
+# What looks a little like a list of a kind that can be watched.
+NO_LISTS: Final = (
+    b'{"items":[]}',
+    b'{"items":{},"metadata":{"resourceVersion":"7"}}',
+    b'{"metadata":{"resourceVersion":"7"}}',
+)
+ASKED: Final = Asked("local", "list", "NodeMetrics")
 # Of Secrets' own values, of what credential programs print, and of Status objects and versions, which may be missing.
 _NO_ANSWERS: Final = {"body", "cluster_secrets", "credential_plugin", "link", "objects", "refusal"}
 
@@ -67,16 +77,63 @@ async def test_a_page_in_the_place_of_an_object_makes_its_place_unreadable_and_e
     assert (list(live.objects), bool(live.unreadable)) == ([one.key], False)
 
 
+@pytest.mark.parametrize("garbage", [*GARBAGE, *NO_LISTS])
 async def test_a_page_in_the_place_of_a_list_is_not_an_empty_one(
-    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, garbage: bytes
 ) -> None:
+    shop = AppName(f"shop-{namespace}")
     many = make(api_server, namespace, *(f"map-{number}" for number in range(12)))
     await behind_proxy.observe(AppName("first"), [], [CONFIG_MAP])
-    proxy.answer(200, matching=a_page("configmaps"), body=b"[]")
+    proxy.answer(200, matching=a_page("configmaps"), body=garbage)
     live = await behind_proxy.observe(shop, [one.key for one in many], [CONFIG_MAP])
     assert all("cannot be understood" in live.unreadable.why(one.key) for one in many)
     live = await behind_proxy.observe(shop, [one.key for one in many], [CONFIG_MAP])
     assert (len(live.objects), bool(live.unreadable)) == (12, False)
+
+
+@pytest.mark.parametrize("garbage", [*GARBAGE, *NO_LISTS])
+async def test_a_page_in_the_place_of_a_followers_list_makes_its_kind_unreadable(
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, garbage: bytes
+) -> None:
+    shop = AppName(f"shop-{namespace}")
+    [one] = make(api_server, namespace, "one")
+    proxy.answer(400, times=1_000, matching=lambda request: "sendInitialEvents" in request.query)
+    proxy.answer(200, times=1_000, matching=a_page("configmaps"), body=garbage)
+    live = await behind_proxy.observe(shop, [one.key], [CONFIG_MAP])
+    assert "cannot be understood" in live.unreadable.why(one.key)
+    changes = Changes(behind_proxy)
+    proxy.heal()
+    await changes.until_live(behind_proxy, shop, one.key, there=True)
+    live = await behind_proxy.observe(shop, [one.key], [CONFIG_MAP])
+    assert not live.unreadable
+
+
+async def test_a_page_does_not_tell_how_far_a_server_has_come_that_a_watch_is_to_be_resumed_at(
+    behind_proxy: KubeCluster, proxy: FaultProxy, api_server: ApiServer, namespace: str, shop: AppName
+) -> None:
+    [one] = make(api_server, namespace, "one")
+    await behind_proxy.observe(shop, [one.key], [CONFIG_MAP])
+    changes = Changes(behind_proxy)
+    proxy.answer(200, matching=a_page("configmaps"), body=GARBAGE[-1])
+    proxy.drop()
+    api_server.do("PATCH", f"/api/v1/namespaces/{namespace}/configmaps/one", {"data": {"colour": "red"}})
+    await changes.until(lambda: changes.named(shop) > 0)
+    asked = [request for request in proxy.requests if request.path.endswith("/configmaps")]
+    last = max(number for number, request in enumerate(asked) if request.is_watch)
+    assert [request.query.get("limit") for request in asked[last - 2 : last]] == ["1", "1"]
+
+
+@pytest.mark.parametrize("items", ["[]", "null"])
+def test_an_empty_list_is_one_also_where_a_server_writes_null(items: str) -> None:
+    raw = f'{{"items":{items},"metadata":{{"resourceVersion":"7"}}}}'.encode()
+    assert text(parsed_list(raw, ASKED), "metadata", "resourceVersion") == "7"
+
+
+def test_a_list_of_a_kind_that_cannot_be_watched_needs_no_version() -> None:
+    raw = b'{"items":[],"metadata":{}}'
+    assert parsed_list(raw, ASKED, watchable=False)["items"] == []
+    with pytest.raises(ClusterError, match="cannot be understood"):
+        parsed_list(raw, ASKED)
 
 
 async def test_a_child_that_cannot_be_read_for_garbage_ends_nothing(
@@ -134,11 +191,13 @@ async def test_a_page_in_the_place_of_what_was_written_is_an_error_that_the_next
     assert live.objects[wanted.key].document.body()["data"] == {"colour": "red"}
 
 
+@pytest.mark.parametrize("garbage", GARBAGE)
 async def test_a_page_in_the_place_of_a_dry_run_is_no_prediction_to_be_remembered(
-    behind_proxy: KubeCluster, proxy: FaultProxy, namespace: str, shop: AppName
+    behind_proxy: KubeCluster, proxy: FaultProxy, namespace: str, garbage: bytes
 ) -> None:
+    shop = AppName(f"shop-{namespace}")
     wanted = desired(a_config_map("settings", namespace=namespace), shop)
-    proxy.answer(200, matching=lambda request: "dryRun" in request.query, body=GARBAGE[0])
+    proxy.answer(200, matching=lambda request: "dryRun" in request.query, body=garbage)
     with pytest.raises(ClusterError, match="cannot be understood"):
         await behind_proxy.predict([(wanted, None)])
     [prediction] = await behind_proxy.predict([(wanted, None)])
