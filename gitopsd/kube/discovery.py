@@ -12,7 +12,7 @@ from typing import Final
 from gitopsd.core.errors import ClusterDown, ClusterError
 from gitopsd.core.ids import GVK
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, objects, sequence, text
-from gitopsd.kube.body import parsed
+from gitopsd.kube.body import nonsense, parsed
 from gitopsd.kube.http import JSON, KubeHttp
 from gitopsd.kube.refusal import Asked, refused
 from gitopsd.kube.resource import Resource, api_path
@@ -21,6 +21,7 @@ _AGGREGATED: Final = ",".join(
     (*(f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")), JSON)
 )
 _VERB: Final = "discover"
+_DESCRIBING: Final = frozenset({"groups", "items", "resources", "versions"})
 
 
 async def discover(http: KubeHttp) -> list[Resource]:
@@ -80,7 +81,10 @@ async def _get(http: KubeHttp, path: str, *, accept: str = JSON, missing_ok: boo
     asked = Asked(http.cluster, _VERB, path)
     if not answer.ok:
         raise refused(asked, answer)
-    return parsed(answer.body, asked)
+    body = parsed(answer.body, asked)
+    if not body.keys() & _DESCRIBING:
+        raise nonsense(asked, "what came describes no groups, versions or kinds")
+    return body
 
 
 def _from_aggregated(answer: JsonObject) -> Iterator[Resource]:

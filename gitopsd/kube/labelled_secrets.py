@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gitopsd.core.jsonvalue import JsonObject, mapping, objects, string_map, text
-from gitopsd.kube.body import parsed
+from gitopsd.kube.body import parsed_list
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.refusal import Asked, refused
 
@@ -32,7 +32,7 @@ async def list_secrets(http: KubeHttp, namespace: str, kind: str) -> Sequence[Js
         answer = await http.call("GET", path, query=query, verb="list", kind="Secret")
         if not answer.ok:
             raise refused(asked, answer)
-        page = parsed(answer.body, asked)
+        page = parsed_list(answer.body, asked)
         found += objects(page, "items")
         query["continue"] = text(mapping(page, "metadata"), "continue")
         if not query["continue"]:

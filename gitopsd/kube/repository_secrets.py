@@ -20,7 +20,7 @@ from gitopsd.core.proxy import BadProxyError, Proxy, parse_no_proxy, parse_proxy
 from gitopsd.core.repo_url import BadUrlError, parse
 from gitopsd.core.secret import Secret
 from gitopsd.core.url_place import OCI_SCHEME, place_of, registry_url
-from gitopsd.kube.body import parsed
+from gitopsd.kube.body import parsed_object
 from gitopsd.kube.http import KubeHttp
 from gitopsd.kube.labelled_secrets import TYPE_LABEL, decoded_data, list_secrets
 from gitopsd.kube.refusal import Asked
@@ -209,4 +209,4 @@ async def _config_map(http: KubeHttp, namespace: str, name: str) -> Mapping[str,
     if not answer.ok:
         return {}
     key = ObjectKey("", "ConfigMap", namespace, name)
-    return string_map(parsed(answer.body, Asked(http.cluster, "get", "ConfigMap", key)), "data")
+    return string_map(parsed_object(answer.body, Asked(http.cluster, "get", "ConfigMap", key)), "data")

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Awaitable, Callable
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -216,10 +217,11 @@ async def test_a_page_in_the_place_of_a_look_up_is_not_what_is_looked_up(
     assert b'"one"' in await behind_proxy.look_up(CONFIG_MAP, namespace, name)
 
 
+@pytest.mark.parametrize("garbage", GARBAGE)
 async def test_a_page_in_the_place_of_a_kinds_description_is_named_with_what_was_asked(
-    behind_proxy: KubeCluster, proxy: FaultProxy
+    behind_proxy: KubeCluster, proxy: FaultProxy, garbage: bytes
 ) -> None:
-    proxy.answer(200, matching=lambda request: request.path == "/apis/ghosts.example.org/v1", body=GARBAGE[0])
+    proxy.answer(200, matching=lambda request: request.path == "/apis/ghosts.example.org/v1", body=garbage)
     with pytest.raises(ClusterError, match="cannot be understood") as failed:
         await behind_proxy.kinds([GVK("ghosts.example.org", "v1", "Ghost")])
     assert "/apis/ghosts.example.org/v1" in failed.value.where
@@ -228,8 +230,8 @@ async def test_a_page_in_the_place_of_a_kinds_description_is_named_with_what_was
 async def test_a_page_in_the_place_of_argo_cds_secrets_is_not_none_of_them(
     behind_proxy: KubeCluster, proxy: FaultProxy, namespace: str
 ) -> None:
-    for plural in ("secrets", "configmaps"):
-        proxy.answer(200, matching=lambda request, plural=plural: plural in request.path, body=GARBAGE[0])  # type: ignore[misc]  # bound right now
+    for plural, page in product(("secrets", "configmaps"), GARBAGE):
+        proxy.answer(200, matching=lambda request, plural=plural: plural in request.path, body=page)  # type: ignore[misc]  # bound right now
         with pytest.raises(ClusterError, match="cannot be understood"):
             await behind_proxy.repository_secrets(namespace)
 
