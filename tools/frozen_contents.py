@@ -92,11 +92,11 @@ def contents() -> Contents:
     )
 
 
-def shipped_distributions() -> Sequence[Distribution]:
-    """The installed distributions that gitopsd needs, with theirs, by name."""
+def shipped_distributions(extras: Iterable[str] = EXTRAS) -> Sequence[Distribution]:
+    """The installed distributions that gitopsd needs with these extras, with theirs, by name."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    wanted = [*project["dependencies"], *(line for extra in EXTRAS for line in project["optional-dependencies"][extra])]
+    wanted = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
     found: dict[str, Distribution] = {}
     waiting = [Requirement(line) for line in wanted]
     while waiting:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from jsonschema import Draft7Validator
@@ -71,7 +72,10 @@ def test_it_is_of_the_standard_and_of_this_file(bill: Bill) -> None:
 def test_it_is_valid_by_the_standards_own_schema(bill: Bill) -> None:
     folder = Path(str(files("cyclonedx.schema"))) / "_res"
     schemas = [json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text()) for name in SCHEMAS]
-    registry = Registry[Schema]().with_resources((schema["$id"], DRAFT7.create_resource(schema)) for schema in schemas)
+    registry = Registry[Schema]().with_resources(
+        (urljoin(schema["$id"], f"{name}.SNAPSHOT.schema.json"), DRAFT7.create_resource(schema))
+        for name, schema in zip(SCHEMAS, schemas, strict=True)
+    )
     validator = Draft7Validator(schemas[0], registry=registry)
     told = json.loads(bill.written)
     assert [error.message for error in validator.iter_errors(told)] == []

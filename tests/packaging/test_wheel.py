@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.packaging import built
 from tools import wheel
+from tools.frozen_contents import shipped_distributions
+from tools.venv import locked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UV = Path(sys.executable).with_name("uv")
@@ -82,16 +85,13 @@ def installed(dist: Path, tmp_path: Path) -> Path:
     """The command of an environment in which nothing is but the wheel and what it needs."""
     environment = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    # The versions of the lock, which `make setup` has fetched: nothing is fetched here.
-    told = [
-        "--offline",
-        "--quiet",
-        "--python",
-        str(environment / "bin" / "python"),
-        "--constraints",
-        "requirements.lock",
-    ]
-    subprocess.run([UV, "pip", "install", *told, only(dist, "*.whl")], cwd=ROOT, check=True)
+    # What the lock says of it, which `make setup` has fetched: nothing is fetched here, nor resolved.
+    lock = tmp_path / "needed.lock"
+    lock.write_text("".join(locked(canonicalize_name(one.name)) for one in shipped_distributions(extras=())))
+    python = ["--quiet", "--python", str(environment / "bin" / "python")]
+    for told in (["--require-hashes", "-r", lock], [only(dist, "*.whl")]):
+        subprocess.run([UV, "pip", "install", "--offline", "--no-deps", *python, *told], cwd=ROOT, check=True)
+    subprocess.run([UV, "pip", "check", *python], cwd=ROOT, check=True)
     return environment / "bin" / "gitopsd"
 
 
