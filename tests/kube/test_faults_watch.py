@@ -327,8 +327,8 @@ async def test_an_object_of_a_megabyte_and_a_half_is_applied_and_watched(
     await apply(cluster, desired(a_definition(group)))
     spec: JsonObject = {f"key-{number}": "x" * 1_000 for number in range(1_400)}
     large = desired(an_object("Widget", "large", api_version=f"{group}/v1", namespace=namespace, spec=spec), shop)
+    await apply(cluster, large)  # waits until the kind is served: nobody could watch it before
     await cluster.observe(shop, [large.key], [large.gvk])
-    await apply(cluster, large)
     changes = Changes(cluster)
     path = f"/apis/{group}/v1/namespaces/{namespace}/widgets/large"
     api_server.do("PATCH", path, {"spec": {"colour": "red"}})
