@@ -10,6 +10,8 @@ PYTHON := $(BIN)/python
 CODE := $(wildcard gitopsd plugins tests tools demo benchmarks)
 # More for pytest: make test PYTEST_ARGS='-k waves -x'
 PYTEST_ARGS ?=
+# How many files of tests run side by side: most of their time is waiting. 0 for one after the other, with a debugger.
+PYTEST_JOBS ?= 2
 # Set to 1 to end the demo by itself, with the exit code of `gitopsd run --once`.
 ONCE ?=
 # Some tables only: make bench BENCH_ARGS='--tables monorepo renders memory'
@@ -67,7 +69,7 @@ dev: setup ## Run the demo's cluster with gitopsd in front, started anew wheneve
 .PHONY: test
 test: setup originals ## Run every test: Go, then Python up to the real API server
 	@$(PYTHON) -m tools.gocheck test
-	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest --numprocesses=$(PYTEST_JOBS) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: check
 check: venv ## Check format, lint, types, import contracts and Go; all of them, whatever fails

@@ -86,9 +86,8 @@ class FaultProxy:
 
     async def __aenter__(self) -> Self:
         self._server, context = await anyio.to_thread.run_sync(_upstream, self._kubeconfig)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=0), auto_decompress=False, read_bufsize=2**18
-        )
+        self._connector = aiohttp.TCPConnector(ssl=context, limit=0)
+        self._session = aiohttp.ClientSession(connector=self._connector, auto_decompress=False, read_bufsize=2**18)
         await self.start()
         return self
 
@@ -96,6 +95,8 @@ class FaultProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True):
+            # First, and at once: a request that is cancelled ends TLS politely, which may outlive the loop it needs.
+            await self._connector.close(abort_ssl=True)
             await self.stop()
             await self._session.close()
 
@@ -229,14 +230,17 @@ class FaultProxy:
             body = await request.read()
         except ConnectionResetError:  # the client left, or was made to
             return self._failed(request, _BROKEN)
-        answer = await self._session.request(
-            request.method,
-            self._server + request.path_qs,
-            headers=headers,
-            data=body or None,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
+        try:
+            answer = await self._session.request(
+                request.method,
+                self._server + request.path_qs,
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None),
+            )
+        except aiohttp.ClientError:  # the API server ended, or the proxy does
+            return self._failed(request, _BROKEN)
         try:
             if strike is not None:
                 strike.action(seen)
@@ -252,6 +256,8 @@ class FaultProxy:
                     await response.write(chunk)
                 await response.write_eof()
             return response
+        except aiohttp.ClientError:
+            return self._failed(request, _BROKEN)
         finally:
             self._streams = [stream for stream in self._streams if stream[1] is not seen]
             # At once: a polite end of TLS may outlive the loop that it needs.

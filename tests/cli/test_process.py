@@ -101,7 +101,8 @@ def test_ctrl_c_ends_the_command_without_a_traceback(tmp_path: Path, environ: di
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "silent.sock"))
         listener.listen()
-        command = [GITOPSD, "app", "list", "--socket", "silent.sock"]
+        # As at a terminal: what a shell starts in its background begins with the signal ignored.
+        command = ["env", "--default-signal=INT", GITOPSD, "app", "list", "--socket", "silent.sock"]
         with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE) as process:
             listener.settimeout(SECONDS)
             connection, _ = listener.accept()

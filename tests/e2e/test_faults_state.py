@@ -283,7 +283,7 @@ async def test_a_full_state_folder_is_told_and_survived_and_all_is_kept_again_wh
     async with child(world, within=within, environ={"STATE": str(state)}) as daemon:
         await daemon.until_synced("good")
         await daemon.until_line('"ready"')
-        inside = Path(f"/proc/{daemon.process.pid}/root{state}")
+        inside = seen_by(daemon) / "state"
         filler = inside / "filler"
         full(filler)
         # What differs from git is put right all the same; it is only not remembered.
@@ -305,10 +305,15 @@ async def test_a_full_state_folder_is_told_and_survived_and_all_is_kept_again_wh
         assert again.status("good").revisions == (commit,)
 
 
+def seen_by(daemon: Child) -> Path:
+    """The world's folder with the daemon's own mounts. Short, for the sockets in it."""
+    return Path(f"/proc/{daemon.process.pid}/cwd")
+
+
 async def refreshed(daemon: Child, name: str) -> None:
     """Have it look at git, through a socket that only the daemon's own mounts show."""
-    inside = f"/proc/{daemon.process.pid}/root{daemon.socket}"
-    await gitopsd(daemon.world, "app", "refresh", daemon.world.full(name), "--socket", inside)
+    socket = str(seen_by(daemon) / daemon.socket.relative_to(daemon.world.folder))
+    await gitopsd(daemon.world, "app", "refresh", daemon.world.full(name), "--socket", socket)
 
 
 def full(filler: Path) -> None:
