@@ -152,6 +152,6 @@ def test_a_sync_survives_a_restart_of_the_daemon(tmp_path: Path) -> None:
 
 
 async def _until_over(serving: Any) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         while not serving.done():
             await anyio.lowlevel.checkpoint()

@@ -14,7 +14,7 @@ import pytest
 from gitopsd.config import Config, changes
 from tests.config.writing import loaded
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60.0
 SECRET = "repositories: [{url: https://git.example.org/a.git, password: {file: secret}}]\n"
 
 pytestmark = pytest.mark.anyio

@@ -23,7 +23,7 @@ from gitopsd.testing.builders import a_config_map, a_deployment, an_app, an_obje
 CONFIG_MAP = GVK("", "v1", "ConfigMap")
 DEPLOYMENT = GVK("apps", "v1", "Deployment")
 REPLICA_SET = GVK("apps", "v1", "ReplicaSet")
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60.0
 _CLAIM: JsonObject = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 
 

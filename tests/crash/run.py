@@ -128,7 +128,7 @@ async def _comes_to_an_end(child: Process, commit: str, scenario: Scenario) -> b
         await child.poke(APP, wait=20)
         over = await child.until_told(APP, there)
     if not over:
-        assert await child.ended(10) == -signal.SIGKILL, "it ended by itself:\n" + "\n".join(child.raw[-40:])
+        assert await child.ended(30) == -signal.SIGKILL, "it ended by itself:\n" + "\n".join(child.raw[-40:])
     return over
 
 

@@ -38,7 +38,7 @@ async def test_it_freezes_while_the_first_round_goes_on() -> None:
         made.extend([number] for number in range(10_000))
         return len(frozen) == 3
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await freeze_first_round(done, interval=0.001)
     assert frozen[1] - frozen[0] >= 10_000
     assert frozen[2] - frozen[1] >= 10_000

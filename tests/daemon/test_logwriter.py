@@ -40,12 +40,12 @@ def test_a_reader_that_stopped_holds_nobody_up() -> None:
     reader = Reader()
     reader.open.clear()
     with writing(reader) as writer:
-        longest = 0.0
+        slow = 0
         for number in range(5_000):
             began = time.perf_counter()
             writer.put(Line(f"line {number}"))
-            longest = max(longest, time.perf_counter() - began)
-        assert longest < 0.02
+            slow += time.perf_counter() - began > 0.02
+        assert slow < 50  # the machine may be busy with others; a wait would be one each time
         assert writer.lost >= 5_000 - 201
 
 

@@ -51,7 +51,7 @@ class Cluster:
     async def asked_again(self) -> None:
         """Until the Secrets were read once more, and what follows from it is done."""
         news = self.news
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await news.wait()
         await anyio.wait_all_tasks_blocked()
 

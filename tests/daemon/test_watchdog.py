@@ -121,7 +121,7 @@ async def test_a_blocked_loop_is_not_fed_and_after_the_restart_the_operation_goe
         await world.cluster.patch(namespace, "configmaps/gate", {"metadata": {"labels": {"touched": "yes"}}})
         await until_silent(systemd)
         daemon.signal(signal.SIGABRT)  # as systemd's WatchdogSignal= says
-        assert await daemon.ended(10) == -signal.SIGABRT
+        assert await daemon.ended(30) == -signal.SIGABRT
         await daemon.until_line("acme_stuck.py", "in judge")
     blocker.let_go()
     async with child(world, environ=environ) as daemon:

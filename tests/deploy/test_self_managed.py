@@ -48,7 +48,7 @@ async def test_a_new_version_of_itself_ends_it_in_the_middle_of_the_sync_and_the
         await cluster.until("", _SETS, _has_image("0.2.0"))
         # The controller deletes the pod now: nothing but what is on the disk is left of this daemon.
         before.signal(signal.SIGKILL)
-        await before.ended(10)
+        await before.ended(30)
     async with child(itself) as after:
         await after.until_synced("gitopsd")
     found = await cluster.do("GET", f"{_SETS}/gitopsd")

@@ -12,7 +12,7 @@ import orjson
 from gitopsd.kube.http import KubeHttp
 from tests.cluster_fixture import ApiServer
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _GROUPS = {
     "deployments": "apis/apps/v1",

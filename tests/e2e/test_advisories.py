@@ -132,7 +132,7 @@ async def test_S8_S9_no_secret_is_in_log_api_metrics_status_or_children_of_a_who
             world.path.write_text(world.path.read_text().replace("username: ci", "usrname: ci"))
             await daemon.until_line("the old one goes on", "usrname")
             daemon.signal(signal.SIGTERM)
-            assert await daemon.ended(10) == 0
+            assert await daemon.ended(30) == 0
             everything = "\n".join([*daemon.raw, *told])
     assert [name for name, canary in CANARIES.items() if canary in everything] == []
     assert "authentication failed" in everything
@@ -231,6 +231,6 @@ async def test_G3_no_proxy_and_no_host_is_ever_a_command(world: World, repositor
     world.good()
     world.config["repositories"].append(repository)
     async with child(world) as daemon:
-        assert await daemon.ended(20) == 2
+        assert await daemon.ended(30) == 2
         assert daemon.has_line("repositories[1]")
     assert not (world.folder / "executed").exists()

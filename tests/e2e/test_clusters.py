@@ -156,7 +156,7 @@ async def test_E8_a_secret_that_names_a_program_starts_none(world: World, api_se
         world.config["clustersFrom"][0]["allowExec"] = True
         assert await daemon.reload()
         await daemon.goes_on()
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while not trace.exists():  # noqa: ASYNC110  # another process makes it, and tells nobody
                 await anyio.sleep(0.01)
 

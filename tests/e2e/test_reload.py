@@ -66,7 +66,7 @@ async def test_a_daemon_starts_again_with_the_same_broken_file_only_to_say_what_
     two_maps(world)
     world.config["reconsile"] = {}
     async with child(world) as daemon:
-        assert await daemon.ended(20) != 0
+        assert await daemon.ended(30) != 0
         assert daemon.has_line("reconsile")
 
 
@@ -164,7 +164,7 @@ async def test_a_daemon_whose_cluster_was_replaced_goes_on_well_and_ends_at_once
         await daemon.until_synced("one")
         assert not daemon.has_line("internal error")
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(20) == 0
+        assert await daemon.ended(30) == 0
 
 
 async def test_a_cluster_whose_address_is_corrected_is_found_without_a_restart(world: World) -> None:

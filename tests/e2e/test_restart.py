@@ -68,20 +68,20 @@ async def test_killed_in_the_middle_of_fifty_syncs_all_end_synced_and_a_further_
     async with child(world) as daemon:
         await daemon.until(lambda child: 0 < len(child.at_rest()) < len(FIFTY))
         daemon.signal(signal.SIGKILL)
-        await daemon.ended(10)
+        await daemon.ended(30)
         begun = len(daemon.at_rest())
     assert begun < len(FIFTY)
     async with child(world) as daemon:
         await daemon.until_synced(*FIFTY)
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(10) == 0
+        assert await daemon.ended(30) == 0
     for name in FIFTY:
         assert len(await world.cluster.names(world.full(name), "configmaps")) == 8
     before = await world.cluster.writes(world.user)
     async with child(world) as daemon:
         await daemon.until_synced(*FIFTY)
         daemon.signal(signal.SIGTERM)
-        assert await daemon.ended(10) == 0
+        assert await daemon.ended(30) == 0
     assert await world.cluster.writes(world.user) == before
 
 

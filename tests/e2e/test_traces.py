@@ -179,4 +179,4 @@ async def test_a_collector_that_does_not_answer_holds_up_neither_syncs_nor_the_e
         await daemon.refresh("good")
         await daemon.until_line('"synced"')
         daemon.process.terminate()
-        assert await daemon.ended(15) == 0
+        assert await daemon.ended(30) == 0

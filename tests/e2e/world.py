@@ -28,7 +28,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.conditions import Wanted, shown
 from tests.e2e.manifests import config_map
 
-DEADLINE_SECONDS: Final = 30.0
+DEADLINE_SECONDS: Final = 60.0
 _COUNTER: Final = itertools.count(1)
 _QUICK_RETRY: Final = {"limit": -1, "backoff": {"duration": "200ms", "factor": 1, "maxDuration": "1s"}}
 

@@ -14,7 +14,7 @@ async def test_what_comes_while_the_others_end_keeps_nobody_waiting() -> None:
             background.start_soon(anyio.sleep_forever)
             await anyio.lowlevel.checkpoint()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as others:
             async with anyio.create_task_group() as tasks:
                 background = Background(tasks)

@@ -155,7 +155,7 @@ async def test_a_plugin_that_hangs_keeps_no_other_cluster_from_the_start(
 ) -> None:
     hanging = CredentialPlugin(sys.executable, ("-c", "import time; time.sleep(600)"))
     accesses = [ClusterAccess("stuck", server=api_server.server, plugin=hanging), pki(api_server)]
-    with anyio.fail_after(15):
+    with anyio.fail_after(30):
         async with KubeClusters(accesses, clock=clock) as clusters:
             assert (await clusters.find(name="own").target()).kube_version
 

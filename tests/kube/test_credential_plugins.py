@@ -145,7 +145,7 @@ async def test_a_plugin_that_hangs_is_killed_with_what_it_started(tmp_path: Path
     with pytest.raises(PluginFailedError, match="did not answer in 2 seconds"):
         await run_plugin(plugin(program), seconds=2.0)
     child = int((tmp_path / "pid").read_text())
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while _runs(child):  # noqa: ASYNC110  # the end of a stranger is told to nobody
             await anyio.sleep(0.01)
 
@@ -161,7 +161,7 @@ def _runs(pid: int) -> bool:
 async def test_a_plugin_that_hangs_keeps_no_other_cluster_waiting() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(credentials, "import time; time.sleep(600)")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             for _ in range(3):
                 assert (await credentials(answer(token="t"))).authorization == Secret("Bearer t")
         tasks.cancel_scope.cancel()

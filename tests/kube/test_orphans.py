@@ -202,7 +202,7 @@ async def test_watches_end_a_while_after_nobody_asks(
         changes = await asked(cluster)
         post(api_server, namespace, "configmaps", a_config_map("left"))
         await until(cluster, changes, SHOP, namespace, lambda found: orphans(found) == ["ConfigMap/left"])
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while (await cluster.strays(SHOP, namespace)).complete:  # until it has to begin anew
                 await cluster.strays(SHOP, "")
                 await anyio.lowlevel.checkpoint()

@@ -43,7 +43,7 @@ async def test_lag_is_what_a_sleep_took_longer_than_asked() -> None:
     clock = JumpingClock(10.0, 10.25, 20.0, 20.01, 30.0, 29.0)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: sample_loop_lag(listener, clock, interval=0.01))
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await listener.enough.wait()
         tasks.cancel_scope.cancel()
     assert listener.heard[:3] == pytest.approx([0.24, 0.0, 0.0])

@@ -96,7 +96,7 @@ async def test_a_worker_ends_when_the_daemon_is_killed(scripted: Sequence[str], 
         handle = os.pidfd_open(int(await daemon.stdout.receive()))
         daemon.send_signal(signal.SIGKILL)
         await daemon.wait()
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         await anyio.wait_readable(handle)
     os.close(handle)
 
@@ -230,7 +230,7 @@ async def test_a_caller_that_gives_up_leaves_the_worker_working(scripted: Sequen
         first = await ready(pool)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: pool.call("decode", {"do": "hold", "journal": str(journal)}, deadline=60))
-            with anyio.fail_after(20):
+            with anyio.fail_after(30):
                 await anyio.wait_readable(taken)
             tasks.cancel_scope.cancel()
         assert await ready(pool) == first

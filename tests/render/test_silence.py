@@ -38,7 +38,7 @@ async def test_a_worker_that_hangs_is_silent_for_longer_and_longer(scripted: Seq
 async def test_one_worker_of_two_that_answers_is_enough(scripted: Sequence[str]) -> None:
     async with EnginePool(scripted, workers=2) as pool:
         await _warm(pool)
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             while len(pool.pids()) < 2:
                 await pool.call("decode", {"name": "again"}, deadline=20)
         os.kill(pool.pids()[0], signal.SIGSTOP)

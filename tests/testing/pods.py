@@ -18,7 +18,7 @@ from gitopsd.testing.kubelet import FakeKubelet, FakeNode
 from gitopsd.testing.kubelet_door import ServingCertificate
 from tests.cluster_fixture import ApiServer
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60.0
 GROUPS = {"deployments": "apis/apps/v1", "daemonsets": "apis/apps/v1", "jobs": "apis/batch/v1"}
 
 

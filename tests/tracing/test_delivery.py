@@ -87,12 +87,12 @@ def test_a_collector_that_does_not_answer_blocks_nobody_and_what_does_not_fit_in
     with delivering(sink, [], most=10, at_once=5, delay=0.01) as delivery:
         delivery.put(spans(5))
         sink.wait_for(1)
-        longest = 0.0
+        slow = 0
         for _ in range(1000):
             began = time.perf_counter()
             delivery.put(spans(2))
-            longest = max(longest, time.perf_counter() - began)
-        assert longest < 0.02
+            slow += time.perf_counter() - began > 0.02
+        assert slow < 20  # the machine may be busy with others; a wait would be one each time
         assert delivery.delivered() == Delivered(0, 1990)
     assert delivery.delivered() == Delivered(15, 1990)
 

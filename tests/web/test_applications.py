@@ -279,7 +279,7 @@ async def test_waiting_ends_with_the_reconciliation_that_began_after_the_request
     async def ask() -> None:
         answers.append(await local.post(f"{LIST}/guestbook/refresh?wait=60"))
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             await daemon.asked.wait()
@@ -312,7 +312,7 @@ async def test_waiting_for_an_application_that_is_removed_meanwhile_is_404(
     async def ask() -> None:
         statuses.append((await local.post(f"{LIST}/guestbook/refresh?wait=60")).status_code)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             tasks.start_soon(ask)

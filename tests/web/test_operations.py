@@ -345,7 +345,7 @@ async def test_a_look_waits_until_something_is_new(daemon: Daemon, local: httpx.
         answer = await local.get(f"{URL}/operation", params={"seen": state["version"], "wait": "30"})
         told.append(answer.json())
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(look)
             while not daemon.reconciliations.looked_at(SHOP):
@@ -366,7 +366,7 @@ async def test_a_look_at_what_goes_away_ends(daemon: Daemon, local: httpx.AsyncC
         answer = await local.get(f"{URL}/operation", params={"seen": state["version"], "wait": "30"})
         statuses.append(answer.status_code)
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(look)
             while not daemon.reconciliations.looked_at(SHOP):
@@ -409,14 +409,14 @@ async def test_D10_many_who_wait_leave_room_for_others(
     state = (await local.get(f"{URL}/operation")).json()
     monkeypatch.setattr(routes, "_MOST_WAITING", 0)
     monkeypatch.setattr(routes, "_CROWDED_WAIT", 0.01)
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         answer = await local.get(f"{URL}/operation", params={"seen": state["version"], "wait": "300"})
     assert answer.json() == state
 
 
 async def test_a_look_ends_when_its_time_is_over(daemon: Daemon, local: httpx.AsyncClient) -> None:
     state = (await local.get(f"{URL}/operation")).json()
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         again = await local.get(f"{URL}/operation", params={"seen": state["version"], "wait": "0.05"})
     assert again.json() == state
     for wrong in ("301", "-1", "inf", "soon"):
@@ -460,7 +460,7 @@ async def test_who_waits_for_a_pending_sync_is_told_once_a_pass_looked_at_it(
         told.append((await local.get(f"{URL}/operation", params=query)).json()["askedOperation"]["phase"])
 
     spec, status = daemon.apps[SHOP]
-    with anyio.fail_after(20):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(look)
             while not daemon.reconciliations.looked_at(SHOP):

@@ -144,7 +144,7 @@ async def test_it_ends_though_requests_of_minutes_are_under_way(daemon: Daemon, 
         async with serving(daemon, UnixSocket(path)):
             for _ in range(3):
                 clients.start_soon(ask)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 await daemon.asked.wait()
             began = time.monotonic()
         assert time.monotonic() - began < 10  # what the requests wait for takes 200
@@ -167,7 +167,7 @@ async def test_a_request_under_way_is_finished_when_it_ends_soon(tmp_path: Path)
         async with over(path) as client:
             statuses.append((await client.get("/")).status_code)
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as clients, anyio.create_task_group() as tasks:
             await tasks.start(serve, slow, UnixSocket(path))
             clients.start_soon(ask)
@@ -206,7 +206,7 @@ async def test_bytes_that_are_no_request_harm_nobody(daemon: Daemon, raw: bytes)
     async with serving(daemon, LOOPBACK, Door.PUBLIC) as at, httpx.AsyncClient(timeout=10) as client:
         async with await anyio.connect_tcp("127.0.0.1", at.port) as stream:
             await stream.send(raw)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 status = (await stream.receive()).split(b" ", 2)[1]
         assert status[:1] == b"4"
         assert (await client.get(f"http://127.0.0.1:{at.port}/healthz")).status_code == 200
