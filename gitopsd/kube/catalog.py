@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 
@@ -47,6 +47,13 @@ _UNKNOWN_SECONDS: Final = 2.0
 _AGE_SECONDS: Final = 600.0
 
 
+class _Question(NamedTuple):
+    """When a version of a group was asked for last (monotonic seconds), and the error that came instead."""
+
+    at: float
+    refused: ClusterError | None = None
+
+
 class Catalog:
     """The served kinds of one cluster. Methods that await raise `ClusterError` if the API server does not tell."""
 
@@ -58,7 +65,7 @@ class Catalog:
         self._preferred: dict[GroupKind, Resource] = {}
         self._api_versions: tuple[str, ...] | None = None
         self._loaded_at: float | None = None
-        self._asked: dict[tuple[str, str], float] = {}
+        self._asked: dict[tuple[str, str], _Question] = {}
         self._plurals: set[tuple[str, str]] = set()
         self._silent: dict[str, ClusterError] = {}
         self.is_followed = False
@@ -66,19 +73,27 @@ class Catalog:
     async def resource(self, gvk: GVK) -> Resource | None:
         """The kind at this version. One that is not known is asked for again, at most every two seconds.
 
-        None also for a kind of an API that does not answer; then `silence` says why.
+        None also for a kind of an API that does not answer; then `silence` says why. Who asks while another's question
+        is under way gets its answer, or its error.
         """
         await self._load()
-        found = self._resources.get(gvk)
-        if found is None and self._may_ask(gvk):
+        if gvk not in self._resources and self._may_be_asked(gvk):
             async with self._lock:
-                self._add(await self._discovered(gvk))
-            found = self._resources.get(gvk)
-        return found
+                if gvk not in self._resources and self._may_be_asked(gvk):
+                    await self._ask(gvk)
+        return self._resources.get(gvk)
 
     def silence(self, group: str) -> ClusterError | None:
         """Why a group did not tell its kinds when it was asked last; None if it did."""
         return self._silent.get(group)
+
+    async def _ask(self, gvk: GVK) -> None:
+        try:
+            self._add(await self._discovered(gvk))
+        except ClusterError as error:
+            self._asked[gvk[:2]] = _Question(self._clock.monotonic(), error)
+            raise
+        self._asked[gvk[:2]] = _Question(self._clock.monotonic())
 
     async def _discovered(self, gvk: GVK) -> list[Resource]:
         try:
@@ -144,12 +159,16 @@ class Catalog:
             self._prefer()
             return frozenset(gvk.group_kind for gvk, _ in before.items() ^ after.items())
 
-    def _may_ask(self, gvk: GVK) -> bool:
-        now = self._clock.monotonic()
-        if gvk.group in BUILT_IN or now - self._asked.get(gvk[:2], float("-inf")) < _UNKNOWN_SECONDS:
+    def _may_be_asked(self, gvk: GVK) -> bool:
+        """False for what was asked a moment ago; raises the error that came then."""
+        if gvk.group in BUILT_IN:
             return False
-        self._asked[gvk[:2]] = now
-        return True
+        asked = self._asked.get(gvk[:2])
+        if asked is None or self._clock.monotonic() - asked.at >= _UNKNOWN_SECONDS:
+            return True
+        if asked.refused is not None:
+            raise asked.refused
+        return False
 
     async def _load(self, max_age: float | None = None) -> None:
         if self._is_young(max_age):

@@ -1,5 +1,7 @@
 """What a cluster serves: without aggregated discovery, with a broken aggregated API, and as definitions come and go."""
 
+import contextlib
+
 import anyio
 import pytest
 
@@ -166,6 +168,38 @@ async def test_an_unknown_kind_is_not_asked_for_again_and_again(
     for _ in range(50):
         assert await cluster.kinds([ghost]) == {}
     assert [made.verb for made in requests].count("discover") == asked
+
+
+async def test_who_asks_while_a_question_for_an_unknown_kind_fails_hears_of_it_too_and_not_that_there_is_no_such_kind(
+    behind_proxy: KubeCluster, proxy: FaultProxy
+) -> None:
+    ghost = GVK("ghosts.example.org", "v1", "Ghost")
+    await behind_proxy.target()
+    told: list[str] = []
+
+    async def ask() -> None:
+        with pytest.raises(ClusterError) as failed:
+            await behind_proxy.kinds([ghost])
+        told.append(failed.value.what)
+
+    def asks(request: ProxiedRequest) -> bool:
+        return request.path == f"/apis/{ghost.group}/{ghost.version}"
+
+    proxy.answer(403, matching=asks, times=100)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ask)
+    await ask()
+    assert len(told) == 4
+    assert len(set(told)) == 1
+    assert len([request for request in proxy.requests if asks(request)]) == 1
+    proxy.heal()
+    with anyio.fail_after(DEADLINE_SECONDS):
+        while True:
+            with contextlib.suppress(ClusterError):
+                assert await behind_proxy.kinds([ghost]) == {}
+                break
+            await anyio.lowlevel.checkpoint()
 
 
 async def test_a_destination_finds_its_cluster_by_name_or_server(api_server: ApiServer, clock: RealClock) -> None:
