@@ -6,8 +6,12 @@ import contextlib
 import resource
 from typing import Final, NamedTuple
 
+from gitopsd.core.errors import ConfigError
+
 WANTED: Final = 65_536
 """Of more nobody has a use, and programs that walk over all descriptors take long where the limit is a billion."""
+FEWEST: Final = 64
+"""Below it there are none left for the first cluster and the engine; the loop itself needs a dozen."""
 
 
 class OpenFiles(NamedTuple):
@@ -22,7 +26,7 @@ def raise_open_files() -> OpenFiles:
     system lets nobody change it (a filter of system calls).
 
     systemd, shells and container engines begin with 1,024 (https://0pointer.net/blog/file-descriptor-limits.html):
-    a connection for each watch and cluster soon is more.
+    a connection for each watch and cluster soon is more. Raises `ConfigError` where fewer than 64 are allowed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
@@ -33,4 +37,10 @@ def raise_open_files() -> OpenFiles:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     after, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if after < FEWEST:
+        raise ConfigError(
+            "gitopsd cannot begin",
+            why=f"it may have {after} files open at a time, and needs {FEWEST} at least",
+            hint="allow more: LimitNOFILE= in the unit, `ulimit -n` in a shell",
+        )
     return OpenFiles(soft, after)

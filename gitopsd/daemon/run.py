@@ -6,6 +6,7 @@ import faulthandler
 import signal
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -23,7 +24,7 @@ from gitopsd.daemon.daemon import Daemon
 from gitopsd.daemon.log import Log
 from gitopsd.daemon.notify import Notifier
 from gitopsd.daemon.once import OnceResult, OnProgress, Rest
-from gitopsd.daemon.openfiles import raise_open_files
+from gitopsd.daemon.openfiles import OpenFiles, raise_open_files
 from gitopsd.daemon.reloads import Reloads
 
 _BACKEND_OPTIONS: Final = {"loop_factory": uvloop.new_event_loop}
@@ -31,12 +32,22 @@ _BACKEND_OPTIONS: Final = {"loop_factory": uvloop.new_event_loop}
 _log = structlog.get_logger("gitopsd.daemon")
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a daemon begins with: the configuration's path, the process's environment, its limit of open files."""
+
+    path: str
+    environ: Mapping[str, str]
+    files: OpenFiles
+
+
 def run_daemon(path: str, environ: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT. Raises `GitopsdError` (a `ConfigErrors` for the file) if it cannot start."""
     # systemd's watchdog ends a blocked daemon by SIGABRT: the log then says where it was, line by line.
     faulthandler.enable()
     with _plain_errors(), ExitStack() as closing:
-        anyio.run(_serve, path, environ, closing, backend_options=_BACKEND_OPTIONS)
+        start = _Start(path, environ, raise_open_files())
+        anyio.run(_serve, start, closing, backend_options=_BACKEND_OPTIONS)
 
 
 def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress) -> OnceResult:
@@ -45,7 +56,8 @@ def run_once(path: str, environ: Mapping[str, str], timeout: float, on_progress:
     `on_progress` gets the statuses of all applications whenever one of them changes. Raises as `run_daemon`.
     """
     with _plain_errors(), ExitStack() as closing:
-        return anyio.run(_once, path, environ, timeout, on_progress, closing, backend_options=_BACKEND_OPTIONS)
+        start = _Start(path, environ, raise_open_files())
+        return anyio.run(_once, start, timeout, on_progress, closing, backend_options=_BACKEND_OPTIONS)
 
 
 @contextmanager
@@ -64,22 +76,20 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _serve(path: str, environ: Mapping[str, str], closing: ExitStack) -> None:
-    notifier = Notifier(environ)
+async def _serve(start: _Start, closing: ExitStack) -> None:
+    notifier = Notifier(start.environ)
     told = anyio.Event()
     async with anyio.create_task_group() as signals:
         # Before anything else, so that a signal while it starts ends it as cleanly as one later.
         await signals.start(_tell_end, told)
-        await _run(path, environ, notifier, told, closing)
+        await _run(start, notifier, told, closing)
         signals.cancel_scope.cancel()
     _log.info("stopped")
 
 
-async def _run(
-    path: str, environ: Mapping[str, str], notifier: Notifier, told: anyio.Event, closing: ExitStack
-) -> None:
-    config, log = await _load(path, environ, closing, keep_going=True)
-    daemon = Daemon(config, environ, notifier=notifier, log=log)
+async def _run(start: _Start, notifier: Notifier, told: anyio.Event, closing: ExitStack) -> None:
+    config, log = await _load(start, closing, keep_going=True)
+    daemon = Daemon(config, start.environ, notifier=notifier, log=log)
     async with _collected(daemon), daemon, anyio.create_task_group() as tasks:
         await tasks.start(_reload_on_signal, daemon, notifier)
         tasks.start_soon(daemon.watch_files)
@@ -103,11 +113,9 @@ async def _collected(daemon: Daemon) -> AsyncGenerator[None]:
         tasks.cancel_scope.cancel()
 
 
-async def _once(
-    path: str, environ: Mapping[str, str], timeout: float, on_progress: OnProgress, closing: ExitStack
-) -> OnceResult:
-    config, log = await _load(path, environ, closing)
-    daemon = Daemon(config, environ, doors=False, log=log)
+async def _once(start: _Start, timeout: float, on_progress: OnProgress, closing: ExitStack) -> OnceResult:
+    config, log = await _load(start, closing)
+    daemon = Daemon(config, start.environ, doors=False, log=log)
 
     def applications() -> list[AppStatus]:
         return [status for status in daemon.applications() if not daemon.supervisor.resting(status.name)]
@@ -118,16 +126,14 @@ async def _once(
         return await rest.wait(timeout)
 
 
-async def _load(
-    path: str, environ: Mapping[str, str], closing: ExitStack, *, keep_going: bool = False
-) -> tuple[Config, Log]:
+async def _load(start: _Start, closing: ExitStack, *, keep_going: bool = False) -> tuple[Config, Log]:
     """The configuration, and the log as it says, which `closing` ends when the loop is over."""
-    config = await anyio.to_thread.run_sync(lambda: load(path, environ=environ, keep_going=keep_going))
-    log = Log(config.log.level, config.log.format, environ=environ, repeat_seconds=config.log.repeat_seconds)
+    config = await anyio.to_thread.run_sync(lambda: load(start.path, environ=start.environ, keep_going=keep_going))
+    log = Log(config.log.level, config.log.format, environ=start.environ, repeat_seconds=config.log.repeat_seconds)
     closing.enter_context(log.opened())
-    before, after = raise_open_files()
-    if after > before:
-        _log.info("more files may be open now: the soft limit was raised to the hard one", before=before, now=after)
+    before, now = start.files
+    if now > before:
+        _log.info("more files may be open now: the soft limit was raised to the hard one", before=before, now=now)
     return config, log
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anyio
 import httpx
+import pytest
 
 from gitopsd.testing.gitserver import GitRepo
 from tests.e2e.child import Child, child
@@ -38,6 +39,18 @@ async def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one_and_that_i
         assert limit(daemon.process.pid) == (2048, 2048)
         (line,) = [line for line in daemon.lines if "files may be open" in str(line.get("event"))]
         assert (line["before"], line["now"]) == (256, 2048)
+
+
+@pytest.mark.parametrize("files", [12, 63])
+async def test_where_hardly_a_file_may_be_open_it_says_so_and_does_not_begin(world: World, files: int) -> None:
+    world.good()
+    async with child(world, limits=f"-n {files}") as process:
+        assert await process.ended(30) == 2
+        await process.until(lambda child: child.over)
+    told = "".join(process.raw)
+    assert f"it may have {files} files open at a time, and needs 64 at least" in told
+    assert "LimitNOFILE=" in told
+    assert "Traceback" not in told
 
 
 async def test_200_applications_of_20_repositories_on_3_clusters_work_with_1024_open_files(
