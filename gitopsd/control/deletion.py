@@ -355,9 +355,10 @@ class Deletions(AsyncContextManagerMixin):
         work.failures += 1
         if isinstance(error, ClusterDown) and work.cluster is not None:
             self._cut_off.setdefault(work.cluster.name, set()).add(work.name)
-        work.deletion = replace(work.deletion, error=str(error))
         wait = backoff_seconds(RECONCILE_ERROR, work.failures)
-        self._timers.wake_after(work.name, wait + self._tools.clock.jitter(wait / 10))
+        wait += self._tools.clock.jitter(wait / 10)
+        work.deletion = replace(work.deletion, error=str(error), message=f"tried again in {round(wait)} s")
+        self._timers.wake_after(work.name, wait)
 
     async def _finish(self, work: DeletionWork) -> None:
         """It is over: forget what need not be known any more, tell so, wake those that wait for it."""

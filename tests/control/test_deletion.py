@@ -1,5 +1,6 @@
 """Applications are deleted: in order, once, whatever happens in between, and nothing else is touched."""
 
+import re
 from dataclasses import replace
 
 import anyio
@@ -468,10 +469,15 @@ async def test_a_cluster_that_goes_down_in_between_is_waited_for(world: Deletion
     world.hold(cm("late"))
     async with world.running(APP):
         await world.leaves(there)
+        waiting = world.of().message
+        assert waiting
         world.cluster.go_down()
         await world.settle(600)
         assert "cannot be reached" in world.of().error
+        assert re.fullmatch(r"tried again in \d+ s", world.of().message)
         world.cluster.come_up()
+        await world.settle()
+        assert (world.of().message, world.of().error) == (waiting, "")
         world.let_go(cm("late"))
         await world.settle()
 
