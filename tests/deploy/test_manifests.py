@@ -17,6 +17,8 @@ import yaml
 from gitopsd import __version__
 from gitopsd.config import load
 from tests.cluster_fixture import ROOT, ApiServer, api_server
+from tests.deploy import operator_kinds
+from tests.deploy.overlays import with_component
 from tools import manifests
 
 __all__ = ["api_server"]
@@ -51,22 +53,21 @@ def test_every_field_of_the_manifests_is_accepted(folder: str, restricted: ApiSe
     _accepted(restricted, _objects(_rendered(DEPLOY / folder)))
 
 
-@pytest.mark.parametrize("component", ["ephemeral-state", "servicemonitor"])
-def test_a_component_fits_the_base(component: str, restricted: ApiServer, tmp_path: Path) -> None:
-    _service_monitors(restricted)
-    # Bases are looked for in the repository and nowhere else.
-    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    shutil.copytree(DEPLOY / "kubernetes", tmp_path / "kubernetes")
-    overlay = tmp_path / "kubernetes" / "overlays" / "cluster-admin" / "kustomization.yaml"
-    overlay.write_text(f"{overlay.read_text()}  - ../../components/{component}\n")
-    objects = _objects(_rendered(overlay.parent))
+@pytest.mark.parametrize(
+    ("component", "kind"),
+    [("ephemeral-state", None), ("servicemonitor", "ServiceMonitor"), ("prometheusrule", "PrometheusRule")],
+)
+def test_a_component_fits_the_base(component: str, kind: str | None, restricted: ApiServer, tmp_path: Path) -> None:
+    operator_kinds.define(restricted)
+    objects = _objects(_rendered(with_component(component, tmp_path)))
     _accepted(restricted, objects)
     (state,) = (each for each in objects if each["kind"] == "StatefulSet")
     volumes = {each["name"] for each in state["spec"]["template"]["spec"]["volumes"]}
     claims = {each["metadata"]["name"] for each in state["spec"].get("volumeClaimTemplates", ())}
     mounts = {each["name"] for each in state["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]}
     assert volumes | claims == mounts
-    assert ("ServiceMonitor" in {each["kind"] for each in objects}) == (component == "servicemonitor")
+    kinds = {each["kind"] for each in objects}
+    assert kinds & {"ServiceMonitor", "PrometheusRule"} == ({kind} if kind else set())
 
 
 def test_the_one_file_is_made_from_the_base() -> None:
@@ -80,7 +81,7 @@ def test_the_configurations_in_the_manifests_are_valid(tmp_path: Path) -> None:
         (place / "applications.d").mkdir()
         shutil.copy(path, place)
         shutil.copy(DEPLOY / "self-managed" / "applications.yaml", place / "applications.d")
-        (place / "credentials" / "git-token").write_text("token")
+        (place / "credentials" / "git-password").write_text("token")
         config = load(str(place / "gitopsd.yaml"), environ={})
         assert len(config.applications) == 1
     assert number == 2
@@ -101,7 +102,7 @@ class TestChart:
         assert _by_name(_charted({"rbac": {"preset": preset, "namespaces": ["shop"]}})) == overlay
 
     def test_every_value_is_used_and_its_result_accepted(self, restricted: ApiServer) -> None:
-        _service_monitors(restricted)
+        operator_kinds.define(restricted)
         objects = _charted(ALL_VALUES)
         _accepted(restricted, objects)
         text = yaml.safe_dump_all(objects)
@@ -182,7 +183,8 @@ ALL_VALUES: Final[Object] = {
         "egressPorts": [9443],
     },
     "podDisruptionBudget": {"enabled": True},
-    "serviceMonitor": {"enabled": True, "interval": "77s", "labels": {"mark": "monitor"}},
+    "serviceMonitor": {"enabled": True, "interval": "77s", "labels": {"mark": "mark-monitor"}},
+    "prometheusRule": {"enabled": True, "labels": {"mark": "mark-rule"}},
     "podAnnotations": {"example.org/pod": "mark-pod-annotation"},
     "podLabels": {"mark-pod": "mark-label"},
     "nodeSelector": {"mark-node": "mark-node"},
@@ -301,34 +303,3 @@ def _apply(api_server: ApiServer, content: Object, *, real: bool = False) -> Non
         content_type="application/apply-patch+yaml",
     )
     assert status in (200, 201), f"{content['kind']} {metadata['name']}: {answer.get('message')}"
-
-
-def _service_monitors(api_server: ApiServer) -> None:
-    """The definition of the Prometheus operator's kind, as far as it is used here."""
-    text = {"type": "string"}
-    endpoint = {"port": text, "path": text, "interval": text, "honorLabels": {"type": "boolean"}}
-    labels = {"type": "object", "additionalProperties": text}
-    spec = {
-        "selector": {"type": "object", "properties": {"matchLabels": labels}},
-        "endpoints": {"type": "array", "items": {"type": "object", "properties": endpoint}},
-    }
-    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": spec}}}
-    names = {"kind": "ServiceMonitor", "plural": "servicemonitors", "singular": "servicemonitor"}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    body = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
-        "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced", "names": names, "versions": [version]},
-    }
-    api_server.request("POST", path, body)
-    # Served a moment after it was made; each look takes some milliseconds.
-    assert any(_is_served(api_server) for _ in range(1000))
-
-
-def _is_served(api_server: ApiServer) -> bool:
-    try:
-        return api_server.request("GET", "/apis/monitoring.coreos.com/v1/servicemonitors")[0] == 200
-    except ValueError:  # a plain text says that there is no such page
-        return False
