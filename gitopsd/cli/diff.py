@@ -187,10 +187,11 @@ def _told(items: Sequence[JsonObject], output: Format | None, count: int | None)
 
 
 def _compared_application(app: str, config: str, context: str, cluster: str) -> Compared:
+    from gitopsd.cli.argocd_secrets import with_argocds_secrets
     from gitopsd.daemon.compared import by_destination, compare_application
     from gitopsd.daemon.offline import application_named, render_app
 
-    where = _with_argocds_secrets(_setting(config or "gitopsd.yaml"))
+    where = with_argocds_secrets(_setting(config or "gitopsd.yaml"), clusters=True)
     spec = application_named(where.config, app)
     place = _place(where, context, cluster)
     if place is None and where.config is not None:
@@ -264,20 +265,6 @@ def _setting(config: str) -> Setting:
 
     configure_log("warning", "auto")
     return setting(os.environ, RenderTarget("", ()), config)
-
-
-def _with_argocds_secrets(where: Setting) -> Setting:
-    """With the clusters and repositories that the daemon would read from Secrets."""
-    from dataclasses import replace
-
-    from gitopsd.daemon.argocd_secrets import with_secrets
-
-    if where.config is None:
-        return where
-    config, warnings = with_secrets(where.config)
-    for warning in warnings:
-        warn(warning)
-    return replace(where, config=config)
 
 
 def _with_target(where: Setting, place: Place) -> Setting:

@@ -76,9 +76,10 @@ def render(
 
     As YAML, or with -o json as a list. A folder is rendered as it stands on disk, uncommitted changes and all.
     With --app its repositories are fetched at their target revisions; an OCI artifact or a chart of a repository is
-    fetched likewise, and so is whatever a folder refers to elsewhere. Credentials come from the configuration; what was
-    fetched is removed afterwards. No cluster is asked: its version and APIs are what --kube-version and --api-versions
-    say.
+    fetched likewise, and so is whatever a folder refers to elsewhere; what was fetched is removed afterwards.
+    Credentials come from the configuration and, unless a folder is rendered, from Argo CD's Secrets as its
+    repositoriesFrom says. No cluster is asked for anything else: its version and APIs are what --kube-version and
+    --api-versions say.
     """
     apis = _split(api_versions or [])
     if app and path:
@@ -151,11 +152,12 @@ def _source(path: str, repo: str, version: str, options: JsonObject | None) -> S
 def _fetched(
     source: Source, name: str, namespace: str, config: str, target: RenderTarget
 ) -> tuple[Sequence[Manifest], Sequence[str]]:
+    from gitopsd.cli.argocd_secrets import with_argocds_secrets
     from gitopsd.daemon.log import configure_log
     from gitopsd.daemon.offline import render_source
 
     configure_log("warning", "auto")
-    where = _where(config, target)
+    where = with_argocds_secrets(_where(config, target))
     over = waiting(f"fetching {source.chart or source.repo_url}")
     try:
         rendered = render_source(where, source, name=name, namespace=namespace)
@@ -165,11 +167,14 @@ def _fetched(
 
 
 def _application(name: str, config: str, target: RenderTarget) -> tuple[Sequence[Manifest], Sequence[str]]:
+    from gitopsd.cli.argocd_secrets import with_argocds_secrets
     from gitopsd.daemon.log import configure_log
-    from gitopsd.daemon.offline import render_app
+    from gitopsd.daemon.offline import application_named, render_app
 
     configure_log("warning", "auto")
     where = _where(config, target)
+    application_named(where.config, name)  # a name that is not there is told before a cluster is asked
+    where = with_argocds_secrets(where)
     over = waiting(f"fetching the repositories of {name}")
     try:
         rendered = render_app(where, name)

@@ -112,8 +112,9 @@ def render_path(
 def render_app(where: Setting, name: str) -> Rendered:
     """The manifests of the application `name` of the configuration, at its target revisions.
 
-    Asks its repositories, and no cluster. Blocks. Raises `SpecError` for a name that is not there and for an
-    application that uses what gitopsd cannot honour, `SourceError`, `RenderError` and `PluginError`.
+    Asks its repositories, as the configuration says, and no cluster: Argo CD's Secrets are read before
+    (`daemon.argocd_secrets`). Blocks. Raises `SpecError` for a name that is not there and for an application that uses
+    what gitopsd cannot honour, `SourceError`, `RenderError` and `PluginError`.
     """
     return ran(partial(rendered, where, application_named(where.config, name)))
 

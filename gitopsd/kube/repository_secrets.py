@@ -8,7 +8,7 @@ it. What cannot be used is left out and said.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -57,13 +57,15 @@ class _UnusableError(Exception):
 
 
 async def read_repository_secrets(http: KubeHttp, namespace: str) -> RepositorySecretsFound:
-    """Two lists and two objects of a namespace. Raises `ClusterError`."""
+    """Two lists and two objects of a namespace; an object that may not be read is warned of. Raises `ClusterError`."""
     secrets: list[JsonObject] = []
     for kind in (REPOSITORY, TEMPLATE):
         secrets += await list_secrets(http, namespace, kind)
-    known_hosts = await _config_map(http, namespace, KNOWN_HOSTS)
-    certificates = await _config_map(http, namespace, CERTIFICATES)
-    return decoded(secrets, Trust(known_hosts.get("ssh_known_hosts", ""), certificates), http.cluster)
+    warnings: list[str] = []
+    known_hosts = await _config_map(http, namespace, KNOWN_HOSTS, warnings)
+    certificates = await _config_map(http, namespace, CERTIFICATES, warnings)
+    found = decoded(secrets, Trust(known_hosts.get("ssh_known_hosts", ""), certificates), http.cluster)
+    return replace(found, warnings=(*found.warnings, *warnings))
 
 
 def decoded(secrets: Sequence[JsonObject], trust: Trust, cluster: str) -> RepositorySecretsFound:
@@ -199,13 +201,17 @@ class _Reading:
         return GitHubApp(number, Secret(key + "\n"), installation, base.rstrip("/"))
 
 
-async def _config_map(http: KubeHttp, namespace: str, name: str) -> Mapping[str, str]:
-    """Its data; empty where it is not there or may not be read: trust that is missing refuses, it does not open.
+async def _config_map(http: KubeHttp, namespace: str, name: str, warnings: list[str]) -> Mapping[str, str]:
+    """Its data; empty where it is not there or may not be read: trust that is missing refuses, it does not open. That
+    it may not be read is added to `warnings`: what is refused then does not tell the cause.
 
     Raises `ClusterError` where no answer comes, or one that cannot be understood.
     """
     path = f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps/{name}"
     answer = await http.call("GET", path, verb="get", kind="ConfigMap")
+    if answer.status == 403:
+        where = f"ConfigMap {namespace}/{name} of cluster {http.cluster}"
+        warnings.append(f"{where} may not be read, and what it trusts is not trusted: allow `get` of it")
     if not answer.ok:
         return {}
     key = ObjectKey("", "ConfigMap", namespace, name)

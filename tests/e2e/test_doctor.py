@@ -11,11 +11,14 @@ from typing import Any
 import anyio
 import yaml
 
+from gitopsd.testing.gitserver import GitServer
 from tests.cli.conftest import GITOPSD
 from tests.cluster_fixture import ApiServer
 from tests.e2e.child import child
 from tests.e2e.manifests import config_map, deployment
+from tests.e2e.test_repositories import secret
 from tests.e2e.world import World
+from tests.sources.certificates import Authority
 
 Findings = list[dict[str, str]]
 
@@ -167,3 +170,75 @@ async def test_each_thing_that_is_broken_is_found_however_the_others_are_and_no_
     said(findings, "clusters", "local", "allowed all")
     exposed = [each for each in findings if each["area"] == "credentials"]
     assert exposed[0]["hint"] == f"chmod 600 {world.path}"
+
+
+@contextmanager
+def private_repository(world: World, api_server: ApiServer) -> Iterator[GitServer]:
+    """The world's repository behind a password and a certificate that stand in Argo CD's namespace alone, and the two
+    applications of it: `app` with an object, `empty` without one.
+    """
+    authority = Authority("argo")
+    namespace = world.full("argocd")
+    with GitServer(world.folder, authority.server(world.folder / "server.pem", "127.0.0.1")) as git:
+        git.faults.username, git.faults.password = "ci", "canary"
+        url = git.url("repo.git")
+        certificates = {
+            "metadata": {"name": "argocd-tls-certs-cm"},
+            "data": {"127.0.0.1": authority.pem},
+        }
+        api_server.do("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        api_server.do("POST", f"/api/v1/namespaces/{namespace}/configmaps", certificates)
+        entry = secret("repo", url=url, username="ci", password="canary")
+        api_server.do("POST", f"/api/v1/namespaces/{namespace}/secrets", entry)
+        world.config["repositoriesFrom"] = [{"cluster": "local", "namespace": namespace}]
+        world.commit({"app/one.yaml": config_map("one"), "empty/README.md": "nothing yet"})
+        for name in ("app", "empty"):
+            world.application(name, repo=url)
+        yield git
+
+
+async def test_what_applications_need_is_known_with_the_credentials_and_certificates_of_argo_cds_namespace(
+    world: World, api_server: ApiServer
+) -> None:
+    with private_repository(world, api_server):
+        code, findings, told = await examined(world)
+    assert (code, bad(findings), bad(findings, "warning")) == (0, [], [])
+    said(findings, "repositories", "answers, with credentials")
+    said(findings, "clusters", "allowed all that its 2 applications need")
+    assert "canary" not in told
+
+
+async def test_without_argo_cds_secrets_it_says_what_could_not_be_read_and_ticks_nothing_that_is_not_known(
+    world: World, api_server: ApiServer
+) -> None:
+    with private_repository(world, api_server):
+        poor = str(await anyio.to_thread.run_sync(api_server.user, f"no-secrets-{world.number}"))
+        world.config["clusters"] += [
+            {"name": "poor", "kubeconfig": poor},
+            {"name": "gone", "server": "https://127.0.0.1:1", "token": "t"},
+        ]
+        namespace = world.full("argocd")
+        world.config["repositoriesFrom"] = [{"cluster": each, "namespace": namespace} for each in ("poor", "gone")]
+        code, findings, told = await examined(world)
+        refused = said(findings, "repositories", f"Secrets in {namespace} of cluster poor", "forbidden")
+        down = said(findings, "repositories", f"Secrets in {namespace} of cluster gone", "cannot be reached")
+        assert (code, refused["severity"], down["severity"]) == (1, "problem", "problem")
+        assert refused["hint"]
+        unknown = said(findings, "clusters", "local", "not known for 2 applications not rendered")
+        assert unknown["severity"] == "warning"
+        assert "allowed all" not in told, "CreateNamespace is allowed, and that is not all that they need"
+        world.good()
+        _, findings, _ = await examined(world)
+        said(findings, "clusters", "local", "allowed all that 1 of its 3 applications needs")
+        said(findings, "clusters", "local", "not known for 2 applications not rendered")
+
+
+async def test_an_application_that_the_daemon_saw_without_objects_needs_no_rendering(world: World) -> None:
+    world.commit({"empty/README.md": "nothing yet"})
+    world.application("empty")
+    async with world.daemon() as daemon:
+        await daemon.until("empty", lambda status: status.sync.value == "Synced")
+    world.repo.path.rename(world.folder / "away.git")
+    _, findings, told = await examined(world)
+    assert bad(findings) == [("repositories", world.repo.url)]
+    assert "not rendered" not in told

@@ -269,3 +269,27 @@ async def test_secrets_that_may_not_be_read_are_an_error_that_says_so(
         with pytest.raises(ClusterError) as caught:
             await cluster.repository_secrets(namespace)
     assert "Secret" in str(caught.value)
+
+
+async def test_known_hosts_and_certificates_that_may_not_be_read_are_a_warning_and_the_secrets_serve(
+    api_server: ApiServer, namespace: str, clock: RealClock
+) -> None:
+    user = f"secrets-alone-{namespace}"
+    body = secret("git", "repository", namespace, url="https://git.example.org/a.git", username="u", password="p")
+    api_server.do("POST", f"/api/v1/namespaces/{namespace}/secrets", body)
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]
+    api_server.do("POST", f"{path}/roles", {"metadata": {"name": "secrets"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "secrets"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "secrets"},
+        "subjects": [{"kind": "User", "name": user}],
+    }
+    api_server.do("POST", f"{path}/rolebindings", binding)
+    async with KubeCluster(ClusterAccess("local", kubeconfig=str(api_server.user(user))), clock=clock) as cluster:
+        found = await cluster.repository_secrets(namespace)
+    assert [access.url for access in found.repositories] == ["https://git.example.org/a.git"]
+    assert [warning.split(" may not be read")[0] for warning in found.warnings] == [
+        f"ConfigMap {namespace}/{name} of cluster local"
+        for name in ("argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm")
+    ]

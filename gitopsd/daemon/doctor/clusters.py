@@ -123,14 +123,17 @@ class _Wanted:
         if rest:
             said = f"objects below the managed ones cannot be seen: {_told(rest)}"
             yield Finding(CLUSTERS, name, Severity.WARNING, said, f"bind these rules to its account:\n{lacking(rest)}")
-        if not missing and self.needs and not self._outside:
-            need = f"{counted(self.applications, 'applications')} {'needs' if self.applications == 1 else 'need'}"
-            said = f"allowed all that its {need} ({len(self.needs)} permissions)"
+        if not missing and self.needs and not self._outside and self.applications:
+            all_of_them = counted(self.applications + len(self.unknown), "applications")
+            whose = f"{self.applications} of its {all_of_them}" if self.unknown else f"its {all_of_them}"
+            need = "needs" if self.applications == 1 else "need"
+            said = f"allowed all that {whose} {need} ({counted(len(self.needs), 'permissions')})"
             yield Finding(CLUSTERS, name, Severity.OK, said)
         if self.unknown:
             some = ", ".join(sorted(self.unknown)[:3]) + (", …" if len(self.unknown) > 3 else "")
             said = f"what is needed is not known for {counted(len(self.unknown), 'applications')} not rendered: {some}"
-            yield Finding(CLUSTERS, name, Severity.WARNING, said, "`gitopsd render --app NAME --config FILE` says why")
+            hint = "`gitopsd render --app NAME --config FILE` says why; the doctor renders at most 50, within a minute"
+            yield Finding(CLUSTERS, name, Severity.WARNING, said, hint)
 
     def _out_of_sight(self, kind: GroupKind, namespace: str) -> str:
         """Where the object is if the cluster's entry keeps the daemon from looking there, whatever its account may."""

@@ -15,6 +15,7 @@ from gitopsd.config import Config, ConfigErrors, exposed, load
 from gitopsd.core.counts import counted
 from gitopsd.core.doctor import Finding, Report, Severity
 from gitopsd.core.errors import GitopsdError
+from gitopsd.daemon.argocd_secrets import read_repositories, with_repositories
 from gitopsd.daemon.clock import SystemClock
 from gitopsd.daemon.doctor.checks import Check, Findings, made, problem
 from gitopsd.daemon.doctor.clusters import cluster_checks
@@ -47,10 +48,12 @@ def examine(path: str, environ: Mapping[str, str], running: RunningDaemon | None
 
 
 async def _examined(patient: Patient) -> Findings:
-    patient = replace(patient, objects=await completed(patient.config, patient.environ, patient.objects))
+    secrets = await read_repositories(patient.config, patient.clock)
+    config = with_repositories(patient.config, secrets)
+    patient = replace(patient, objects=await completed(config, patient.environ, patient.objects))
     async with AsyncExitStack() as stack:
         try:
-            repositories = await stack.enter_async_context(repository_checks(patient))
+            repositories = await stack.enter_async_context(repository_checks(patient, secrets))
         except GitopsdError as error:
             found = [problem(REPOSITORIES, "all", error)]
 

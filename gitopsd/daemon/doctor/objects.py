@@ -10,6 +10,7 @@ import anyio
 
 from gitopsd.config import Config
 from gitopsd.core.app import AppSpec
+from gitopsd.core.appstatus import SyncCode
 from gitopsd.core.doctor import Finding
 from gitopsd.core.errors import GitopsdError, StoreError
 from gitopsd.core.ids import AppName, GroupKind
@@ -26,7 +27,7 @@ _AT_ONCE: Final = 2
 
 
 def remembered(folder: Path, area: str) -> tuple[Objects, Sequence[Finding]]:
-    """By the state file, and what is wrong with that. Blocks."""
+    """By the state file, and what is wrong with that; without those that were never compared. Blocks."""
     try:
         statuses = glance(folder)
     except StoreError as error:
@@ -34,12 +35,17 @@ def remembered(folder: Path, area: str) -> tuple[Objects, Sequence[Finding]]:
     found = {
         status.name: frozenset((item.key.group_kind, item.key.namespace) for item in status.resources)
         for status in statuses
+        # One that was compared may have no objects; one that was not has none that are known.
+        if status.resources or status.sync is not SyncCode.UNKNOWN
     }
-    return {name: objects for name, objects in found.items() if objects}, ()
+    return found, ()
 
 
 async def completed(config: Config, environ: Mapping[str, str], known: Objects) -> Objects:
-    """Those that are `known`, and those of others that can be rendered; at most fifty are, within a minute together."""
+    """Those that are `known`, and those of others that can be rendered; at most fifty are, within a minute together.
+
+    `config` has the repositories with all that opens them, Argo CD's Secrets included.
+    """
     found = {spec.name: known[spec.name] for spec in config.applications if spec.name in known}
     where = Setting(environ, RenderTarget(), config)
     places = anyio.CapacityLimiter(_AT_ONCE)

@@ -8,17 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import anyio
-
 from gitopsd.config import Config
 from gitopsd.core.doctor import Finding, Severity
 from gitopsd.core.errors import GitopsdError, SourceError, shown_url
 from gitopsd.core.origin import OriginKind, parse_origin
+from gitopsd.daemon.argocd_secrets import RepositoryAnswers, with_repositories
 from gitopsd.daemon.doctor.checks import Check, Findings, problem
 from gitopsd.daemon.doctor.patient import Patient
 from gitopsd.daemon.offline import Setting, opened_sources
-from gitopsd.kube.http import KubeHttp
-from gitopsd.kube.repository_secrets import read_repository_secrets
 from gitopsd.ports.renderer import RenderTarget
 from gitopsd.sources.accesses import Accesses
 from gitopsd.sources.all import AllSources
@@ -28,14 +25,17 @@ _MOST: Final = 200
 
 
 @asynccontextmanager
-async def repository_checks(patient: Patient) -> AsyncGenerator[Sequence[Check]]:
+async def repository_checks(patient: Patient, secrets: RepositoryAnswers) -> AsyncGenerator[Sequence[Check]]:
     """One for each origin of the applications, and for each git repository of the configuration. Nothing is fetched:
-    each is asked for its refs, or its versions. The mirrors of the daemon are not touched.
+    each is asked for its refs, or its versions, also with the credentials of Argo CD's `secrets`. The mirrors of the
+    daemon are not touched.
     """
     config = patient.config
     where = Setting(patient.environ, RenderTarget("", ()), config)
     with tempfile.TemporaryDirectory(prefix="gitopsd-doctor-", ignore_cleanup_errors=True) as folder:
-        accesses, findings = await _accesses(patient)
+        filled = with_repositories(config, secrets)
+        accesses = Accesses(filled.repositories, filled.repository_credentials)
+        findings = _read(secrets)
         async with opened_sources(where, accesses, Path(folder)) as sources:
             origins = _origins(config)
 
@@ -46,8 +46,8 @@ async def repository_checks(patient: Patient) -> AsyncGenerator[Sequence[Check]]
                 hidden = f"only the first {_MOST} of {len(origins)} are asked"
                 return [Finding(REPOSITORIES, "all", Severity.UNKNOWN, hidden)]
 
-            checks = [_check(sources, accesses, origin, _seconds(config)) for origin in origins[:_MOST]]
-            checks += [Check(REPOSITORIES, "repositoriesFrom", said)] if findings else []
+            checks = [Check(REPOSITORIES, "repositoriesFrom", said)] if findings else []
+            checks += [_check(sources, accesses, origin, _seconds(config)) for origin in origins[:_MOST]]
             yield [*checks, Check(REPOSITORIES, "all", nothing)] if len(origins) > _MOST else checks
 
 
@@ -78,25 +78,15 @@ def _origins(config: Config) -> Sequence[str]:
     return list(dict.fromkeys((*configured, *used)))
 
 
-async def _accesses(patient: Patient) -> tuple[Accesses, Findings]:
-    """Those of the configuration, and of Argo CD's Secrets in clusters."""
-    config = patient.config
-    repositories, templates = [*config.repositories], [*config.repository_credentials]
+def _read(secrets: RepositoryAnswers) -> Findings:
+    """What was read of Argo CD's Secrets, and what could not be."""
     findings: list[Finding] = []
-    clusters = {access.name: access for access in config.clusters}
-    for place in config.repositories_from:
+    for place, answer in secrets.items():
         subject = f"Secrets in {place.namespace} of cluster {place.cluster}"
-        try:
-            with anyio.fail_after(10.0):
-                async with KubeHttp(clusters[place.cluster], clock=patient.clock) as http:
-                    found = await read_repository_secrets(http, place.namespace)
-        except (GitopsdError, TimeoutError) as error:
-            known = error if isinstance(error, GitopsdError) else SourceError("no answer within 10 s")
-            findings.append(problem(REPOSITORIES, subject, known))
+        if isinstance(answer, GitopsdError):
+            findings.append(problem(REPOSITORIES, subject, answer))
             continue
-        repositories += found.repositories
-        templates += found.templates
-        findings += [Finding(REPOSITORIES, subject, Severity.WARNING, warning) for warning in found.warnings]
-        count = len(found.repositories) + len(found.templates)
+        findings += [Finding(REPOSITORIES, subject, Severity.WARNING, warning) for warning in answer.warnings]
+        count = len(answer.repositories) + len(answer.templates)
         findings.append(Finding(REPOSITORIES, subject, Severity.OK, f"{count} entries and templates"))
-    return Accesses(repositories, templates), findings
+    return findings
