@@ -75,6 +75,7 @@ class Daemon(AsyncContextManagerMixin):
         log: Log | None = None,
     ) -> None:
         self.config = config
+        self._started_with = config
         self.clock = SystemClock()
         server = config.server
         self.recorder = Recorder(
@@ -281,12 +282,11 @@ class Daemon(AsyncContextManagerMixin):
         rooms.clusters.customize(config.resources)
         await rooms.directory.reconfigure(config)
         # The state stays where it is, whatever the files say, and a backup is of that one.
-        self.config = replace(config, state_dir=before.state_dir, state_key=before.state_key)
+        started = self._started_with
+        self.config = replace(config, state_dir=started.state_dir, state_key=started.state_key)
         self._debugger.reconfigure(config.log)
         self._warn(config)
-        for key, old, new in _fixed_at_start(before, config):
-            if old != new:
-                _log.warning("this setting takes effect at the next start", setting=key)
+        self._tell_pending(config)
         self.supervisor.tune(_settings(config))
         if config.surroundings != before.surroundings:
             await self.supervisor.reread_children()
@@ -295,6 +295,16 @@ class Daemon(AsyncContextManagerMixin):
             self.supervisor.rejudge()
         if config.sops != before.sops:
             self.supervisor.reaccess(projects=True)
+
+    def _tell_pending(self, config: Config) -> None:
+        """What waits for a restart: what the files say now against what runs, not against what they said last."""
+        for key, runs, wanted in _fixed_at_start(self._started_with, config):
+            if runs == wanted:
+                continue
+            moved = key == "state" and config.state_dir != self._started_with.state_dir
+            # Commands that are given the file look for the socket in the new folder.
+            until_then = {"until_then": f"--socket {self.socket_path}"} if moved else {}
+            _log.warning("this setting takes effect at the next start", setting=key, **until_then)
 
     async def _check_port(self) -> None:
         """Where the port is taken by the daemon of the same configuration, that is what has to be said."""
@@ -389,7 +399,7 @@ def _together(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[s
 
 
 def _fixed_at_start(before: Config, after: Config) -> Iterator[tuple[str, object, object]]:
-    """Settings that a running daemon cannot take over: key, old value, new value."""
+    """Settings that a running daemon cannot take over: key, the value it started with, the value in `after`."""
     yield "server", before.server, after.server
     yield "state", (before.state_dir, before.state_key), (after.state_dir, after.state_key)
     yield "cache", before.cache_dir, after.cache_dir
