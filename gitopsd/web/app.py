@@ -14,6 +14,7 @@ from gitopsd.web import problem
 from gitopsd.web.body import MOST_BYTES, BodyLimit
 from gitopsd.web.bugs import BugGuard
 from gitopsd.web.crowd import Crowd
+from gitopsd.web.head import HeadAsGet
 from gitopsd.web.headers import SecurityHeaders
 from gitopsd.web.models.error import ErrorAnswer
 from gitopsd.web.permission import Door, Permission, permissions, set_door
@@ -33,6 +34,7 @@ from gitopsd.web.routes.syncs import add_sync_routes
 from gitopsd.web.routes.tree import add_tree_routes
 from gitopsd.web.routes.version import add_version_routes
 from gitopsd.web.services import Services
+from gitopsd.web.target import OriginForm
 
 _AT_ONCE: Final = 128
 
@@ -54,6 +56,8 @@ def create_app(services: Services, door: Door) -> FastAPI:
         responses={422: {"model": ErrorAnswer}},
         middleware=[
             Middleware(SecurityHeaders),
+            Middleware(OriginForm),
+            Middleware(HeadAsGet),
             Middleware(Crowd, most=_AT_ONCE),
             Middleware(BodyLimit, most_bytes=MOST_BYTES if door is Door.LOCAL else 0),
             Middleware(BugGuard, on_bug=services.on_bug),

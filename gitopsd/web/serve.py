@@ -79,6 +79,8 @@ async def serve(
                 lifespan="off",
                 loop="none",
                 log_config=None,
+                # Its warnings are of what strangers send: anybody could fill the log, and be told of packages there.
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 date_header=False,

@@ -163,8 +163,23 @@ async def test_errors_of_ours_are_shown(
 
 async def test_a_wrong_method_names_the_right_one(local: httpx.AsyncClient) -> None:
     told = await local.put("/api/v1/applications")
-    assert (told.status_code, told.headers["allow"]) == (405, "GET")
+    assert (told.status_code, told.headers["allow"]) == (405, "GET, HEAD")
     assert told.json()["error"]["hint"] == "use GET"
+
+
+async def test_a_head_finds_no_route_that_a_get_does_not_find(
+    daemon: Daemon, public: httpx.AsyncClient, local: httpx.AsyncClient
+) -> None:
+    daemon.readiness = (False, "waits")
+    for path, client, status in (
+        ("/readyz", public, 503),
+        ("/api/v1/applications", public, 404),
+        ("/api/v1/applications", local, 200),
+        ("/api/v1/applications/none/refresh", local, 405),
+    ):
+        told, got = await client.head(path), await client.get(path)
+        assert (told.status_code, got.status_code) == (status, status)
+        assert (told.content, told.headers) == (b"", got.headers)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/metrics/", "//metrics", "/api", "/api/v1/"])

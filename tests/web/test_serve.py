@@ -2,6 +2,8 @@
 
 # Files are what these tests are about, and nothing else runs in their loops.
 
+import contextlib
+import logging
 import socket
 import stat
 import time
@@ -211,6 +213,60 @@ async def test_bytes_that_are_no_request_harm_nobody(daemon: Daemon, raw: bytes)
         assert status[:1] == b"4"
         assert (await client.get(f"http://127.0.0.1:{at.port}/healthz")).status_code == 200
     assert _bugs(daemon) == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nupgrade: h2c\r\nconnection: Upgrade\r\n\r\n",
+        b"GARBAGE\r\n\r\n",
+    ],
+)
+async def test_what_strangers_send_puts_nothing_into_the_log(
+    daemon: Daemon, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with (
+            serving(daemon, LOOPBACK, Door.PUBLIC) as at,
+            await anyio.connect_tcp("127.0.0.1", at.port) as stream,
+        ):
+            await stream.send(raw)
+            with anyio.fail_after(30):
+                assert (await stream.receive()).startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+async def _exchange(port: int, raw: bytes) -> bytes:
+    """All that comes back on a connection that the request asks to close."""
+    told = b""
+    async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(raw)
+        with anyio.fail_after(30), contextlib.suppress(anyio.EndOfStream):
+            while True:
+                told += await stream.receive()
+    return told
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/readyz", b"/metrics"])
+async def test_a_head_is_answered_as_its_get_without_the_body(daemon: Daemon, path: bytes) -> None:
+    async with serving(daemon, LOOPBACK, Door.PUBLIC) as at:
+        rest = path + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        got = await _exchange(at.port, b"GET " + rest)
+        assert got.startswith(b"HTTP/1.1 200 ")
+        assert await _exchange(at.port, b"HEAD " + rest) == got.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("origin", [b"http://127.0.0.1:8081", b"HTTPS://metrics.example.org"])
+async def test_a_request_may_name_the_whole_url(daemon: Daemon, origin: bytes) -> None:
+    async with serving(daemon, LOOPBACK, Door.PUBLIC) as at:
+        rest = b"/metrics?a=b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        got = await _exchange(at.port, b"GET " + rest)
+        assert got.startswith(b"HTTP/1.1 200 ")
+        assert await _exchange(at.port, b"GET " + origin + rest) == got
+        for target in (origin, origin + b"/api/v1/applications", b"ftp://x/metrics"):
+            nowhere = b"GET " + target + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            assert (await _exchange(at.port, nowhere)).startswith(b"HTTP/1.1 404 ")
 
 
 def _bugs(daemon: Daemon) -> Sequence[Exception]:
