@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,6 +16,9 @@ from gitopsd.metrics.gathered import Gather, Gathered
 from gitopsd.metrics.metric import Metric
 
 _OPENMETRICS: Final = "application/openmetrics-text"
+_TEXT: Final = "text/plain"
+# A weight: 0 to 1 with at most three digits behind the point (RFC 9110 12.4.2).
+_WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 
 
 class Exposition:
@@ -31,15 +35,37 @@ class Exposition:
         self._gathered.append(Gathered(metrics, gather, self._prefix, self._registry, aside=aside))
 
     async def __call__(self, accept: str) -> tuple[str, bytes]:
-        """Content type and body: OpenMetrics if `accept` (the header) names it, else Prometheus' text format.
+        """Content type and body: OpenMetrics if `accept` (the header) names it, and weighs it no less than plain text;
+        else Prometheus' text format.
 
         What the header says beyond that is not looked at, and nothing of it comes back.
         """
-        wanted = (part.partition(";")[0].strip().lower() for part in accept.split(","))
-        write = _openmetrics if _OPENMETRICS in wanted else _text
+        write = _openmetrics if _wants_openmetrics(accept) else _text
         for gathered in self._gathered:
             gathered.look()
         return await anyio.to_thread.run_sync(write, self._registry, limiter=self._one_at_a_time)
+
+
+def _wants_openmetrics(accept: str) -> bool:
+    """By the weights of the Accept header (RFC 9110 12.5.1), which prometheus_client's own choice does not look at.
+
+    OpenMetrics has to be named: `*/*` is what programs send that read anything, and want what they always got.
+    """
+    weights: dict[str, float] = {}
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weights[kind] = max(weights.get(kind, 0.0), _weight(parameters))
+    text = next((weights[kind] for kind in (_TEXT, "text/*", "*/*") if kind in weights), 0.0)
+    return weights.get(_OPENMETRICS, 0.0) >= max(text, 0.001)
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    """`q` of one kind; 1 where it is not said, or is none."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q" and _WEIGHT.fullmatch(value.strip()):
+            return float(value)
+    return 1.0
 
 
 def _text(registry: CollectorRegistry) -> tuple[str, bytes]:

@@ -33,6 +33,44 @@ async def test_the_accept_header_chooses_the_format_and_nonsense_means_text(
     assert b"gitopsd_build_info" in body
 
 
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        (PROMETHEUS, True),
+        ("application/openmetrics-text", True),
+        ("Application/OpenMetrics-Text ; Q=0.7 , text/plain ; q=0.3", True),
+        ("application/openmetrics-text;q=0.5, text/plain;q=0.5", True),
+        ("application/openmetrics-text;q=0.5, text/plain;q=0, */*", True),
+        ("application/openmetrics-text;q=0.4, application/openmetrics-text;q=0.9, text/plain;q=0.8", True),
+        ("application/openmetrics-text;q=0.001", True),
+        ("application/openmetrics-text;q=nonsense", True),
+        ("application/openmetrics-text;q=0, text/plain", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=0.000, */*;q=0.0", False),
+        ("application/openmetrics-text;q=0.5, text/plain;q=0.9", False),
+        ("text/plain;version=0.0.4;q=0.9;escaping=x, application/openmetrics-text; q=0.899", False),
+        ("application/openmetrics-text;q=0.5, text/*;q=0.6", False),
+        ("application/openmetrics-text;q=0.5, */*", False),
+        ("application/openmetrics-text-more", False),
+        ("text/plain;profile=application/openmetrics-text", False),
+        ("application/*", False),
+        (";q=1,,;,", False),
+    ],
+)
+async def test_openmetrics_is_given_where_it_weighs_no_less_than_plain_text(
+    recorder: Recorder, accept: str, openmetrics: bool
+) -> None:
+    shown, _ = await recorder.exposition(accept)
+    assert shown.startswith("application/openmetrics-text;" if openmetrics else "text/plain;")
+
+
 @pytest.mark.usefixtures("nothing_blocks")
 async def test_a_scrape_of_five_thousand_applications_is_whole(recorder: Recorder) -> None:
     for number in range(5000):
