@@ -92,14 +92,16 @@ def _traceback(error: BaseException) -> None:
 
 
 def _open_streams() -> None:
-    """A stream that whoever started this closed (`>&-`) is as /dev/null. Left closed, its number would become that of
+    """A stream that whoever started this closed (`>&-`) gets /dev/null. Left closed, its number would become that of
     the next file that is opened, and what is printed would land there.
+
+    Standard output gets it for reading only: an answer that is printed there fails, and is not lost without a word.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
             continue
-        mode = "r" if name == "stdin" else "w"
-        stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # it stays open as long as this process
+        nowhere = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+        stream = open(nowhere, "r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115  # it stays open as long as this process
         if stream.fileno() != number and not _is_open(number):
             os.dup2(stream.fileno(), number)
         os.set_inheritable(stream.fileno(), stream.fileno() == number)

@@ -89,12 +89,36 @@ def test_output_that_finds_no_room_is_told_once(tmp_path: Path, environ: dict[st
     )
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_is_as_dev_null(tmp_path: Path, environ: dict[str, str], closed: str) -> None:
-    for command, code in (("version", 0), ("config check nowhere.yaml", 2)):
+@pytest.mark.parametrize(("closed", "answered"), [(">&-", 1), ("2>&-", 0), ("<&-", 0), ("<&- >&- 2>&-", 1)])
+def test_a_closed_stream_is_no_file_that_is_written_to(
+    tmp_path: Path, environ: dict[str, str], closed: str, answered: int
+) -> None:
+    for command, code in (("version", answered), ("config check nowhere.yaml", 2)):
         shell = ["sh", "-c", f"exec '{GITOPSD}' {command} {closed}"]
         assert subprocess.run(shell, cwd=tmp_path, env=environ, check=False).returncode == code
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["version", "app --help", "app list", "config schema"])
+def test_an_answer_that_finds_standard_output_closed_is_not_lost_without_a_word(
+    served: Served, tmp_path: Path, environ: dict[str, str], command: str
+) -> None:
+    served.daemon.add("shop")
+    shell = ["sh", "-c", f"exec '{GITOPSD}' {command} >&-"]
+    done = subprocess.run(shell, cwd=tmp_path, env=environ, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: the output cannot be written: Bad file descriptor\n  Try: make room, or write it elsewhere\n"
+    )
+
+
+def test_a_command_without_an_answer_does_well_with_standard_output_closed(
+    served: Served, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    assert not served.daemon.apps
+    shell = ["sh", "-c", f"exec '{GITOPSD}' app list >&-"]
+    done = subprocess.run(shell, cwd=tmp_path, env=environ, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "no applications\n")
 
 
 def test_ctrl_c_ends_the_command_without_a_traceback(tmp_path: Path, environ: dict[str, str]) -> None:
