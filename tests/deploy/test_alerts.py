@@ -48,6 +48,8 @@ def counter(name: str, more: str = "") -> str:
 
 
 _REPO: Final = 'repo="https://git/a"'
+# The process that answers has begun in minute 47.
+_RESTARTED: Final = {f"process_start_time_seconds{{{_TARGET}}}": f"0x46 {47 * 60}x100"}
 
 
 def lag(share: Mapping[str, int]) -> Mapping[str, str]:
@@ -97,14 +99,41 @@ CASES: Final = [
         "GitopsdApplicationProgressing", "for hours", "121m", {info(health_status="Progressing"): "1x200"}, _APP_LABELS
     ),
     Case("GitopsdApplicationProgressing", "a slow rollout", "60m", {info(health_status="Progressing"): "1x200"}),
-    Case("GitopsdSyncFailing", "again and again", "60m", {syncs("Failed"): "0+1x60"}, _APP_LABELS),
+    Case("GitopsdSyncFailing", "again and again", "60m", {info(): "1x60", syncs("Failed"): "0+1x60"}, _APP_LABELS),
+    Case(
+        "GitopsdSyncFailing",
+        "the first three of all",
+        "20m",
+        {info(): "1x60", syncs("Failed"): "_x10 1 2 3x60"},
+        _APP_LABELS,
+    ),
     Case(
         "GitopsdSyncFailing",
         "until one succeeds",
         "60m",
-        {syncs("Failed"): "0+1x60", syncs("Succeeded"): "0x40 1x60"},
+        {info(): "1x60", syncs("Failed"): "0+1x60", syncs("Succeeded"): "0x40 1x60"},
     ),
-    Case("GitopsdSyncFailing", "once", "60m", {syncs("Failed"): "0x10 1x60"}),
+    Case(
+        "GitopsdSyncFailing",
+        "until the first of all succeeds",
+        "60m",
+        {info(): "1x60", syncs("Failed"): "0+1x60", syncs("Succeeded"): "_x40 1x60"},
+    ),
+    Case(
+        "GitopsdSyncFailing",
+        "a success of hours ago",
+        "120m",
+        {info(): "1x120", syncs("Failed"): "0+1x120", syncs("Succeeded"): "1x120"},
+        _APP_LABELS,
+    ),
+    Case("GitopsdSyncFailing", "once", "60m", {info(): "1x60", syncs("Failed"): "0x10 1x60"}),
+    Case("GitopsdSyncFailing", "three, hours ago", "90m", {info(): "1x100", syncs("Failed"): "_x10 1 2 3x90"}),
+    Case(
+        "GitopsdSyncFailing",
+        "of an application that is gone",
+        "20m",
+        {info(): "1x10 stale", syncs("Failed"): "0 1 2 3 4 4x6 stale"},
+    ),
     Case("GitopsdSyncStuck", "for hours", "121m", {info(operation="sync"): "1x200"}, _APP_LABELS),
     Case("GitopsdSyncStuck", "a long hook", "60m", {info(operation="sync"): "1x200"}),
     Case("GitopsdDeletionWaits", "held", "61m", {counter("deletions", 'phase="Held"'): "2x100"}, {"phase": "Held"}),
@@ -188,6 +217,24 @@ CASES: Final = [
         },
     ),
     Case(
+        "GitopsdRepositoryFailing",
+        "one that no application has any more",
+        "40m",
+        {
+            counter("git_request_total", f'{_REPO}, request_type="ls-remote"'): "0+1x30 stale",
+            counter("git_lsremote_fail_total", _REPO): "0+1x30 stale",
+        },
+    ),
+    Case(
+        "GitopsdArtifactsFailing",
+        "one that no application has any more",
+        "40m",
+        {
+            counter("artifact_request_total", f'{_REPO}, request_type="pull"'): "0+1x30 stale",
+            counter("artifact_pull_fail_total", _REPO): "0+1x30 stale",
+        },
+    ),
+    Case(
         "GitopsdArtifactsFailing",
         "downloads",
         "60m",
@@ -246,6 +293,45 @@ CASES: Final = [
         "hours ago",
         "90m",
         {counter("internal_error_total", 'where="web"'): "_x10 1x100"},
+    ),
+    Case(
+        "GitopsdInternalErrors",
+        "another hours after the first",
+        "100m",
+        {counter("internal_error_total", 'where="web"'): "_x10 1x60 2x60"},
+        {"where": "web"},
+    ),
+    Case(
+        "GitopsdInternalErrors",
+        "fewer than before the restart",
+        "80m",
+        {counter("internal_error_total", 'where="web"'): "0x5 5x30 0x10 3x100"},
+        {"where": "web"},
+    ),
+    Case(
+        "GitopsdInternalErrors",
+        "fewer than before the restart, an hour later",
+        "120m",
+        {counter("internal_error_total", 'where="web"'): "0x5 5x30 0x10 3x100"},
+    ),
+    Case(
+        "GitopsdInternalErrors",
+        "as many as before the restart",
+        "80m",
+        {counter("internal_error_total", 'where="web"'): "_x10 1x35 stale _x13 1x100", **_RESTARTED},
+        {"where": "web"},
+    ),
+    Case(
+        "GitopsdInternalErrors",
+        "as many as before the restart, an hour later",
+        "125m",
+        {counter("internal_error_total", 'where="web"'): "_x10 1x35 stale _x13 1x100", **_RESTARTED},
+    ),
+    Case(
+        "GitopsdInternalErrors",
+        "a restart and none since",
+        "60m",
+        {counter("internal_error_total", 'where="web"'): "_x10 1x35 stale", **_RESTARTED},
     ),
     Case(
         "GitopsdOpenFilesNearlyAll",
