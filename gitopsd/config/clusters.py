@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from gitopsd.config.document import Document, KeyPath
 from gitopsd.config.errors import Problems
 from gitopsd.config.known_clusters import IN_CLUSTER_SERVER, comparable
-from gitopsd.config.kubeconfig import KubeconfigError, kubeconfig_server
+from gitopsd.config.kubeconfig import KubeconfigError, KubeconfigTarget, kubeconfig_target
 from gitopsd.config.models.cluster import Cluster, ClustersFrom
 from gitopsd.config.references import BadReferenceError, References
 from gitopsd.config.validation import nearest, shown_path
@@ -22,7 +22,7 @@ from gitopsd.core.secret import Secret
 from gitopsd.ports.cluster import ClusterAccess, CredentialPlugin
 
 _CREDENTIALS = ("token", "tokenFile", "username", "clientCertificate", "exec", "awsAuthConfig")
-_SERVER_ONLY = (*_CREDENTIALS, "password", "clientKey", "ca", "insecure", "tlsServerName")
+_SERVER_ONLY = (*_CREDENTIALS, "password", "clientKey", "ca", "tlsServerName")
 _NEEDS = (
     ("clientCertificate", "clientKey"),
     ("clientKey", "clientCertificate"),
@@ -96,6 +96,8 @@ class ClusterReader:
             self._check_useless(model, path, _SERVER_ONLY, ways[0])
         if ways != ["kubeconfig"]:
             self._check_useless(model, path, ("context",), ways[0])
+        if ways == ["inCluster"]:
+            self._check_useless(model, path, ("insecure",), ways[0])
         match ways[0]:
             case "kubeconfig":
                 return self._by_kubeconfig(access, path)
@@ -130,17 +132,30 @@ class ClusterReader:
         place = (*path, "kubeconfig" if access.kubeconfig else "context")
         try:
             access = access if access.kubeconfig else replace(access, kubeconfig=_default_kubeconfig(self._references))
-            return access, kubeconfig_server(access.kubeconfig, access.context, self._references.files)
+            target = kubeconfig_target(access.kubeconfig, access.context, self._references.files)
+            self._check_insecure(access, path, target)
+            return access, target.server
         except BadReferenceError as problem:
             self._refuse(place, "cannot be used", problem.why, problem.hint)
         except KubeconfigError as problem:
             place = (*path, "context") if problem.about_context else place
             if self._bears(access.name):
                 what, where = f"{shown_path(place)} cannot be used", str(self._document.position(place))
-                self.broken[access.name] = ConfigError(what, where=where, why=str(problem))
+                self.broken[access.name] = ConfigError(what, where=where, why=str(problem), hint=problem.hint)
             else:
-                self._refuse(place, "cannot be used", str(problem))
+                self._refuse(place, "cannot be used", str(problem), problem.hint)
         return access, ""
+
+    def _check_insecure(self, access: ClusterAccess, path: KeyPath, target: KubeconfigTarget) -> None:
+        """Both the kubeconfig and the entry have to want it. Raises `KubeconfigError`."""
+        if target.insecure and not access.insecure:
+            raise KubeconfigError(
+                f"{access.kubeconfig} switches TLS verification off (insecure-skip-tls-verify)",
+                hint="give it the certificate-authority; or permit it: insecure: true in the cluster's entry",
+            )
+        if access.insecure:
+            unused = "it does nothing: the kubeconfig has no insecure-skip-tls-verify, so the certificate is checked"
+            self._warn((*path, "insecure"), "whoever answers is trusted" if target.insecure else unused)
 
     def _check_server(self, model: Cluster, path: KeyPath) -> None:
         parts = urlsplit(model.server or "") if _splits(model.server or "") else urlsplit("")

@@ -1,8 +1,9 @@
-"""The one thing that the configuration needs of a kubeconfig: the server that a context leads to."""
+"""What the configuration needs of a kubeconfig: where a context leads to, and whether that is checked."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from gitopsd.config.errors import ConfigErrors
 from gitopsd.config.files import Files
@@ -14,15 +15,24 @@ from gitopsd.core.url_place import split_user
 
 
 class KubeconfigError(ValueError):
-    """A kubeconfig cannot be used; `about_context` if it is the context that it lacks."""
+    """A kubeconfig cannot be used; `about_context` if it is the context that it lacks, `hint` what to do next."""
 
-    def __init__(self, why: str, *, about_context: bool = False) -> None:
+    def __init__(self, why: str, *, about_context: bool = False, hint: str = "") -> None:
         super().__init__(why)
         self.about_context = about_context
+        self.hint = hint
 
 
-def kubeconfig_server(path: str, context: str, files: Files) -> str:
-    """The URL of the API server that `context` ("" for the current one) of the kubeconfig leads to.
+@dataclass(frozen=True, slots=True)
+class KubeconfigTarget:
+    """The URL of an API server; `insecure` if its certificate is not to be checked (`insecure-skip-tls-verify`)."""
+
+    server: str
+    insecure: bool
+
+
+def kubeconfig_target(path: str, context: str, files: Files) -> KubeconfigTarget:
+    """Where `context` ("" for the current one) of the kubeconfig leads to.
 
     Raises `KubeconfigError`, whose text names the file and never its contents.
     """
@@ -48,7 +58,7 @@ def kubeconfig_server(path: str, context: str, files: Files) -> str:
         _check_pem(path, files, (cluster, f"cluster {name}", AUTHORITY))
         _check_pem(path, files, (user, f"user {user_name}", CERTIFICATE))
         _check_pem(path, files, (user, f"user {user_name}", KEY))
-    return split_user(server)[0]
+    return KubeconfigTarget(split_user(server)[0], bool(cluster.get("insecure-skip-tls-verify")))
 
 
 def _named(root: JsonValue, section: str, name: str, key: str) -> JsonObject:

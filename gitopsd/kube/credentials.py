@@ -150,7 +150,7 @@ def _tls(access: ClusterAccess, found: Material) -> ssl.SSLContext:
                 _private_file(folder, "certificate", found.certificate),
                 keyfile=_private_file(folder, "key", found.key.reveal()),
             )
-    if access.insecure:
+    if found.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
@@ -169,5 +169,5 @@ def _fingerprint(access: ClusterAccess, found: Material) -> str:
     key = found.key.reveal() if found.key is not None else ""
     for part in (found.server, found.tls_server_name, found.ca, found.certificate, key, _proxy_url(found.proxy)):
         digest.update(base64.b64encode(part.encode()) + b"\n")
-    digest.update(f"{access}".encode())
+    digest.update(f"{found.insecure} {access}".encode())
     return digest.hexdigest()

@@ -52,7 +52,8 @@ class ClusterAccess:
 
     Exactly one of: `kubeconfig` (path; `context` picks one of its contexts, "" its current one), `in_cluster`, or
     `server` with one of `token`, `token_file`, `username` + `password`, `client_certificate` + `client_key` (PEM) and
-    `plugin`. `ca` is PEM. `proxy` (http or https) goes before a kubeconfig's own.
+    `plugin`. `ca` is PEM. `insecure`: its certificate is not checked; with a kubeconfig only if that says so as well.
+    `proxy` (http or https) goes before a kubeconfig's own.
 
     `namespaces`: only these are looked at (() is all), and objects without a namespace only with `cluster_resources`:
     for credentials that may not do more. `labels` and `project` describe it. At most `in_flight` requests are on their

@@ -689,6 +689,42 @@ clusters:
     assert f"{tmp_path}/ca.crt" in config.files
 
 
+SKIPPING = """
+current-context: skips
+contexts: [{name: skips, context: {cluster: c}}, {name: checks, context: {cluster: d}}]
+clusters:
+  - {name: c, cluster: {server: "https://10.0.0.1", insecure-skip-tls-verify: true}}
+  - {name: d, cluster: {server: "https://10.0.0.2", insecure-skip-tls-verify: false}}
+"""
+
+
+@pytest.mark.parametrize("way", ["kubeconfig: kubeconfig", "context: skips", "kubeconfig: kubeconfig, context: skips"])
+def test_a_kubeconfig_that_switches_tls_verification_off_is_permitted_or_refused(tmp_path: Path, way: str) -> None:
+    environ = {"KUBECONFIG": f"{tmp_path}/kubeconfig"}
+    config = loaded(tmp_path, f"clusters: [{{name: lab, {way}, insecure: true}}]\n", environ, kubeconfig=SKIPPING)
+    assert config.clusters[0].insecure
+    (warning,) = config.warnings
+    assert warning.endswith(": clusters[0].insecure: whoever answers is trusted")
+    with pytest.raises(ConfigErrors) as refused:
+        loaded(tmp_path, f"clusters: [{{name: lab, {way}}}]\n", environ, kubeconfig=SKIPPING)
+    (error,) = refused.value.errors
+    assert f"{tmp_path}/kubeconfig switches TLS verification off (insecure-skip-tls-verify)" in str(error)
+    assert error.hint.endswith("insecure: true in the cluster's entry")
+    started = load(str(tmp_path / "gitopsd.yaml"), environ=environ, keep_going=True)
+    assert {name: each.hint for name, each in started.broken.items()} == {"lab": error.hint}
+
+
+def test_insecure_beside_a_kubeconfig_that_checks_certificates_is_warned_of_as_doing_nothing(tmp_path: Path) -> None:
+    main = "clusters: [{name: lab, kubeconfig: kubeconfig, context: checks, insecure: true}]\n"
+    (warning,) = loaded(tmp_path, main, kubeconfig=SKIPPING).warnings
+    assert ": clusters[0].insecure: it does nothing: the kubeconfig has no insecure-skip-tls-verify" in warning
+
+
+def test_insecure_has_no_meaning_inside_of_a_cluster(tmp_path: Path) -> None:
+    told = errors_of(tmp_path, "clusters: [{name: own, inCluster: true, insecure: true}]\n")
+    assert "clusters[0].insecure has no meaning here: the cluster is reached by inCluster" in told
+
+
 def test_a_kubeconfig_that_cannot_be_used_is_borne_where_the_caller_bears_it(tmp_path: Path) -> None:
     main = """
 clusters: [{name: good, inCluster: true}, {name: bad, kubeconfig: "[odd]/kubeconfig"}]

@@ -227,6 +227,22 @@ async def test_a_password_in_a_kubeconfigs_server_comes_out_of_no_door(world: Wo
     assert CANARY not in repr([attributes(span) for span in collector.spans])
 
 
+async def test_a_kubeconfig_that_switches_tls_verification_off_is_used_where_the_entry_permits_it(world: World) -> None:
+    content = yaml.safe_load(world.kubeconfig.read_text())
+    (cluster,) = content["clusters"]
+    cluster["cluster"] = {"server": cluster["cluster"]["server"], "insecure-skip-tls-verify": True}
+    kubeconfig = world.folder / "unchecked"
+    kubeconfig.write_text(yaml.safe_dump(content))
+    world.config["clusters"] = [{"name": "local", "kubeconfig": str(kubeconfig)}]
+    world.good()
+    async with world.daemon() as daemon:
+        await daemon.until("good", says("cluster local: ", "switches TLS verification off", "insecure: true"))
+        world.config["clusters"][0]["insecure"] = True
+        world.write()
+        assert await daemon.daemon.reload()
+        await daemon.until("good", synced, healthy, quiet)
+
+
 @pytest.mark.parametrize("content", [None, "{", "contexts: []"])
 async def test_a_kubeconfig_that_cannot_be_used_fails_its_own_cluster_only_until_it_can(
     world: World, content: str | None

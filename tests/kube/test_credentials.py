@@ -124,6 +124,25 @@ async def test_switching_tls_verification_off_needs_our_own_switch(tmp_path: Pat
     assert "insecure: true" in await refusal(access(kubeconfig(tmp_path, cluster=cluster)))
 
 
+async def test_tls_verification_is_off_only_where_the_kubeconfig_and_our_own_switch_both_say_so(
+    api_server: ApiServer, tmp_path: Path, clock: RealClock
+) -> None:
+    own = yaml.safe_load(api_server.kubeconfig.read_text())
+    user = own["users"][0]["user"]
+    cluster = {"server": api_server.server, "insecure-skip-tls-verify": True}
+    path = kubeconfig(tmp_path, cluster=cluster, user=user)
+    permitted = replace(access(path), insecure=True)
+    off = await read_credentials(permitted, NOW)
+    async with KubeHttp(permitted, clock=clock) as http:
+        assert (await http.request("GET", "/api/v1/namespaces/default")).ok
+    for said in ({}, {"insecure-skip-tls-verify": False}):
+        kubeconfig(tmp_path, cluster={"server": api_server.server, **said}, user=user)
+        async with KubeHttp(permitted, clock=clock) as http:
+            with pytest.raises(ClusterError, match="certificate is refused"):
+                await http.request("GET", "/version")
+        assert (await read_credentials(permitted, NOW)).fingerprint != off.fingerprint  # open connections end
+
+
 @pytest.mark.parametrize(
     ("part", "key", "data"),
     [

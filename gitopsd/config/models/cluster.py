@@ -76,7 +76,11 @@ class Cluster(StrictModel):
         None,
         description="Certificates (PEM) that the server's is checked against, or {file: PATH}. Default: the system's.",
     )
-    insecure: bool = Field(False, description="Do not check the server's certificate. Shown as a warning.")
+    insecure: bool = Field(
+        False,
+        description="Do not check the server's certificate. Beside a kubeconfig it permits that file's "
+        "`insecure-skip-tls-verify`, and does nothing by itself. Shown as a warning.",
+    )
     tls_server_name: Expanded | None = Field(
         None, description="The name to expect in the server's certificate, if it is not the URL's host."
     )
