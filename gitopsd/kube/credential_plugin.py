@@ -37,6 +37,7 @@ _INHERITED: Final = frozenset(
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 )
 _INHERITED_BEGINNINGS: Final = ("LC_", "XDG_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "AAD_")
+_LOOK: Final = "run it as gitopsd's user to see what it prints"
 _IN_ARGO_CD: Final = "argocd-k8s-auth"
 
 
@@ -70,11 +71,9 @@ async def run_plugin(
         with anyio.fail_after(seconds):
             printed, code = await _run(plugin, environ)
     except TimeoutError:
-        raise PluginFailedError(f"{_named(plugin)} did not answer in {seconds:.0f} seconds") from None
+        raise PluginFailedError(f"{_named(plugin)} did not answer in {seconds:.0f} seconds", hint=_LOOK) from None
     if code:
-        raise PluginFailedError(
-            f"{_named(plugin)} ended with exit code {code}", hint="run it as gitopsd's user to see what it says"
-        )
+        raise PluginFailedError(f"{_named(plugin)} ended with exit code {code}", hint=_LOOK)
     return _answer(plugin, printed)
 
 
@@ -114,7 +113,7 @@ async def _read(plugin: CredentialPlugin, process: Process) -> bytes:
         async for chunk in process.stdout:
             printed += chunk
             if len(printed) > _LARGEST:
-                raise PluginFailedError(f"{_named(plugin)} printed more than {_LARGEST} bytes")
+                raise PluginFailedError(f"{_named(plugin)} printed more than {_LARGEST} bytes", hint=_LOOK)
     return bytes(printed)
 
 
@@ -130,10 +129,10 @@ def _answer(plugin: CredentialPlugin, printed: bytes) -> PluginCredentials:
     try:
         answer = orjson.loads(printed)
     except ValueError:
-        raise PluginFailedError(f"{_named(plugin)} printed no JSON") from None
+        raise PluginFailedError(f"{_named(plugin)} printed no JSON", hint=_LOOK) from None
     version = text(answer, "apiVersion")
     if text(answer, "kind") != "ExecCredential" or version not in _KINDS_OF_TOKEN:
-        raise PluginFailedError(f"{_named(plugin)} printed no ExecCredential of a version that is known")
+        raise PluginFailedError(f"{_named(plugin)} printed no ExecCredential of a version that is known", hint=_LOOK)
     if version != plugin.api_version:
         raise PluginFailedError(
             f"{_named(plugin)} answered in {version}, and its apiVersion is {plugin.api_version}",
@@ -143,9 +142,9 @@ def _answer(plugin: CredentialPlugin, printed: bytes) -> PluginCredentials:
     token, certificate = text(status, "token"), text(status, "clientCertificateData")
     key = text(status, "clientKeyData")
     if bool(certificate) != bool(key) or not (token or certificate):
-        raise PluginFailedError(f"{_named(plugin)} gave neither a token nor a certificate with its key")
+        raise PluginFailedError(f"{_named(plugin)} gave neither a token nor a certificate with its key", hint=_LOOK)
     if not (token.isascii() and token.isprintable()):
-        raise PluginFailedError(f"{_named(plugin)} gave a token that no header can hold")
+        raise PluginFailedError(f"{_named(plugin)} gave a token that no header can hold", hint=_LOOK)
     expires = _moment(text(status, "expirationTimestamp"))
     return PluginCredentials(Secret(token) if token else None, certificate, Secret(key) if key else None, expires)
 

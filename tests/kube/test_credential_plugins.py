@@ -123,6 +123,15 @@ async def test_a_plugin_that_fails_says_how_and_nothing_that_it_printed(program:
     assert said in await failure(program)
 
 
+@pytest.mark.parametrize(
+    "program", ["print('garbage')", "print('{}')", "import sys; sys.exit(1)", answer(), answer(token="ä")]
+)
+async def test_a_plugin_whose_answer_is_no_good_is_to_be_looked_at(program: str) -> None:
+    with pytest.raises(ClusterError) as failed:
+        await credentials(program)
+    assert failed.value.hint == "run it as gitopsd's user to see what it prints"
+
+
 async def test_a_plugin_that_is_missing_is_named_with_the_way_to_install_it() -> None:
     access = ClusterAccess("eks", server="https://h", plugin=CredentialPlugin("no-such-aws", install_hint="get it"))
     with pytest.raises(ClusterError) as failed:
