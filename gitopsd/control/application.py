@@ -11,7 +11,7 @@ from typing import Final
 from gitopsd.control.asking import AskedPlan, AskedSync
 from gitopsd.core.annotations import DELETION_APPROVED
 from gitopsd.core.app import AppSpec, Dependency
-from gitopsd.core.appstatus import AppStatus, SyncCode, unknown_status
+from gitopsd.core.appstatus import AppStatus, SyncCode, unknown_status, with_held
 from gitopsd.core.autorollback import Unfinished
 from gitopsd.core.causes import Causes
 from gitopsd.core.clockstep import stepped, stepped_health, stepped_past
@@ -20,6 +20,7 @@ from gitopsd.core.decide import Attempt
 from gitopsd.core.dependency import Readiness
 from gitopsd.core.events import StatusChanged
 from gitopsd.core.findings import Shared
+from gitopsd.core.guards import too_many
 from gitopsd.core.health.status import HealthStatus
 from gitopsd.core.history import Past, Pin
 from gitopsd.core.ids import GVK, GroupKind, ObjectKey
@@ -29,6 +30,7 @@ from gitopsd.core.normalize import CompareRules
 from gitopsd.core.operation import Operation, Phase
 from gitopsd.core.orphans import NOT_ASKED, Orphaned
 from gitopsd.core.progress import runs_hooks
+from gitopsd.core.staying import staying
 from gitopsd.ports.cluster import Cluster
 
 _MOST_ANSWERED: Final = 8
@@ -129,8 +131,11 @@ class Application:
         status = remembered or unknown_status(spec.name)
         last = status.operation
         if ended is not None and (last is None or last.started_at <= ended.started_at):
-            kept = last.results if last is not None and last.id == ended.id else {}
-            last = replace(ended, results=kept)
+            if last is not None and last.id == ended.id:
+                last = replace(ended, results=last.results)
+            else:  # what it left undone is in no status yet
+                last = ended
+                status = replace(status, resources=with_held(status.resources, too_many(staying(last))))
             status = replace(status, operation=last)
         attempt = None
         if last is not None and last.phase.done:

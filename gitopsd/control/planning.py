@@ -86,6 +86,7 @@ async def plan_of(ground: Ground, view: View, request: SyncRequest) -> Plan:
         request,
         suffix=f"{first[:7]}-{int(adapters.clock.now().timestamp())}",
         protected=adapters.sync.protected,
+        held=frozenset(item.key for item in app.status.resources if item.prune_held) if left else frozenset(),
         claimed=adapters.claims(app.spec.name, ground.cluster.server, left).wanted if left else None,
     )
     namespace = _compare_namespace(view)

@@ -37,6 +37,7 @@ from gitopsd.core.appstatus import (
     overall_sync,
     resource_statuses,
     unjudged,
+    with_held,
 )
 from gitopsd.core.causes import is_cured, versions
 from gitopsd.core.compare import NOTHING_COMPARED, Comparison, Verdict
@@ -46,6 +47,7 @@ from gitopsd.core.dependency import Readiness, object_of
 from gitopsd.core.desired import managed_namespace, without_kinds
 from gitopsd.core.errors import SpecError
 from gitopsd.core.findings import each_shared, finds_something, reasons_unknown, shared_objects, unused
+from gitopsd.core.guards import too_many
 from gitopsd.core.health.status import Health
 from gitopsd.core.health.timing import earliest
 from gitopsd.core.hook import SyncPhase
@@ -95,6 +97,8 @@ async def reconcile(app: Application, cluster: Cluster, request: Request, adapte
     verdicts = await adapters.judge.assess(unjudged(view.comparison, previous, adapters.clock.now()))
     await _look_for_orphans(app, cluster, adapters)
     resources, health = await _judged(view.comparison, previous, verdicts, adapters)
+    if operation is not None and (held := too_many(staying(operation))):
+        resources = with_held(resources, {item.key for item in resources if item.requires_pruning} & held)
     shown = replace(view, resources=(*resources, *view.out_of_sight), health=health)
     status = replace(_status(app, shown, decision, operation, adapters), server=cluster.server)
     await note_health(app, status, adapters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -42,6 +42,7 @@ class ResourceStatus:
     `changes` are the paths at which it differs from git. `tolerated`: it left git, and its application may be Synced
     all the same (`IgnoreExtraneous`). `links` lead out to the web. `since` and `until` are as in
     `core.health.timing.Timed`. `out_of_sight`: it was there when that could last be told, and nobody can tell now.
+    `prune_held`: it left git among too many at once, and is not pruned unless somebody confirms.
     """
 
     key: ObjectKey
@@ -59,6 +60,7 @@ class ResourceStatus:
     tolerated: bool = False
     links: tuple[Link, ...] = ()
     out_of_sight: bool = False
+    prune_held: bool = False
 
     def stands(self, version: str, now: datetime) -> bool:
         """Whether its health holds for the object at this resourceVersion."""
@@ -120,6 +122,15 @@ def resource_statuses(
 ) -> tuple[ResourceStatus, ...]:
     """The status of each object; `verdicts` are those on the `unjudged` ones."""
     return tuple(_status(item, previous, verdicts, now, timing) for item in comparison.objects.values())
+
+
+def with_held(resources: tuple[ResourceStatus, ...], held: Collection[ObjectKey]) -> tuple[ResourceStatus, ...]:
+    """The resources, of which `held` left git and were not pruned because they were too many at once."""
+    if not held:
+        return resources
+    return tuple(
+        replace(item, requires_pruning=True, prune_held=True) if item.key in held else item for item in resources
+    )
 
 
 def out_of_sight(
@@ -268,4 +279,5 @@ def _resource(item: ObjectComparison, judged: _Judged, before: ResourceStatus | 
         tolerated=item.tolerated,
         links=judged.links,
         out_of_sight=item.live is None and item.verdict is Verdict.UNKNOWN and before is not None and before.was_there,
+        prune_held=item.verdict is Verdict.EXTRA and before is not None and before.prune_held,
     )

@@ -12,6 +12,8 @@ from gitopsd.core.live import LiveObject
 from gitopsd.core.plan import CLAIM, DEFINITION, NAMESPACE, PlanOptions, PruneStep
 
 _CONFIRM: Final = "confirm the sync to prune it"
+_AT_ONCE: Final = "too many at once"
+_AMONG_OTHERS: Final = f"it left git with others that were {_AT_ONCE}"
 _TAKES_ALONG: Final[Mapping[GroupKind, str]] = {
     NAMESPACE: "everything in a Namespace is deleted with it",
     DEFINITION: "all objects of its kind are deleted with a CustomResourceDefinition",
@@ -29,8 +31,18 @@ def held_back(prunes: Sequence[PruneStep], comparison: Comparison, options: Plan
     held = {step.key: f"{reason}; {_CONFIRM}" for step in alone if (reason := protection(step.live, options.protected))}
     too_many = _too_many(len(alone), comparison, options)
     if too_many:
-        held = {step.key: held.get(step.key, f"{too_many}; {_CONFIRM}") for step in alone}
+        return {step.key: held.get(step.key, f"{too_many}; {_CONFIRM}") for step in alone}
+    if options.prune_limit < 1:
+        held |= {step.key: f"{_AMONG_OTHERS}; {_CONFIRM}" for step in alone if step.key in options.held - held.keys()}
     return held
+
+
+def too_many(stays: Mapping[ObjectKey, str]) -> frozenset[ObjectKey]:
+    """Which of the objects that a sync did not prune, each with the reason, `held_back` held as too many at once.
+
+    They stay so until somebody confirms: what was applied in their place makes them a smaller share of what is there.
+    """
+    return frozenset(key for key, reason in stays.items() if _AT_ONCE in reason)
 
 
 def protection(live: LiveObject, protected: Collection[GroupKind]) -> str:
@@ -52,4 +64,4 @@ def _too_many(count: int, comparison: Comparison, options: PlanOptions) -> str:
     there = sum(item.live is not None and not item.live.deleting for item in comparison.objects.values())
     if count < 2 or count <= options.prune_limit * there:
         return ""
-    return f"{count} of {there} objects would be pruned, and more than {options.prune_limit:.0%} are too many at once"
+    return f"{count} of {there} objects would be pruned, and more than {options.prune_limit:.0%} are {_AT_ONCE}"

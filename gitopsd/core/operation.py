@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -136,6 +136,12 @@ class Operation:
     def running_hooks(self) -> tuple[HookId, ...]:
         """The hooks that were begun and are not over."""
         return tuple(item for item, run in self.hooks.items() if not run.outcome.done)
+
+    @property
+    def outcome(self) -> Operation:
+        """What the journal keeps of it when it is over: of its results those of objects that it did not prune."""
+        stay = {key: item for key, item in self.results.items() if item.code is ResultCode.PRUNE_SKIPPED}
+        return replace(self, plan=None, results=stay, manifests="")
 
     @property
     def asks(self) -> bool:

@@ -149,7 +149,8 @@ class PlanOptions:
     `options` are the sync options of the application and, before them, of the request; an object's own go before both.
     `hooks`: there are hooks to run, if `request` is for one that runs them; the names of those that are generated end
     in `suffix`, which is `<first seven of the commit>-<seconds since 1970>`. More than `prune_limit` (a share) of the
-    application's objects, and live objects of the kinds `protected`, are not deleted unless somebody confirms;
+    application's objects, what was `held` back as too many before, and live objects of the kinds `protected`, are not
+    deleted unless somebody confirms;
     `may_empty`: all may go when git wants nothing any more (`allowEmpty`). Objects that another application wants too
     (`claimed`: which) are not deleted.
     """
@@ -161,6 +162,7 @@ class PlanOptions:
     options: Mapping[str, str] = field(default_factory=lambda: _NONE)
     on_immutable: OnImmutable | None = None
     prune_limit: float = 0.5
+    held: frozenset[ObjectKey] = frozenset()
     may_empty: bool = False
     protected: frozenset[GroupKind] = PROTECTED
     hooks: bool = False

@@ -19,11 +19,13 @@ def plan_options(
     suffix: str = "",
     protected: Collection[GroupKind] = PROTECTED,
     claimed: Mapping[ObjectKey, str] | None = None,
+    held: frozenset[ObjectKey] = frozenset(),
 ) -> PlanOptions:
     """What a sync of `spec` that was asked for by `request` may do.
 
     `suffix`, the beginning of the commit and when the sync began (`1a2b3c4-1790000000`), ends the names of generated
-    hooks. `claimed` names for objects the other applications that want them too.
+    hooks. `claimed` names for objects the other applications that want them too; `held` are objects that
+    no sync has pruned so far because they were too many at once.
     """
     policy = spec.sync_policy
     options = {**policy.options, **request.options}
@@ -37,6 +39,7 @@ def plan_options(
         options=options,
         on_immutable=policy.on_immutable,
         prune_limit=policy.prune_limit,
+        held=held,
         may_empty=automated is not None and automated.allow_empty,
         protected=frozenset(protected),
         hooks=request.hooks,

@@ -19,7 +19,7 @@ from gitopsd.core.ids import GroupKind, ObjectKey
 from gitopsd.core.immutable import named_fields
 from gitopsd.core.jsonvalue import sequence, string_map
 from gitopsd.core.live import Live, LiveObject
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase, StagePlace, StepResult
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StagePlace, StepResult
 from gitopsd.core.otherruns import abandoned_at, maker_of, ran_out
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PruneStep, Stage, Step, Way
 from gitopsd.core.staying import staying
@@ -223,7 +223,7 @@ def needs_journal(operation: Operation) -> bool:
     plan = operation.plan
     if plan is None or not operation.request.automated:
         return True
-    if len(plan.stages) > 1 or plan.failing:
+    if len(plan.stages) > 1 or plan.failing or plan.guarded:
         return True
     return any(
         isinstance(step, HookStep)
@@ -244,12 +244,16 @@ def _over(operation: Operation, now: datetime) -> Operation:
     if operation.failing:
         return replace(operation, phase=Phase.FAILED, message=operation.failing, finished_at=now, applied=False)
     stay = len(staying(operation))
-    written = len(operation.results) - stay
+    pruned = sum(item.code is ResultCode.PRUNED for item in operation.results.values())
+    written = len(operation.results) - stay - pruned
     ran = len(operation.hooks)
     hooks = f", {ran} {'hook' if ran == 1 else 'hooks'} run" if ran else ""
     objects = f"{written} {'object' if written == 1 else 'objects'} written"
+    went = f", {pruned} pruned" if pruned else ""
     kept = f", {stay} that left git {'stays' if stay == 1 else 'stay'}" if stay else ""
-    return replace(operation, phase=Phase.SUCCEEDED, finished_at=now, message=f"{objects}{hooks}{kept}", applied=False)
+    return replace(
+        operation, phase=Phase.SUCCEEDED, finished_at=now, message=f"{objects}{went}{hooks}{kept}", applied=False
+    )
 
 
 def _failed(operation: Operation, why: str, now: datetime) -> Operation:

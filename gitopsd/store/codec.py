@@ -90,6 +90,7 @@ def _resource(item: ResourceStatus) -> Mapping[str, object]:
         "until": moment(item.until),
         "links": [[*link] for link in item.links],
         "outOfSight": item.out_of_sight,
+        "pruneHeld": item.prune_held,
     }
     return fields | {name: held for name, held in seldom.items() if held}
 
@@ -119,4 +120,5 @@ def _read_resource(body: JsonObject) -> ResourceStatus:
         until=read_moment(body, "until"),
         links=tuple(Link(title, url) for title, url in read_rows(body, "links", columns=2)),
         out_of_sight=boolean(body, "outOfSight"),
+        prune_held=boolean(body, "pruneHeld"),
     )

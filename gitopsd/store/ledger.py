@@ -103,7 +103,7 @@ class Ledger:
     def end(self, app: AppName, operation: Operation, past: Past | None) -> None:
         """It is not in flight any more; `past` is the history from now on."""
         before = self._names("SELECT manifests FROM operations WHERE app = ? AND id = ?", app, operation.id)
-        told = operation_json(replace(operation, plan=None, results={}, manifests=""))
+        told = operation_json(operation.outcome)
         update = "UPDATE operations SET state = ?, plan = NULL, manifests = '' WHERE app = ? AND id = ?"
         self.connection.execute(update, (told, app, operation.id))
         if past is not None:

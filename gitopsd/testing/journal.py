@@ -123,7 +123,7 @@ class FakeJournal:
         with self._dropping(kept):
             if kept.operation is not None and kept.operation.id == operation.id:
                 kept.operation = None
-                kept.ended = replace(operation, plan=None, results={}, manifests="")
+                kept.ended = operation.outcome
             if past is not None:
                 kept.remember(past)
 

@@ -20,7 +20,7 @@ from gitopsd.core.hook import DeletePolicy, HookOutcome, SyncPhase
 from gitopsd.core.ids import GVK, AppName, GroupKind, ObjectKey, Position
 from gitopsd.core.live import LiveObject
 from gitopsd.core.manifest import Desired, DesiredHook, DesiredObject
-from gitopsd.core.operation import HookId, HookRun, Operation, Phase
+from gitopsd.core.operation import HookId, HookRun, Operation, Phase, ResultCode, StepResult
 from gitopsd.core.plan import ApplyStep, HookStep, Plan, PlanReason, PruneStep, Stage, Way
 from gitopsd.ports.journal import Journal
 from gitopsd.testing.builders import a_config_map, a_deployment, an_object
@@ -253,9 +253,11 @@ class JournalContract:
         operation = await journal.begin(APP, begun(1), a_wanted())
         await journal.begin(OTHER, begun(), a_wanted())
         assert await journal.ended() == {}
-        over = replace(operation, phase=Phase.FAILED, message="no")
+        stays = {ObjectKey("", "ConfigMap", "default", "left"): StepResult(ResultCode.PRUNE_SKIPPED, "too many")}
+        done = {ObjectKey("", "ConfigMap", "default", "made"): StepResult(ResultCode.SYNCED)}
+        over = replace(operation, phase=Phase.FAILED, message="no", results={**done, **stays})
         await journal.end(APP, over, None)
-        assert await journal.ended() == {APP: replace(over, plan=None, results={}, manifests="")}
+        assert await journal.ended() == {APP: replace(over, plan=None, results=stays, manifests="")}
         await journal.begin(APP, begun(2), a_wanted())
         assert await journal.ended() == {}
 

@@ -12,6 +12,7 @@ import pytest
 
 from gitopsd.core.appstatus import AppStatus
 from gitopsd.core.difference import object_differences
+from gitopsd.core.ids import AppName
 from gitopsd.core.operation import Phase
 from gitopsd.core.syncrequest import SyncRequest
 from gitopsd.testing.kubelet import FakeKubelet
@@ -289,3 +290,28 @@ async def test_a_namespace_stuck_in_deletion_is_named_and_waited_for(world: Worl
         await world.cluster.patch(namespace, "configmaps/held", {"metadata": {"finalizers": None}})
         if not manual:  # the next try would be in an hour
             await daemon.until("app", synced, healthy, quiet, seconds=60)
+
+
+async def test_what_was_too_much_to_be_pruned_at_once_stays_whatever_comes_until_somebody_confirms(
+    world: World,
+) -> None:
+    world.commit({f"app/old-{number}.yaml": config_map(f"old-{number}") for number in range(4)})
+    world.application("app", prune=True, self_heal=True)
+    async with world.daemon() as daemon:
+        await daemon.until("app", synced)
+        fresh = {f"app/new-{number}.yaml": config_map(f"new-{number}") for number in range(4)}
+        world.commit({**{f"app/old-{number}.yaml": None for number in range(4)}, **fresh})
+        await daemon.refresh("app")
+        await daemon.until("app", message("4 objects written, 4 that left git stay"))
+        name = world.full("app")
+        await world.cluster.delete(name, "configmaps/new-0")  # self-heal has something to do
+        await world.cluster.until(name, "configmaps", lambda there: "new-0" in there)
+        world.commit({"app/new-1.yaml": config_map("new-1", "changed")})
+        await daemon.refresh("app")
+        await world.cluster.until(name, "configmaps", lambda there: there["new-1"]["data"] == {"key": "changed"})
+        await daemon.until("app", message("that left git stay"))
+        await world.cluster.until(name, "configmaps", lambda there: "old-3" in there)
+        await daemon.daemon.supervisor.operations.sync(
+            AppName(name), SyncRequest(initiated_by="somebody", confirmed=True)
+        )
+        await daemon.until("app", synced, message("0 objects written, 4 pruned"))
