@@ -13,6 +13,7 @@ from gitopsd.core.ids import GVK, ObjectKey
 from gitopsd.core.immutable import IMMUTABLE, is_immutable
 from gitopsd.core.jsonvalue import JsonObject, JsonValue, mapping, objects, text
 from gitopsd.kube.answer import Answer
+from gitopsd.kube.secret_faults import Fault, faults_of_secret, fields_of_secret
 
 _LONGEST_MESSAGE: Final = 1_000
 _TERMINATING: Final = "NamespaceTerminating"
@@ -204,7 +205,8 @@ def _judge_conflict(status: JsonObject, did: str) -> _Verdict | None:
 
 def _judge_code(request: Asked, status: JsonObject, code: int, did: str) -> _Verdict:
     if code in (400, 422):
-        return _Verdict(f"{did}: it is not valid", _CORRECT)
+        hints = dict.fromkeys(fault.hint for fault in _faults(request))
+        return _Verdict(f"{did}: it is not valid", f"correct it in git: {'; '.join(hints)}" if hints else _CORRECT)
     if code == 403:
         return _Verdict(did, _missing_rule(text(status, "message")))
     if code == 404:
@@ -276,16 +278,17 @@ def _why(request: Asked, status: JsonObject, message: str, code: int) -> str:
 def _without_values(request: Asked, status: JsonObject, message: str, code: int) -> str:
     """The reason, and the fields that the message names; their names are taken from our own object."""
     reason = text(status, "reason") or f"status {code}"
+    if (code in (400, 422) or is_invalid(status)) and (faults := _faults(request)):
+        said = "; ".join(fault.said for fault in faults)
+        return f"{said} (the API server's words are not shown: they may hold values of the Secret)"
     named = {text(cause, "field") for cause in objects(status, "details", "causes")}
-    fields = [path for path in _paths(request.secret or {}) if path in named or f".{path}" in message]
+    fields = [path for path in fields_of_secret(request.secret or {}) if path in named or f".{path}" in message]
     where = f" at {', '.join(fields)}" if fields else ""
     return f"{reason}{where} (the rest is not shown: it may hold values of the Secret)"
 
 
-def _paths(body: JsonObject) -> list[str]:
-    """`data.KEY`, `stringData.KEY` and the top fields of a Secret, the longest first."""
-    nested = [f"{block}.{key}" for block in ("data", "stringData") for key in mapping(body, block)]
-    return [*nested, *(key for key in body if key not in ("data", "stringData"))]
+def _faults(request: Asked) -> list[Fault]:
+    return faults_of_secret(request.secret or {})[:_MANY_FIELDS]
 
 
 def body_of_secret(key: ObjectKey, body: JsonValue) -> JsonObject | None:

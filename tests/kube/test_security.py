@@ -16,6 +16,7 @@ from gitopsd.core.secret import Secret
 from gitopsd.kube.answer import RequestMade
 from gitopsd.kube.cluster import KubeCluster
 from gitopsd.kube.http import KubeHttp
+from gitopsd.kube.secret_faults import faults_of_secret
 from gitopsd.kube.write import review, write
 from gitopsd.ports.cluster import ClusterAccess, Patch
 from gitopsd.testing.builders import an_app, an_object
@@ -57,6 +58,57 @@ async def test_S4_the_name_of_the_wrong_field_is_told(cluster: KubeCluster, name
     (prediction,) = await cluster.predict([(secret, None)])
     assert "data.password" in prediction.error
     assert "data.user" not in prediction.error
+
+
+@pytest.mark.parametrize(
+    ("fields", "said", "hint"),
+    [
+        ({"data": {"user": "eA==", "password": f"{CANARY}!"}}, "data.password is not base64", "under stringData"),
+        ({"data": {"password": "Q0FOQVJ"}}, "data.password is not base64", "encode the value"),
+        ({"data": {"password": CANARY}, "stringData": "x"}, "data.password is not base64; stringData is not a ", ""),
+        ({"stringData": CANARY}, "stringData is not a mapping", "lines below stringData"),
+        ({"data": CANARY}, "data is not a mapping", "lines below data"),
+        ({"data": [NUMBER]}, "data is not a mapping", "lines below data"),
+        ({"stringData": {"password": NUMBER}}, "stringData.password is not a text", "in quotes"),
+        ({"data": {"pass word": "Q0FOQVJZ"}}, "data['pass word'] has a name that a Secret's key cannot", "letters"),
+        ({"stringData": {"..": CANARY}}, "stringData... has a name that a Secret's key cannot have", "letters"),
+        ({"stringData": {"x" * 254: CANARY}}, "x'] has a name that a Secret's key cannot have", "at most 253"),
+    ],
+)
+async def test_S5_a_secret_that_is_invalid_names_the_field_and_no_value(
+    cluster: KubeCluster, namespace: str, fields: dict[str, JsonValue], said: str, hint: str
+) -> None:
+    secret = desired({**an_object("Secret", "login", namespace=namespace), **fields}, "shop")
+    (prediction,) = await cluster.predict([(secret, None)])
+    with pytest.raises(ClusterError) as applied:
+        await apply(cluster, secret)
+    with pytest.raises(ClusterError) as made:
+        await cluster.create(permit_object(an_app(), secret.key), secret)
+    for refused in (applied.value, made.value):
+        assert ": it is not valid: " in str(refused)
+        assert said in str(refused)
+        assert hint in refused.hint
+    assert said in prediction.error
+    for told in (str(applied.value), repr(applied.value), str(made.value), repr(made.value), prediction.error):
+        assert CANARY not in told
+        assert str(NUMBER) not in told
+        assert "Q0FOQVJ" not in told
+        assert "data.user" not in told
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data": {"a": "eA=\n=\r\n", "b": None, "c": "", "d": "eB=="}},
+        {"data": None, "stringData": {"a": None, ".x": "", "y" * 253: "any!"}},
+    ],
+)
+async def test_nothing_is_wrong_with_a_secret_that_the_api_server_takes(
+    cluster: KubeCluster, namespace: str, fields: dict[str, JsonValue]
+) -> None:
+    body = {**an_object("Secret", "login", namespace=namespace), **fields}
+    await apply(cluster, desired(body, "shop"))
+    assert faults_of_secret(body) == []
 
 
 @pytest.mark.parametrize("data", [{"password": NUMBER}, {"pass word": "Q0FOQVJZ"}, {"password": [CANARY, NUMBER]}])
