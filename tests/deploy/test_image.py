@@ -137,7 +137,7 @@ def test_it_trusts_the_certificates_of_its_bundle_and_no_others(root: Path, api_
     bundle.write_text(account.authority)
     config = Mounted(place / "config")
     reached = {"name": "there", "server": api_server.server, "token": account.token()}
-    config.put({"gitopsd.yaml": yaml.safe_dump({"clusters": [reached]})})
+    config.put({"gitopsd.yaml": yaml.safe_dump({"server": {"listen": "127.0.0.1:0"}, "clusters": [reached]})})
     doctor = ("admin", "doctor", "--config", "/etc/gitopsd/gitopsd.yaml")
     shipped = _run(Container(root, mounts={"/etc/gitopsd": config.folder}), *doctor)
     assert "certificate" in shipped.stdout

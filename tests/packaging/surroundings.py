@@ -37,8 +37,11 @@ class Surroundings:
         return (self.place.cluster / "gitopsd.kubeconfig").read_text(encoding="utf-8")
 
     def config(self, kubeconfig: str, state: str, cache: str) -> str:
-        """The demo's configuration for an installation: where its kubeconfig is, and its folders."""
+        """The demo's configuration for an installation: where its kubeconfig is, its folders, and a port of its own
+        (that of the demo was free when it was looked for, and another test may have it by now).
+        """
         content: dict[str, Any] = yaml.safe_load(self.place.config.read_text(encoding="utf-8"))
+        content["server"] = {**content.get("server", {}), "listen": "127.0.0.1:0"}
         content["state"] = {"dir": state, "cacheDir": cache, "keyFile": f"{state}/state.key"}
         content["clusters"] = [{"name": "local", "kubeconfig": kubeconfig}]
         content["repositories"] = [{"url": self.url}]
