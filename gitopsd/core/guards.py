@@ -29,11 +29,11 @@ def held_back(prunes: Sequence[PruneStep], comparison: Comparison, options: Plan
         return {}
     alone = [step for step in prunes if not step.confirm]
     held = {step.key: f"{reason}; {_CONFIRM}" for step in alone if (reason := protection(step.live, options.protected))}
-    too_many = _too_many(len(alone), comparison, options)
-    if too_many:
-        return {step.key: held.get(step.key, f"{too_many}; {_CONFIRM}") for step in alone}
-    if options.prune_limit < 1:
-        held |= {step.key: f"{_AMONG_OTHERS}; {_CONFIRM}" for step in alone if step.key in options.held - held.keys()}
+    if why := _too_many(len(alone), comparison, options):
+        return {step.key: held.get(step.key, f"{why}; {_CONFIRM}") for step in alone}
+    if options.held and options.prune_limit < 1:
+        before = {step.key: f"{_AMONG_OTHERS}; {_CONFIRM}" for step in alone if step.key in options.held}
+        held = {**before, **held}
     return held
 
 

@@ -150,9 +150,8 @@ class PlanOptions:
     `hooks`: there are hooks to run, if `request` is for one that runs them; the names of those that are generated end
     in `suffix`, which is `<first seven of the commit>-<seconds since 1970>`. More than `prune_limit` (a share) of the
     application's objects, what was `held` back as too many before, and live objects of the kinds `protected`, are not
-    deleted unless somebody confirms;
-    `may_empty`: all may go when git wants nothing any more (`allowEmpty`). Objects that another application wants too
-    (`claimed`: which) are not deleted.
+    deleted unless somebody confirms; `may_empty`: all may go when git wants nothing any more (`allowEmpty`). Objects
+    that another application wants too (`claimed`: which) are not deleted.
     """
 
     prune: bool = False

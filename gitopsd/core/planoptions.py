@@ -24,8 +24,8 @@ def plan_options(
     """What a sync of `spec` that was asked for by `request` may do.
 
     `suffix`, the beginning of the commit and when the sync began (`1a2b3c4-1790000000`), ends the names of generated
-    hooks. `claimed` names for objects the other applications that want them too; `held` are objects that
-    no sync has pruned so far because they were too many at once.
+    hooks. `claimed` names for objects the other applications that want them too; `held` are objects that no sync
+    has pruned so far because they were too many at once.
     """
     policy = spec.sync_policy
     options = {**policy.options, **request.options}
